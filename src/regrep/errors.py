@@ -1,0 +1,18 @@
+"""The errors regrep raises: one sentence with the rule, the value received and the repair."""
+
+
+class RegrepError(ValueError):
+    """Wrong input or a broken promise of the data, told in one sentence."""
+
+
+class MissingExtraError(ImportError):
+    """A package of an optional extra is not installed.
+
+    >>> str(MissingExtraError("train"))
+    'this needs the extra [train], which is not installed; run: pip install "regrep[train]"'
+    """
+
+    def __init__(self, extra: str) -> None:
+        super().__init__(
+            f'this needs the extra [{extra}], which is not installed; run: pip install "regrep[{extra}]"'
+        )

@@ -1,0 +1,92 @@
+"""One cell of Table 4 as a Lightning module."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from regrep.errors import RegrepError
+from regrep.experiments.ddmnist.data import action_of
+from regrep.experiments.ddmnist.network import DoubleDigitCNN
+from regrep.experiments.ddmnist.settings import METHODS, Method, default_rate, default_weight
+from regrep.objectives import EquivariantObjective
+from regrep.representations import latent as latent_representation
+from regrep.training.module import ClassifierModule
+
+
+class DDMNIST(ClassifierModule):
+    """The network of appendix C.1 under one of the methods.
+
+    ``cnn`` trains on one view; ``cnn-augmented`` on the same two views and with the same updates as ours, but
+    without the penalty; ``ours`` with the mean-squared penalty; ``ours-relative`` with the penalty divided by
+    the variance of the latent. Learning rate and weight default to Table 9.
+
+    Args:
+        group: ``C4``, ``D1`` or ``D4``; G x G acts.
+        method: one of the four.
+        learning_rate: of Adam; by default that of the cell in Table 9.
+        weight: of the penalty; by default that of the cell in Table 9, 0.1 for ``ours-relative``.
+        latent: channels of the penalised latent, at least |G|².
+        copies: regular copies in the latent, floor(latent / |G|²) by default.
+        fraction: part of the batch whose second view is made.
+        latent_augmentation: train the head on rho(g) E(x) too.
+        as_published: shifted task loss of weight 0 (D-DD2).
+        classes: digits used; the network has classes² outputs.
+    """
+
+    def __init__(
+        self,
+        group: str = "D4",
+        method: Method = "ours",
+        learning_rate: float | None = None,
+        weight: float | None = None,
+        latent: int = 66,
+        copies: int | None = None,
+        fraction: float = 1.0,
+        latent_augmentation: bool = False,
+        as_published: bool = False,
+        classes: int = 10,
+    ) -> None:
+        if method not in METHODS:
+            raise RegrepError(f"the methods of DDMNIST are {', '.join(METHODS)}, got {method!r}")
+        act = action_of(group)
+        weight = default_weight(method, group) if weight is None else weight
+        if weight and method.startswith("cnn"):
+            raise RegrepError(f"{method} has no penalty, got weight {weight}; choose the method ours or ours-relative")
+        rate = default_rate(method, group) if learning_rate is None else learning_rate
+        super().__init__(DoubleDigitCNN(latent, classes**2), rate)
+        self._objective = EquivariantObjective(
+            self.network.encoder,
+            self.network.head,
+            nn.functional.cross_entropy,
+            input_action=act,
+            latent=latent_representation(act.group, latent, copies),
+            weight=weight,
+            penalty="relative" if method == "ours-relative" else "mse",
+            fraction=0.0 if method == "cnn" else fraction,
+            latent_augmentation=latent_augmentation,
+            shifted_weight=0.0 if as_published else 1.0,
+        )
+        self._cell: dict[str, Any] = {
+            "experiment": "ddmnist",
+            "group": group,
+            "method": method,
+            "latent": latent,
+            "copies": copies,
+            "learning_rate": rate,
+            "weight": weight,
+            "fraction": fraction,
+            "latent_augmentation": latent_augmentation,
+            "as_published": as_published,
+            "classes": classes,
+        }
+
+    @property
+    def objective(self) -> EquivariantObjective:
+        """Section 5's objective on the encoder's output."""
+        return self._objective
+
+    def cell(self) -> dict[str, Any]:
+        """The settings that name this cell."""
+        return dict(self._cell)

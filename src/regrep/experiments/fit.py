@@ -1,0 +1,172 @@
+"""`regrep fit` and `regrep test`: LightningCLI for an experiment, inside a run folder."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningDataModule, Trainer, seed_everything
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+
+from regrep.diagnostics import equivariance_error
+from regrep.errors import RegrepError
+from regrep.experiments.cells import experiment
+from regrep.training.callbacks import FiniteLoss, MetricsFile, ProgressLines
+from regrep.training.machine import default_precision, tune_allocator
+from regrep.training.module import ClassifierModule
+from regrep.training.records import RunFolder
+
+
+class ExperimentCLI(LightningCLI):
+    """LightningCLI with a run folder, early stopping and resumption, and no logger of Lightning's own."""
+
+    def __init__(self, definition: ModuleType, args: Sequence[str]) -> None:
+        self.definition = definition
+        super().__init__(
+            definition.MODEL,
+            definition.DATA,
+            save_config_callback=None,
+            seed_everything_default=0,
+            trainer_defaults={
+                "logger": False,
+                "enable_checkpointing": False,
+                "enable_model_summary": False,
+                "enable_progress_bar": False,
+                "num_sanity_val_steps": 0,
+                "precision": default_precision(),
+                "max_epochs": definition.EPOCHS,
+            },
+            args=list(args),
+            run=False,
+        )
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Options of the run beside those of model, data and trainer."""
+        parser.add_argument("--out", type=Path, default=Path("runs/latest"), help="the run folder")
+        parser.add_argument("--patience", type=int | None, default=None, help="stop after that many epochs without gain")
+        for source, target in self.definition.LINKS:
+            parser.link_arguments(source, target)
+
+
+def fit(name: str, args: Sequence[str]) -> dict[str, Any]:
+    """Train one cell, test its best checkpoint once, and leave a finished record.
+
+    Continues from ``checkpoints/last.ckpt`` if the run folder holds one. Returns the content of ``done.json``.
+
+    Raises:
+        RegrepError: a wrong setting, a folder of another run, or a loss that is not finite.
+    """
+    tune_allocator()
+    cli = ExperimentCLI(experiment(name), args)
+    out: Path = cli.config.out
+    folder = RunFolder(out)
+    with folder.lock():
+        if folder.done is not None and folder.done["status"] == "finished":
+            print(f"{out} holds a finished run; nothing to do")
+            return folder.done
+        cli.parser.save(cli.config, out / "config.yaml", overwrite=True, skip_check=True)
+        metrics = MetricsFile(out / "metrics.csv")
+        best = ModelCheckpoint(
+            out / "checkpoints",
+            filename="best",
+            monitor="validation/accuracy",
+            mode="max",
+            save_last=True,
+            enable_version_counter=False,
+            save_on_train_epoch_end=True,
+        )
+        callbacks: list[Callback] = [metrics, FiniteLoss(folder.checkpoint("last")), best]
+        if cli.config.patience is not None:
+            callbacks.append(EarlyStopping("validation/accuracy", mode="max", patience=cli.config.patience))
+        callbacks.append(RichProgressBar() if sys.stdout.isatty() else ProgressLines())
+        trainer, model, data = cli.trainer, cli.model, cli.datamodule
+        trainer.callbacks.extend(callbacks)
+        trainer.callbacks = sorted(trainer.callbacks, key=lambda c: isinstance(c, ModelCheckpoint))
+        data.setup()
+        folder.start(
+            cell=_cell(cli),
+            command=["regrep", "fit", name, *args],
+            seed=cli.config.seed_everything,
+            data=data.record(),
+            parameters=sum(p.numel() for p in model.parameters()),
+            device=str(trainer.strategy.root_device),
+            precision=str(trainer.precision),
+        )
+        try:
+            last = folder.checkpoint("last")
+            trainer.fit(model, datamodule=data, ckpt_path=str(last) if last.exists() else None)
+            record = _evaluate(folder, trainer, model, data, metrics)
+        except RegrepError as error:
+            folder.finish({"status": "failed", "message": str(error), "epochs": trainer.current_epoch})
+            raise
+        if trainer.interrupted:
+            raise KeyboardInterrupt
+        folder.finish(record)
+        print(
+            f"test accuracy {record['test']['accuracy']:.4f}"
+            f" (validation {record['validation']['accuracy']:.4f}, epoch {record['best_epoch'] + 1}); record: {out}"
+        )
+        return record
+
+
+def test(name: str, args: Sequence[str]) -> dict[str, Any]:
+    """Measure a run's best checkpoint on the test split again, without touching its record."""
+    tune_allocator()
+    cli = ExperimentCLI(experiment(name), args)
+    folder = RunFolder(cli.config.out)
+    if not folder.checkpoint("best").exists():
+        raise RegrepError(f"{cli.config.out} holds no checkpoints/best.ckpt; train it first with regrep fit {name}")
+    _load_best(folder, cli.model)
+    metrics = cli.trainer.test(cli.model, datamodule=cli.datamodule, verbose=False)[0]
+    for key, value in metrics.items():
+        print(f"{key:24} {value:.4f}")
+    return dict(metrics)
+
+
+def _cell(cli: ExperimentCLI) -> dict[str, Any]:
+    """The settings of model and data that name the cell, resolved; what equals its default in the data is kept too."""
+    data = {
+        option: getattr(cli.config.data, key)
+        for key, option in cli.definition.DATA_CELL.items()
+    }
+    run = {"seed": cli.config.seed_everything, "epochs": cli.config.trainer.max_epochs, "precision": cli.config.trainer.precision}
+    return {**cli.model.cell(), **data, **run}
+
+
+def _load_best(folder: RunFolder, model: ClassifierModule) -> int:
+    """Load the best weights into the model; returns their epoch."""
+    checkpoint = torch.load(folder.checkpoint("best"), map_location="cpu", weights_only=True)
+    model.load_state_dict(checkpoint["state_dict"])
+    return int(checkpoint["epoch"])
+
+
+def _evaluate(
+    folder: RunFolder, trainer: Trainer, model: ClassifierModule, data: LightningDataModule, metrics: MetricsFile
+) -> dict[str, Any]:
+    """Test the best epoch, chosen on validation, once; error per element on the validation split."""
+    epochs, seconds = trainer.current_epoch, metrics.seconds
+    epoch = _load_best(folder, model)
+    row = next(row for row in metrics.rows if row["epoch"] == epoch)
+    test_metrics = trainer.test(model, datamodule=data, verbose=False)[0]
+    objective = model.objective
+    batch = next(iter(data.val_dataloader()[0]))
+    views = data.views(batch)
+    error = equivariance_error(
+        model.network.encoder.cpu(), views.x.cpu(), objective.input_action, objective.latents[""]
+    )
+    data.write_examples(folder.path / "examples.npz")
+    return {
+        "status": "finished",
+        "best_epoch": epoch,
+        "epochs": epochs,
+        "seconds": round(seconds, 1),
+        "validation": {k.removeprefix("validation/"): v for k, v in row.items() if k.startswith("validation/")},
+        "test": {k.removeprefix("test/"): v for k, v in test_metrics.items()},
+        "equivariance": error.as_dict(),
+    }

@@ -1,0 +1,232 @@
+"""A finite group as an immutable value: names of the elements and the multiplication table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from regrep.errors import RegrepError
+
+if TYPE_CHECKING:
+    from regrep.groups.characters import CharacterTable
+    from regrep.groups.presentations import Presentation
+
+MAX_ORDER = 1000
+"""Largest order accepted: a table holds n² integers and characters cost up to n³ operations."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FiniteGroup:
+    """A finite group; elements are the indices 0 .. n-1 and index 0 is the identity.
+
+    ``mul[g, h]`` is the index of the product gh, "first h, then g" (composition of maps), so that a left
+    action satisfies ``act(act(x, h), g) == act(x, mul[g, h])``. Everything else is derived from the table.
+    Groups compare equal when their tables and element names are equal.
+
+    Build groups with the functions of :mod:`regrep.groups` (``dihedral``, ``from_table``, ...): they check
+    the axioms; this constructor does too.
+
+    Args:
+        name: what the group is called, for example ``"D4"``.
+        names: n distinct names of the elements, the identity first.
+        mul: int64 tensor [n, n], the multiplication table.
+        generators: indices of elements that generate the group; found greedily when not given.
+        presentation: generators and relators on exactly these generators; derived when first asked for.
+        points: int64 tensor [n, degree], the natural action on points, ``points[g, i]`` = g(i), if there is one.
+
+    Raises:
+        RegrepError: the table is not a group with identity 0, or it is larger than ``MAX_ORDER``.
+
+    >>> from regrep.groups import dihedral
+    >>> G = dihedral(4)
+    >>> G.order, G.names
+    (8, ('e', 'r', 'r2', 'r3', 's', 'rs', 'r2s', 'r3s'))
+    >>> r, s = G.index("r"), G.index("s")
+    >>> G.names[G.mul[r, s]], G.names[G.mul[s, r]]
+    ('rs', 'r3s')
+    """
+
+    name: str
+    names: tuple[str, ...]
+    mul: torch.Tensor
+    generators: tuple[int, ...] = ()
+    presentation_given: Presentation | None = None
+    points: torch.Tensor | None = None
+
+    identity = 0
+
+    def __post_init__(self) -> None:
+        table = check_table(self.mul.numpy())
+        if len(self.names) != len(table) or len(set(self.names)) != len(table):
+            raise RegrepError(
+                f"a group of order {len(table)} needs as many distinct element names, got {len(set(self.names))}"
+                f" distinct of {len(self.names)}; name every element once"
+            )
+        if (table[0] != np.arange(len(table))).any():
+            raise RegrepError(
+                "element 0 must be the identity of the table; use regrep.groups.from_table, which reorders it"
+            )
+        generators = self.generators or greedy_generators(table)
+        if not all(0 <= g < len(table) for g in generators) or len(closure(table, generators)) != len(table):
+            raise RegrepError(
+                f"the generators {list(generators)} do not generate all {len(table)} elements;"
+                " add generators or leave them out to have them found"
+            )
+        check_associative(table, generators)
+        object.__setattr__(self, "generators", tuple(int(g) for g in generators))
+
+    @property
+    def order(self) -> int:
+        """Number of elements."""
+        return len(self.names)
+
+    @cached_property
+    def inverse(self) -> torch.Tensor:
+        """Int64 tensor [n]: ``mul[g, inverse[g]] == 0``."""
+        return (self.mul == 0).int().argmax(dim=1)
+
+    @cached_property
+    def element_orders(self) -> torch.Tensor:
+        """Int64 tensor [n]: the smallest k > 0 with g^k = e."""
+        orders = torch.zeros(self.order, dtype=torch.int64)
+        every, power = torch.arange(self.order), torch.arange(self.order)
+        for k in range(1, self.order + 1):
+            orders[(power == 0) & (orders == 0)] = k
+            if bool((orders > 0).all()):
+                break
+            power = self.mul[power, every]
+        return orders
+
+    @cached_property
+    def is_abelian(self) -> bool:
+        """Whether gh = hg for all elements."""
+        return bool((self.mul == self.mul.T).all())
+
+    @cached_property
+    def exponent(self) -> int:
+        """Least common multiple of the element orders."""
+        return int(np.lcm.reduce(self.element_orders.numpy()))
+
+    @cached_property
+    def presentation(self) -> Presentation:
+        """Generators and relators that define the group, on exactly ``generators``."""
+        if self.presentation_given is not None:
+            return self.presentation_given
+        from regrep.groups.presentations import presentation_of
+
+        return presentation_of(self)
+
+    @cached_property
+    def conjugacy_classes(self) -> tuple[tuple[int, ...], ...]:
+        """Classes of conjugate elements, each sorted, ordered by their smallest element; the first is (0,)."""
+        from regrep.groups.characters import conjugacy_classes
+
+        return conjugacy_classes(self)
+
+    @cached_property
+    def character_table(self) -> CharacterTable:
+        """Complex irreducible characters, exact to the last bits (see :mod:`regrep.groups.characters`)."""
+        from regrep.groups.characters import character_table
+
+        return character_table(self)
+
+    def index(self, element: int | str) -> int:
+        """Index of an element given by name or index.
+
+        >>> from regrep.groups import cyclic
+        >>> cyclic(4).index("r3")
+        3
+
+        Raises:
+            RegrepError: there is no such element.
+        """
+        if isinstance(element, str):
+            if element not in self.names:
+                raise RegrepError(
+                    f"{self.name} has no element {element!r}; its elements are {', '.join(self.names[:12])}"
+                    + (", ..." if self.order > 12 else "")
+                )
+            return self.names.index(element)
+        if not 0 <= element < self.order:
+            raise RegrepError(
+                f"an element of {self.name} is an index from 0 to {self.order - 1}, got {element}"
+            )
+        return int(element)
+
+    def subgroup(self, generators: Sequence[int | str]) -> tuple[int, ...]:
+        """Sorted indices of the subgroup generated by some elements.
+
+        >>> from regrep.groups import dihedral
+        >>> dihedral(4).subgroup(["r2", "s"])
+        (0, 2, 4, 6)
+        """
+        return tuple(sorted(closure(self.mul.numpy(), [self.index(g) for g in generators])))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, FiniteGroup):
+            return NotImplemented
+        return self is other or (self.names == other.names and torch.equal(self.mul, other.mul))
+
+    def __hash__(self) -> int:
+        return hash((self.names, self.mul.numpy().tobytes()))
+
+    def __repr__(self) -> str:
+        return f"<FiniteGroup {self.name} of order {self.order}>"
+
+
+def check_table(table: np.ndarray) -> np.ndarray:
+    """Check shape, range and the Latin-square property of a multiplication table."""
+    if table.ndim != 2 or table.shape[0] != table.shape[1] or len(table) == 0:
+        raise RegrepError(f"a multiplication table is square and not empty, got shape {list(table.shape)}")
+    n = len(table)
+    if n > MAX_ORDER:
+        raise RegrepError(
+            f"groups are supported up to order {MAX_ORDER}, got {n}; choose a subgroup or a quotient"
+        )
+    every = np.arange(n)
+    if (np.sort(table, axis=0) != every[:, None]).any() or (np.sort(table, axis=1) != every).any():
+        raise RegrepError(
+            "every row and every column of a multiplication table holds each element 0 .. n-1 exactly once,"
+            " but this table does not; check its entries"
+        )
+    return table
+
+
+def check_associative(table: np.ndarray, generators: Sequence[int]) -> None:
+    """Light's test: (x s) y = x (s y) for generators s suffices, O(n² · generators)."""
+    for s in generators:
+        wrong = table[table[:, s]] != table[:, table[s]]
+        if wrong.any():
+            x, y = np.argwhere(wrong)[0]
+            raise RegrepError(
+                f"the product of a group is associative, but in this table ({x}·{s})·{y} differs from"
+                f" {x}·({s}·{y}); check its entries"
+            )
+
+
+def closure(table: np.ndarray, generators: Sequence[int]) -> list[int]:
+    """Elements reached from the identity by multiplying with the generators from the right."""
+    reached = np.zeros(len(table), dtype=bool)
+    reached[0] = True
+    front = np.array([0])
+    steps = np.array(list(generators), dtype=np.int64)
+    while len(front) and len(steps):
+        nxt = np.unique(table[front][:, steps])
+        front = nxt[~reached[nxt]]
+        reached[front] = True
+    return [int(g) for g in np.flatnonzero(reached)]
+
+
+def greedy_generators(table: np.ndarray) -> tuple[int, ...]:
+    """Generators found by adding the first element not yet reached."""
+    generators: list[int] = []
+    reached = {0}
+    while len(reached) < len(table):
+        generators.append(next(g for g in range(len(table)) if g not in reached))
+        reached = set(closure(table, generators))
+    return tuple(generators)

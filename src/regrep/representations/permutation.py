@@ -1,0 +1,224 @@
+"""Permutation representations: index tables first, matrices derived; they act by one gather."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from regrep.errors import RegrepError
+from regrep.groups import FiniteGroup
+from regrep.representations.representation import MatrixRepresentation, Representation
+
+
+class PermutationRepresentation(Representation):
+    """G permutes the coordinates: ``(rho(g) z)[k] = z[index[g, k]]``.
+
+    With p_g the permutation of the coordinates that takes k to p_g(k), the index is its inverse,
+    ``index[g, k] = p_g^-1(k)``, and the matrix has ``rho(g)[p_g(k), k] = 1``.
+
+    Args:
+        group: the group.
+        index: int64 [n, dim].
+        name: what it is called.
+
+    Raises:
+        RegrepError: the index is no representation (for example the permutations themselves, not their inverses).
+
+    >>> import regrep
+    >>> regular(regrep.groups.cyclic(4)).matrix("r").int()
+    tensor([[0, 0, 0, 1],
+            [1, 0, 0, 0],
+            [0, 1, 0, 0],
+            [0, 0, 1, 0]], dtype=torch.int32)
+    """
+
+    def __init__(self, group: FiniteGroup, index: Tensor, name: str) -> None:
+        self.group, self.name = group, name
+        self.index = check_index(group, index, name)
+
+    @property
+    def dim(self) -> int:
+        """Number of coordinates."""
+        return self.index.shape[1]
+
+    def stack(self) -> Tensor:
+        """Permutation matrices, float64 [n, dim, dim]."""
+        return torch.nn.functional.one_hot(self.index, self.dim).double()
+
+    @property
+    def character(self) -> Tensor:
+        """Number of fixed coordinates of each element, float64 [n]."""
+        return (self.index == torch.arange(self.dim)).sum(dim=1).double()
+
+    @property
+    def orbits(self) -> tuple[tuple[int, ...], ...]:
+        """Coordinates grouped into orbits; as many as ``invariant_dim``."""
+        smallest = self.index.min(dim=0).values.tolist()
+        found: dict[int, list[int]] = {}
+        for k, first in enumerate(smallest):
+            found.setdefault(first, []).append(k)
+        return tuple(tuple(orbit) for orbit in found.values())
+
+    def apply(self, z: Tensor, g: Tensor) -> Tensor:
+        """Gather along the last dimension."""
+        index = self.index.to(z.device)[g.to(z.device)]
+        index = index.reshape(len(z), *([1] * (z.dim() - 2)), self.dim)
+        return z.gather(-1, index.expand(z.shape))
+
+
+def regular(group: FiniteGroup) -> PermutationRepresentation:
+    """The (left) regular representation, Eq. (1): ``(R(g) z)[k] = z[g^-1 k]``, so e_k goes to e_gk.
+
+    >>> import regrep
+    >>> rho = regular(regrep.groups.dihedral(3))
+    >>> rho(torch.arange(6.0)[None], torch.tensor([1]))
+    tensor([[2., 0., 1., 5., 3., 4.]])
+    """
+    return PermutationRepresentation(group, group.mul[group.inverse], "regular")
+
+
+def trivial(group: FiniteGroup, dim: int = 1) -> PermutationRepresentation:
+    """The trivial representation of dimension dim: every element acts as the identity.
+
+    >>> import regrep
+    >>> trivial(regrep.groups.cyclic(2), 3).invariant_dim
+    3
+    """
+    if dim < 1:
+        raise RegrepError(f"a trivial representation has dimension at least 1, got {dim}")
+    index = torch.arange(dim).expand(group.order, dim)
+    return PermutationRepresentation(group, index, "trivial" if dim == 1 else f"{dim} trivial")
+
+
+def natural(group: FiniteGroup) -> PermutationRepresentation:
+    """The permutation representation on the group's natural points.
+
+    Of C_n and D_n these are the corners of a polygon, of S_n and A_n the n points, of the rotations of the
+    cube the four space diagonals.
+
+    Raises:
+        RegrepError: the group has no natural points.
+
+    >>> import regrep
+    >>> natural(regrep.groups.symmetric(4)).dim
+    4
+    """
+    return PermutationRepresentation(group, _points(group)[group.inverse], "natural")
+
+
+def sign(group: FiniteGroup) -> MatrixRepresentation:
+    """The sign representation: +1 for even, -1 for odd permutations of the natural points (section 3).
+
+    >>> import regrep
+    >>> sign(regrep.groups.dihedral(3)).character
+    tensor([ 1.,  1.,  1., -1., -1., -1.], dtype=torch.float64)
+    """
+    matrices = torch.linalg.det(natural(group).stack()).round().reshape(-1, 1, 1)
+    return MatrixRepresentation(group, matrices, "sign")
+
+
+def standard(group: FiniteGroup) -> MatrixRepresentation:
+    """The standard representation: the natural points, vectors whose coefficients sum to zero (section 3).
+
+    In the orthonormal basis (1, -1, 0, ..), (1, 1, -2, 0, ..), ..., so its matrices are orthogonal.
+
+    >>> import regrep
+    >>> standard(regrep.groups.symmetric(3)).character
+    tensor([ 2.,  0.,  0., -1., -1.,  0.], dtype=torch.float64)
+    """
+    rho = natural(group)
+    n = rho.dim
+    if n < 2:
+        raise RegrepError(
+            f"the standard representation needs at least 2 natural points, but {group.name} acts on {n}"
+        )
+    basis = torch.tril(torch.ones(n - 1, n, dtype=torch.float64))
+    for k in range(n - 1):
+        basis[k, k + 1] = -(k + 1)
+        basis[k] /= ((k + 1) * (k + 2)) ** 0.5
+    matrices = basis @ rho.stack() @ basis.T
+    return MatrixRepresentation(group, matrices, "standard")
+
+
+def latent(group: FiniteGroup, dim: int, copies: int | None = None) -> PermutationRepresentation:
+    """The representation of the method, Eq. (5): m copies of the regular one, the rest trivial.
+
+    rho_Z = m · regular ⊕ (dim - m·n) · trivial, n the order of the group, m = floor(dim / n) by default.
+
+    Args:
+        group: the group.
+        dim: width of the latent, at least n.
+        copies: m; from 1 to floor(dim / n).
+
+    Raises:
+        RegrepError: the latent cannot hold the copies.
+
+    >>> import regrep
+    >>> rho = latent(regrep.groups.dihedral(4), dim=66)
+    >>> rho, rho.invariant_dim
+    (<8 regular ⊕ 2 trivial of D4, dim 66>, 10)
+    """
+    n = group.order
+    if dim < n:
+        raise RegrepError(
+            f"latent width must be at least |{group.name}| = {n} to hold one copy of the regular"
+            f" representation, got {dim}; widen the layer or choose a subgroup"
+        )
+    most = dim // n
+    copies = most if copies is None else copies
+    if not 1 <= copies <= most:
+        raise RegrepError(
+            f"a latent of width {dim} holds 1 to {most} copies of the regular representation of {group.name},"
+            f" got {copies}; widen the layer or take fewer copies"
+        )
+    one = regular(group)
+    rest = dim - copies * n
+    parts = [one.index] * copies + ([trivial(group, rest).index] if rest else [])
+    name = ("regular" if copies == 1 else f"{copies} regular") + (
+        "" if not rest else " ⊕ trivial" if rest == 1 else f" ⊕ {rest} trivial"
+    )
+    return PermutationRepresentation(group, sum_index(parts), name)
+
+
+def sum_index(parts: Sequence[Tensor]) -> Tensor:
+    """Index of a direct sum from the indices of its parts."""
+    shifted, start = [], 0
+    for index in parts:
+        shifted.append(index + start)
+        start += index.shape[1]
+    return torch.cat(shifted, dim=1)
+
+
+def tensor_index(left: Tensor, right: Tensor) -> Tensor:
+    """Index of a tensor product, the right factor running fastest."""
+    return (left[:, :, None] * right.shape[1] + right[:, None, :]).flatten(1)
+
+
+def check_index(group: FiniteGroup, index: Tensor, name: str) -> Tensor:
+    """Check that rho(s) rho(g) = rho(sg) for generators s: ``index[sg, k] = index[g, index[s, k]]``."""
+    if index.dim() != 2 or index.shape[0] != group.order or index.dtype != torch.int64:
+        raise RegrepError(
+            f"the index of a permutation representation of {group.name} is an int64 tensor"
+            f" [{group.order}, dim], got {str(index.dtype)[6:]} {list(index.shape)}"
+        )
+    index = index.detach().cpu().contiguous()
+    every = torch.arange(index.shape[1])
+    in_range = index.shape[1] and 0 <= int(index.min()) and int(index.max()) < index.shape[1]
+    if not in_range or not torch.equal(index[0], every) or not all(
+        torch.equal(index[group.mul[s]], index[:, index[s]]) for s in group.generators
+    ):
+        raise RegrepError(
+            f"the index of {name} is no representation of {group.name}: row sg is not row g read at row s;"
+            " pass index[g, k] = position that g moves to k, the inverse permutation"
+        )
+    return index
+
+
+def _points(group: FiniteGroup) -> Tensor:
+    if group.points is None:
+        raise RegrepError(
+            f"{group.name} has no natural points to permute; build it by from_permutations, or take irreps(G)"
+        )
+    return group.points

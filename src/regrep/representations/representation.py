@@ -1,0 +1,330 @@
+"""Representations of a finite group: the abstract type, matrices, direct sums and tensor products."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from regrep.errors import RegrepError
+from regrep.groups import FiniteGroup
+
+HOMOMORPHISM_TOLERANCE = 1e-8
+"""Largest entry of rho(g) rho(h) - rho(gh) that counts as rounding, for float64 matrices."""
+
+
+class Representation(ABC):
+    """A linear action rho of a finite group on R^dim, with rho(g) rho(h) = rho(gh).
+
+    ``rho(z, g)`` applies rho(g[b]) to sample b of ``z`` [B, ..., dim]. Representations of the same group
+    combine: ``rho1 + rho2`` (direct sum), ``3 * rho`` (three copies), ``rho1 @ rho2`` (tensor product).
+
+    Representations hold no parameters and are not modules; index tables and matrices follow the device and
+    dtype of the data.
+
+    >>> import regrep
+    >>> G = regrep.groups.dihedral(4)
+    >>> rho = regrep.regular(G) + 2 * regrep.trivial(G)
+    >>> rho.dim, rho.invariant_dim
+    (10, 3)
+    >>> rho(torch.eye(10)[:2], torch.tensor([G.index("r"), G.index("s")])).argmax(dim=1)
+    tensor([1, 5])
+    """
+
+    group: FiniteGroup
+    name: str
+
+    @property
+    @abstractmethod
+    def dim(self) -> int:
+        """Dimension of the space."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Trailing shape of what it acts on; ``(dim,)`` unless it acts on feature maps."""
+        return (self.dim,)
+
+    @abstractmethod
+    def stack(self) -> Tensor:
+        """All matrices, float64 [n, dim, dim], in the order of the elements."""
+
+    @abstractmethod
+    def apply(self, z: Tensor, g: Tensor) -> Tensor:
+        """Apply rho(g[b]) to z[b] without checking the arguments."""
+
+    @property
+    @abstractmethod
+    def character(self) -> Tensor:
+        """Traces of the matrices, float64 [n]."""
+
+    def __call__(self, z: Tensor, g: Tensor) -> Tensor:
+        """Apply rho(g) to a batch.
+
+        Args:
+            z: [B, ..., *shape], floating point (any dtype where rho is a permutation).
+            g: int64 [B], one element per sample.
+
+        Raises:
+            RegrepError: shapes do not fit or an element is out of range.
+        """
+        check_elements(self.group, g, z)
+        if tuple(z.shape[z.dim() - len(self.shape) :]) != self.shape or z.dim() <= len(self.shape):
+            raise RegrepError(
+                f"{self.name} acts on tensors [B, ..., {', '.join(map(str, self.shape))}], got {list(z.shape)};"
+                " reshape the latent or choose a representation of its width"
+            )
+        return self.apply(z, g)
+
+    def matrix(self, element: int | str) -> Tensor:
+        """Matrix of one element, float64 [dim, dim]."""
+        return self.stack()[self.group.index(element)]
+
+    @property
+    def invariant_dim(self) -> int:
+        """Dimension of the subspace fixed by all of G: the multiplicity of the trivial representation.
+
+        This is what an invariant head that is linear in elementwise functions of the latent can use.
+        """
+        return round(float(self.character.mean()))
+
+    def multiplicities(self) -> dict[str, float]:
+        """Multiplicity of each real irreducible representation (Eq. (3), over the real numbers).
+
+        <chi_rho, chi> / e with e = 1, 2, 4 for the types R, C, H.
+
+        >>> import regrep
+        >>> regrep.regular(regrep.groups.symmetric(3)).multiplicities()
+        {'A1': 1.0, 'A2': 1.0, 'E': 2.0}
+        """
+        from regrep.groups.characters import real_characters
+
+        character = self.character
+        return {
+            chi.name: round(float((character * chi.values).mean() / chi.endomorphism_dimension), 9) + 0.0
+            for chi in real_characters(self.group)
+        }
+
+    def __add__(self, other: Representation) -> Representation:
+        if not isinstance(other, Representation):
+            return NotImplemented
+        return direct_sum([self, other])
+
+    def __mul__(self, copies: int) -> Representation:
+        if not isinstance(copies, int):
+            return NotImplemented
+        if copies < 1:
+            raise RegrepError(f"a representation is repeated at least once, got {copies} copies")
+        return direct_sum([self] * copies)
+
+    __rmul__ = __mul__
+
+    def __matmul__(self, other: Representation) -> Representation:
+        if not isinstance(other, Representation):
+            return NotImplemented
+        same_group([self, other])
+        from regrep.representations.permutation import PermutationRepresentation, tensor_index
+
+        name = f"({self.name})⊗({other.name})"
+        if isinstance(self, PermutationRepresentation) and isinstance(other, PermutationRepresentation):
+            return PermutationRepresentation(self.group, tensor_index(self.index, other.index), name)
+        product = torch.einsum("gij,gkl->gikjl", self.stack(), other.stack())
+        return MatrixRepresentation(self.group, product.reshape(-1, self.dim * other.dim, self.dim * other.dim), name)
+
+    def __repr__(self) -> str:
+        return f"<{self.name} of {self.group.name}, dim {self.dim}>"
+
+
+class MatrixRepresentation(Representation):
+    """A representation given by its matrices, applied by a batched product.
+
+    Args:
+        group: the group.
+        matrices: float64 [n, dim, dim], one matrix per element, in the order of the elements.
+        name: what it is called.
+
+    Raises:
+        RegrepError: the matrices do not multiply as the elements do.
+
+    >>> import regrep
+    >>> G = regrep.groups.cyclic(2)
+    >>> MatrixRepresentation(G, torch.tensor([[[1.0]], [[-1.0]]]).double(), "flip").matrix("r")
+    tensor([[-1.]], dtype=torch.float64)
+    """
+
+    def __init__(self, group: FiniteGroup, matrices: Tensor, name: str) -> None:
+        self.group, self.name = group, name
+        self._matrices = check_homomorphism(group, matrices, name)
+
+    @property
+    def dim(self) -> int:
+        """Dimension of the space."""
+        return self._matrices.shape[1]
+
+    def stack(self) -> Tensor:
+        """All matrices, float64 [n, dim, dim]."""
+        return self._matrices
+
+    @cached_property
+    def character(self) -> Tensor:
+        """Traces, float64 [n]."""
+        return torch.einsum("gii->g", self._matrices)
+
+    def apply(self, z: Tensor, g: Tensor) -> Tensor:
+        """Batched product; the matrices take the device and dtype of z."""
+        chosen = self._matrices.to(device=z.device, dtype=z.dtype)[g.to(z.device)]
+        flat = z.reshape(len(z), -1, self.dim)
+        return torch.bmm(flat, chosen.transpose(1, 2)).reshape(z.shape)
+
+
+class DirectSum(Representation):
+    """Several representations side by side, each acting on its own slice (Eq. (2))."""
+
+    def __init__(self, parts: Sequence[Representation]) -> None:
+        self.parts = tuple(parts)
+        self.group = same_group(self.parts)
+        self.name = sum_name(self.parts)
+
+    @property
+    def dim(self) -> int:
+        """Sum of the dimensions."""
+        return sum(part.dim for part in self.parts)
+
+    def stack(self) -> Tensor:
+        """Block-diagonal matrices, float64 [n, dim, dim]."""
+        stack = torch.zeros(self.group.order, self.dim, self.dim, dtype=torch.float64)
+        start = 0
+        for part in self.parts:
+            stack[:, start : start + part.dim, start : start + part.dim] = part.stack()
+            start += part.dim
+        return stack
+
+    @cached_property
+    def character(self) -> Tensor:
+        """Sum of the characters, float64 [n]."""
+        return torch.stack([part.character for part in self.parts]).sum(dim=0)
+
+    def apply(self, z: Tensor, g: Tensor) -> Tensor:
+        """Each part acts on its slice of the last dimension."""
+        slices = z.split([part.dim for part in self.parts], dim=-1)
+        return torch.cat([part.apply(x, g) for part, x in zip(self.parts, slices, strict=True)], dim=-1)
+
+
+def direct_sum(parts: Sequence[Representation]) -> Representation:
+    """Direct sum; of permutation representations it is one again and keeps acting by one gather."""
+    from regrep.representations.permutation import PermutationRepresentation, sum_index
+
+    group = same_group(parts)
+    if all(isinstance(part, PermutationRepresentation) for part in parts):
+        index = sum_index([part.index for part in parts if isinstance(part, PermutationRepresentation)])
+        return PermutationRepresentation(group, index, sum_name(parts))
+    flat: list[Representation] = []
+    for part in parts:
+        flat.extend(part.parts if isinstance(part, DirectSum) else [part])
+    return DirectSum(flat)
+
+
+def restrict(rho: Representation, subgroup: FiniteGroup, elements: Sequence[int | str]) -> Representation:
+    """Restriction of rho to a subgroup.
+
+    Args:
+        rho: a representation of G.
+        subgroup: the subgroup H as a group of its own.
+        elements: for each element of H, in H's order, its index or name in G.
+
+    Raises:
+        RegrepError: ``elements`` does not embed H into G.
+
+    >>> import regrep
+    >>> G, H = regrep.groups.dihedral(4), regrep.groups.cyclic(4)
+    >>> restrict(regrep.regular(G), H, ["e", "r", "r2", "r3"]).multiplicities()
+    {'A': 2.0, 'B': 2.0, 'E': 2.0}
+    """
+    from regrep.representations.permutation import PermutationRepresentation
+
+    group = rho.group
+    index = torch.tensor([group.index(element) for element in elements])
+    if len(index) != subgroup.order or len(set(index.tolist())) != subgroup.order:
+        raise RegrepError(
+            f"restriction to {subgroup.name} needs {subgroup.order} distinct elements of {group.name},"
+            f" got {len(set(index.tolist()))}; list the image of every element once"
+        )
+    if not torch.equal(group.mul[index][:, index], index[subgroup.mul]):
+        raise RegrepError(
+            f"the listed elements of {group.name} do not multiply as those of {subgroup.name};"
+            " list them in the order of the subgroup's elements"
+        )
+    name = f"{rho.name}|{subgroup.name}"
+    if isinstance(rho, PermutationRepresentation):
+        return PermutationRepresentation(subgroup, rho.index[index], name)
+    return MatrixRepresentation(subgroup, rho.stack()[index], name)
+
+
+def same_group(parts: Sequence[Representation]) -> FiniteGroup:
+    """The common group of some representations, or an error."""
+    if not parts:
+        raise RegrepError("a direct sum needs at least one representation, got none")
+    groups = {part.group for part in parts}
+    if len(groups) > 1:
+        raise RegrepError(
+            "representations combine only over the same group, got "
+            + " and ".join(sorted(group.name for group in groups))
+            + "; restrict them to a common subgroup first"
+        )
+    return parts[0].group
+
+
+def sum_name(parts: Sequence[Representation]) -> str:
+    """``2 regular ⊕ trivial`` from [regular, regular, trivial]."""
+    counted: list[tuple[str, int]] = []
+    for part in parts:
+        if counted and counted[-1][0] == part.name:
+            counted[-1] = (part.name, counted[-1][1] + 1)
+        else:
+            counted.append((part.name, 1))
+    wrapped = [(f"({name})" if "⊕" in name and n > 1 else name, n) for name, n in counted]
+    return " ⊕ ".join(name if n == 1 else f"{n} {name}" for name, n in wrapped)
+
+
+def check_elements(group: FiniteGroup, g: Tensor, x: Tensor) -> None:
+    """One element of the group per sample, or an error.
+
+    The range is checked on the CPU only, outside of compiled code: elsewhere it would wait for the device.
+    """
+    if g.dtype != torch.int64 or g.dim() != 1:
+        raise RegrepError(
+            f"group elements are an int64 tensor [B], one per sample, got {str(g.dtype)[6:]} {list(g.shape)}"
+        )
+    if x.dim() == 0 or len(g) != len(x):
+        raise RegrepError(
+            f"one group element per sample is needed, got {len(g)} for data of shape {list(x.shape)};"
+            " put the batch first"
+        )
+    if not torch.compiler.is_compiling() and g.device.type == "cpu" and len(g):
+        low, high = int(g.min()), int(g.max())
+        if low < 0 or high >= group.order:
+            raise RegrepError(
+                f"an element of {group.name} is an index from 0 to {group.order - 1},"
+                f" got {low if low < 0 else high}"
+            )
+
+
+def check_homomorphism(group: FiniteGroup, matrices: Tensor, name: str) -> Tensor:
+    """Float64 copy of the matrices after checking rho(e) = 1 and rho(s) rho(g) = rho(sg) for generators s."""
+    if matrices.dim() != 3 or matrices.shape[0] != group.order or matrices.shape[1] != matrices.shape[2]:
+        raise RegrepError(
+            f"a representation of {group.name} has {group.order} square matrices, got shape"
+            f" {list(matrices.shape)}; stack one matrix per element"
+        )
+    stack = matrices.detach().to(dtype=torch.float64, device="cpu").clone()
+    defect = float((stack[0] - torch.eye(stack.shape[1], dtype=torch.float64)).abs().max()) if stack.numel() else 0.0
+    for s in group.generators:
+        defect = max(defect, float((stack[s] @ stack - stack[group.mul[s]]).abs().max()))
+    if not defect <= HOMOMORPHISM_TOLERANCE * max(1.0, float(stack.abs().max()) ** 2):
+        raise RegrepError(
+            f"rho(g) rho(h) differs from rho(gh) by {defect:.1e} (limit {HOMOMORPHISM_TOLERANCE:.0e});"
+            f" the matrices of {name} are no representation of {group.name}"
+        )
+    return stack

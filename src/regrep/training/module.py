@@ -1,0 +1,89 @@
+"""The Lightning module around an objective: steps, metrics, optimiser."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import lightning
+import torch
+from torch import Tensor, nn
+
+from regrep.errors import RegrepError
+from regrep.objectives import EquivariantObjective, relative_error
+
+
+class ClassifierModule(lightning.LightningModule, ABC):
+    """Trains ``network.head(network.encoder(x))`` as a classifier under an objective.
+
+    Batches have the fields ``x``, ``y``, ``g`` and ``gx`` (moved inputs, or None). Logged once per epoch:
+    ``train/<term>`` for each term of the objective, and on the first validation loader
+    ``validation/{accuracy, loss, equivariance, relative_error, latent_scale}``; the second loader holds
+    upright samples and gives ``validation/accuracy_upright``. The same for ``test/``.
+
+    Args:
+        network: module with ``encoder`` and ``head``.
+        learning_rate: of Adam, > 0.
+    """
+
+    def __init__(self, network: nn.Module, learning_rate: float) -> None:
+        super().__init__()
+        if not learning_rate > 0:
+            raise RegrepError(f"the learning rate is positive, got {learning_rate}")
+        self.network = network
+        self.learning_rate = learning_rate
+
+    @property
+    @abstractmethod
+    def objective(self) -> EquivariantObjective:
+        """What is minimised; built on the network of this module."""
+
+    @abstractmethod
+    def cell(self) -> dict[str, Any]:
+        """The settings that name this cell of a table, for the run record."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Class scores."""
+        return self.network(x)
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """One update; logs the terms of the objective."""
+        terms = self.objective(batch.x, batch.y, batch.g, batch.gx)
+        self.log_dict(
+            terms.log("train/"), on_step=False, on_epoch=True, batch_size=len(batch.y), sync_dist=True
+        )
+        return terms.total
+
+    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Metrics on the validation split."""
+        self._measure("validation", batch, upright=dataloader_idx == 1)
+
+    def test_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Metrics on the test split."""
+        self._measure("test", batch, upright=dataloader_idx == 1)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam without weight decay or schedule, as in appendix C."""
+        return torch.optim.Adam(self.network.parameters(), lr=self.learning_rate)
+
+    def _measure(self, stage: str, batch: Any, upright: bool) -> None:
+        encoder, head = self.network.encoder, self.network.head
+        z = encoder(batch.x)
+        scores = head(z.clone()).float()  # heads may work in place
+        accuracy = (scores.argmax(dim=1) == batch.y).float().mean()
+        if upright:
+            metrics = {f"{stage}/accuracy_upright": accuracy}
+        else:
+            moved = self.objective.input_action(batch.x, batch.g) if batch.gx is None else batch.gx
+            rho = self.objective.latents[""]
+            z, z_g = z.float(), encoder(moved).float()
+            metrics = {
+                f"{stage}/accuracy": accuracy,
+                f"{stage}/loss": nn.functional.cross_entropy(scores, batch.y),
+                f"{stage}/equivariance": (rho(z, batch.g) - z_g).square().mean(),
+                f"{stage}/relative_error": relative_error(z, z_g, batch.g, rho),
+                f"{stage}/latent_scale": z.std(dim=0, unbiased=False).square().mean().sqrt(),
+            }
+        self.log_dict(
+            metrics, on_step=False, on_epoch=True, batch_size=len(batch.y), add_dataloader_idx=False, sync_dist=True
+        )
