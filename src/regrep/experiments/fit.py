@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
+import logging
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningDataModule, Trainer, seed_everything
+from lightning.pytorch import LightningDataModule, Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
@@ -62,8 +64,7 @@ def fit(name: str, args: Sequence[str]) -> dict[str, Any]:
     Raises:
         RegrepError: a wrong setting, a folder of another run, or a loss that is not finite.
     """
-    tune_allocator()
-    cli = ExperimentCLI(experiment(name), args)
+    cli = _cli(name, args)
     out: Path = cli.config.out
     folder = RunFolder(out)
     with folder.lock():
@@ -117,26 +118,52 @@ def fit(name: str, args: Sequence[str]) -> dict[str, Any]:
 
 def test(name: str, args: Sequence[str]) -> dict[str, Any]:
     """Measure a run's best checkpoint on the test split again, without touching its record."""
-    tune_allocator()
-    cli = ExperimentCLI(experiment(name), args)
+    cli = _cli(name, args)
     folder = RunFolder(cli.config.out)
     if not folder.checkpoint("best").exists():
         raise RegrepError(f"{cli.config.out} holds no checkpoints/best.ckpt; train it first with regrep fit {name}")
     _load_best(folder, cli.model)
-    metrics = cli.trainer.test(cli.model, datamodule=cli.datamodule, verbose=False)[0]
+    metrics = _measured(cli.trainer.test(cli.model, datamodule=cli.datamodule, verbose=False))
     for key, value in metrics.items():
         print(f"{key:24} {value:.4f}")
-    return dict(metrics)
+    return metrics
+
+
+def _cli(name: str, args: Sequence[str]) -> ExperimentCLI:
+    """The parsed command, on a tuned machine and without the trainer's own chatter."""
+    tune_allocator()
+    logging.getLogger("lightning").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module=r"lightning\..*")
+    with _own_arguments():
+        return ExperimentCLI(experiment(name), args)
+
+
+@contextmanager
+def _own_arguments() -> Iterator[None]:
+    """LightningCLI warns when it gets arguments while sys.argv holds some too."""
+    argv, sys.argv = sys.argv, sys.argv[:1]
+    try:
+        yield
+    finally:
+        sys.argv = argv
 
 
 def _cell(cli: ExperimentCLI) -> dict[str, Any]:
-    """The settings of model and data that name the cell, resolved; what equals its default in the data is kept too."""
-    data = {
-        option: getattr(cli.config.data, key)
-        for key, option in cli.definition.DATA_CELL.items()
+    """All settings of model, data and run that name the cell, resolved."""
+    config = cli.config
+    data = {option: getattr(config.data, key) for key, option in cli.definition.DATA_CELL.items()}
+    run = {
+        "seed": config.seed_everything,
+        "epochs": config.trainer.max_epochs,
+        "patience": config.patience,
+        "precision": config.trainer.precision,
     }
-    run = {"seed": cli.config.seed_everything, "epochs": cli.config.trainer.max_epochs, "precision": cli.config.trainer.precision}
     return {**cli.model.cell(), **data, **run}
+
+
+def _measured(loaders: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The metrics of all loaders together; their names differ."""
+    return {name: value for metrics in loaders for name, value in metrics.items()}
 
 
 def _load_best(folder: RunFolder, model: ClassifierModule) -> int:
@@ -153,7 +180,7 @@ def _evaluate(
     epochs, seconds = trainer.current_epoch, metrics.seconds
     epoch = _load_best(folder, model)
     row = next(row for row in metrics.rows if row["epoch"] == epoch)
-    test_metrics = trainer.test(model, datamodule=data, verbose=False)[0]
+    measured = _measured(trainer.test(model, datamodule=data, verbose=False))
     objective = model.objective
     batch = next(iter(data.val_dataloader()[0]))
     views = data.views(batch)
@@ -167,6 +194,6 @@ def _evaluate(
         "epochs": epochs,
         "seconds": round(seconds, 1),
         "validation": {k.removeprefix("validation/"): v for k, v in row.items() if k.startswith("validation/")},
-        "test": {k.removeprefix("test/"): v for k, v in test_metrics.items()},
+        "test": {k.removeprefix("test/"): v for k, v in measured.items()},
         "equivariance": error.as_dict(),
     }

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import platform
 import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import metadata
+from numbers import Real
 from pathlib import Path
 from typing import Any, Literal
 
@@ -83,7 +86,9 @@ def read_json(path: Path | str) -> dict[str, Any]:
     except ValueError as cause:
         raise RegrepError(f"{path} is not valid JSON ({cause}); delete it or restore a copy") from cause
     if not isinstance(content, dict):
-        raise RegrepError(f"{path} must hold a JSON object, got {type(content).__name__}; delete or restore it")
+        raise RegrepError(
+            f"{path} must hold a JSON object, got {type(content).__name__}; delete or restore it"
+        )
     if content.get("format", FORMAT) != FORMAT:
         raise RegrepError(
             f"{path} has record format {content['format']}, this version of regrep reads format {FORMAT};"
@@ -99,7 +104,7 @@ def run_id(cell: Mapping[str, Any]) -> str:
 
     >>> cell = {"experiment": "ddmnist", "group": "D4", "method": "ours", "weight": 1.0, "seed": 0}
     >>> run_id(cell)
-    'ddmnist-D4-ours-s0-8c9ae4d8'
+    'ddmnist-D4-ours-s0-04d8f195'
     >>> run_id(cell) == run_id({**cell, "weight": 1}) != run_id({**cell, "weight": 2})
     True
     """
@@ -111,14 +116,23 @@ def run_id(cell: Mapping[str, Any]) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON knows it, whole floats as integers, so that equal settings are spelt alike."""
+    """A value as JSON knows it: equal settings are spelt alike, what is not a finite number becomes null.
+
+    >>> plain({"rate": 1.0, "folder": Path("runs"), "loss": float("nan"), "sizes": (2, 0.5)})
+    {'rate': 1, 'folder': 'runs', 'loss': None, 'sizes': [2, 0.5]}
+    """
     if isinstance(value, Mapping):
         return {str(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(entry) for entry in value]
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value if isinstance(value, (bool, int, float, str, type(None))) else str(value)
+    if isinstance(value, (bool, str, type(None))):
+        return value
+    if isinstance(value, Real):
+        number = float(value)
+        if not math.isfinite(number):
+            return None
+        return int(number) if number.is_integer() else number
+    return str(value)
 
 
 def versions() -> dict[str, str | None]:
@@ -244,7 +258,9 @@ class RunFolder:
         else:
             self._check_same(record["cell"], cell)
             if self.finished:
-                raise RegrepError(f"the run in {self.path} is finished; choose another folder to run it again")
+                raise RegrepError(
+                    f"the run in {self.path} is finished; choose another folder to run it again"
+                )
             record.setdefault("resumed", []).append(this_start)
         self._write("run.json", record)
         (self.path / "done.json").unlink(missing_ok=True)
@@ -265,11 +281,12 @@ class RunFolder:
         """Whether a process holds the lock now. Creates nothing."""
         if not (self.path / "lock").exists():
             return False
-        try:
-            with self.lock():
-                return False
-        except FolderBusyError:
-            return True
+        with (self.path / "lock").open("r+b") as file:
+            try:
+                _lock(file.fileno())
+            except BlockingIOError:
+                return True
+        return False
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -287,12 +304,16 @@ class RunFolder:
                 f"the run folder {self.path} cannot be used ({cause.strerror}); choose another folder"
             ) from cause
         try:
-            try:
-                _lock(handle)
-            except BlockingIOError as cause:
-                raise FolderBusyError(
-                    f"another process works in {self.path}; wait for it, or choose another folder"
-                ) from cause
+            for patience in (0.02, 0.1, 0.5, None):  # a look at `busy` holds the lock for a moment
+                try:
+                    _lock(handle)
+                    break
+                except BlockingIOError as cause:
+                    if patience is None:
+                        raise FolderBusyError(
+                            f"another process works in {self.path}; wait for it, or choose another folder"
+                        ) from cause
+                    time.sleep(patience)
             yield
         finally:
             os.close(handle)
@@ -302,7 +323,7 @@ class RunFolder:
         return read_json(path) if path.exists() else None
 
     def _write(self, name: str, record: Mapping[str, Any]) -> None:
-        write_atomic(self.path / name, json.dumps(record, indent=2, default=str, ensure_ascii=False) + "\n")
+        write_atomic(self.path / name, json.dumps(plain(record), indent=2, ensure_ascii=False) + "\n")
 
     def _check_same(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         before, now = plain(before), plain(now)
@@ -310,8 +331,8 @@ class RunFolder:
         if differing:
             changes = ", ".join(f"{key} {before.get(key)!r} -> {now.get(key)!r}" for key in differing)
             raise RegrepError(
-                f"a run continues with the settings it began with, but in {self.path} they differ ({changes});"
-                " choose another folder"
+                f"a run continues with the settings it began with, but in {self.path} they differ"
+                f" ({changes}); choose another folder"
             )
 
 

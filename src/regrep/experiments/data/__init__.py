@@ -1,0 +1,1 @@
+"""Files the experiments read: downloads with checksums, and readers of their formats."""
