@@ -1,18 +1,46 @@
-"""Finite groups."""
+"""Finite groups: the catalogue, builders, presentations, classes and characters."""
 
-from regrep.groups.catalogue import alternating, cyclic, dihedral, octahedral, product, quaternion, symmetric
+from regrep.groups.builders import from_matrices, from_permutations, from_presentation, from_table
+from regrep.groups.catalogue import (
+    alternating,
+    cyclic,
+    dihedral,
+    full_octahedral,
+    octahedral,
+    product,
+    quaternion,
+    rotation_matrices,
+    symmetric,
+    tetrahedral,
+)
+from regrep.groups.characters import CharacterTable, RealCharacter, real_characters
+from regrep.groups.cosets import COSET_LIMIT, CosetLimitError
 from regrep.groups.finite import MAX_ORDER, FiniteGroup
 from regrep.groups.presentations import Presentation
+from regrep.groups.spelling import parse
 
 __all__ = [
+    "COSET_LIMIT",
     "MAX_ORDER",
+    "CharacterTable",
+    "CosetLimitError",
     "FiniteGroup",
     "Presentation",
+    "RealCharacter",
     "alternating",
     "cyclic",
     "dihedral",
+    "from_matrices",
+    "from_permutations",
+    "from_presentation",
+    "from_table",
+    "full_octahedral",
     "octahedral",
+    "parse",
     "product",
     "quaternion",
+    "real_characters",
+    "rotation_matrices",
     "symmetric",
+    "tetrahedral",
 ]

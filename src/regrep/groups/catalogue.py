@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations as all_permutations
 from itertools import product as all_products
 
@@ -143,25 +144,37 @@ def quaternion(order: int = 8) -> FiniteGroup:
 
 
 def octahedral() -> FiniteGroup:
-    """The 24 rotations of the cube, isomorphic to S_4, as signed permutation matrices of determinant +1.
+    """The 24 rotations of the cube, isomorphic to S_4; elements in the order of :func:`rotation_matrices`.
 
-    Element 0 is the identity; the others follow in the order of :func:`rotation_matrices`, which returns the
-    matrices themselves. The natural points are the four space diagonals.
+    Named by where they take the axes x, y, z: ``y-xz`` takes x to y, y to -x and keeps z. The natural points are
+    the four space diagonals.
 
     >>> G = octahedral()
     >>> G.order, sorted(set(G.element_orders.tolist()))
     (24, [1, 2, 3, 4])
     """
-    from regrep.groups.builders import from_matrices
+    return _of_axes("O", rotation_matrices())
 
+
+def full_octahedral() -> FiniteGroup:
+    """All 48 symmetries of the cube, the rotations first, then each with the inversion.
+
+    >>> full_octahedral().order
+    48
+    """
     matrices = rotation_matrices()
-    group = from_matrices(matrices, name="O", names=_rotation_names(matrices))
-    diagonals = np.array([[1, 1, 1], [1, 1, -1], [1, -1, 1], [-1, 1, 1]])
-    moved = np.einsum("gij,kj->gki", matrices, diagonals)
-    points = (np.abs(np.einsum("gki,li->gkl", moved, diagonals)) == 3).argmax(-1)
-    return FiniteGroup(
-        name="O", names=group.names, mul=group.mul, generators=group.generators, points=torch.from_numpy(points)
-    )
+    return _of_axes("Oh", np.concatenate([matrices, -matrices]))
+
+
+def tetrahedral() -> FiniteGroup:
+    """The 12 rotations of the tetrahedron, those rotations of the cube that permute its diagonals evenly.
+
+    >>> tetrahedral().order
+    12
+    """
+    matrices = rotation_matrices()
+    even = [m for m in matrices if (np.abs(m).argmax(axis=0) == np.roll(range(3), -np.abs(m)[:, 0].argmax())).all()]
+    return _of_axes("T", np.stack(even))
 
 
 def rotation_matrices() -> np.ndarray:
@@ -177,6 +190,17 @@ def rotation_matrices() -> np.ndarray:
             if round(np.linalg.det(matrix)) == 1:
                 found.append(matrix)
     return np.stack(found)
+
+
+def _of_axes(name: str, matrices: np.ndarray) -> FiniteGroup:
+    """The group of signed permutation matrices, all of them given, acting on the cube's four space diagonals."""
+    from regrep.groups.builders import from_matrices
+
+    group = from_matrices(matrices, name=name, names=_axes_names(matrices))
+    diagonals = np.array([[1, 1, 1], [1, 1, -1], [1, -1, 1], [-1, 1, 1]])
+    moved = np.einsum("gij,kj->gki", matrices, diagonals)
+    points = (np.abs(np.einsum("gki,li->gkl", moved, diagonals)) == 3).argmax(-1)
+    return replace(group, points=torch.from_numpy(points))
 
 
 def product(left: FiniteGroup, right: FiniteGroup) -> FiniteGroup:
@@ -259,8 +283,8 @@ def _rotation(k: int) -> str:
     return "e" if k == 0 else "r" if k == 1 else f"r{k}"
 
 
-def _rotation_names(matrices: np.ndarray) -> tuple[str, ...]:
-    """Where each rotation takes the axes x, y, z: ``y-xz`` takes x to y, y to -x and z to z."""
+def _axes_names(matrices: np.ndarray) -> tuple[str, ...]:
+    """Where each matrix takes the axes x, y, z: ``y-xz`` takes x to y, y to -x and z to z."""
     names = []
     for matrix in matrices:
         axes = []

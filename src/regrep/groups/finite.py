@@ -14,7 +14,7 @@ from regrep.errors import RegrepError
 
 if TYPE_CHECKING:
     from regrep.groups.characters import CharacterTable
-    from regrep.groups.presentations import Presentation
+    from regrep.groups.presentations import Presentation, Word
 
 MAX_ORDER = 1000
 """Largest order accepted: a table holds n² integers and characters cost up to n³ operations."""
@@ -117,9 +117,16 @@ class FiniteGroup:
         """Generators and relators that define the group, on exactly ``generators``."""
         if self.presentation_given is not None:
             return self.presentation_given
-        from regrep.groups.presentations import presentation_of
+        from regrep.groups.words import presentation_of
 
         return presentation_of(self)
+
+    @cached_property
+    def words(self) -> tuple[Word, ...]:
+        """For each element a shortest word in ``generators``: (1, 1, 2) is g1 g1 g2, without inverses."""
+        from regrep.groups.words import words_of
+
+        return words_of(self)
 
     @cached_property
     def conjugacy_classes(self) -> tuple[tuple[int, ...], ...]:

@@ -1,2 +1,82 @@
-class Irrep: ...
-def irreps(G): ...
+"""The irreducible representations over the real numbers, as orthogonal matrices."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from regrep.groups import FiniteGroup, RealCharacter, real_characters
+from regrep.representations.representation import MatrixRepresentation
+
+SPLIT = 1e-10
+"""Eigenvalues of the random commuting operator closer than this, relative to its norm, belong together."""
+
+
+class Irrep(MatrixRepresentation):
+    """An irreducible representation over the real numbers.
+
+    Attributes:
+        real_character: its exact character, with name, type (R, C or H) and constituents.
+        type: ``"R"``, ``"C"`` or ``"H"``: what commutes with it are the real, complex or quaternion numbers.
+        endomorphism_dimension: 1, 2 or 4.
+    """
+
+    def __init__(self, group: FiniteGroup, matrices: torch.Tensor, real_character: RealCharacter) -> None:
+        super().__init__(group, matrices, real_character.name)
+        self.real_character = real_character
+        self.type = real_character.type
+        self.endomorphism_dimension = real_character.endomorphism_dimension
+
+
+def irreps(group: FiniteGroup) -> list[Irrep]:
+    """All irreducible representations over the real numbers, in the order of their characters.
+
+    A random symmetric element of the group algebra, acting from the right on functions on G, commutes with the left
+    regular representation; with probability one each of its eigenspaces is irreducible. The matrices are
+    orthogonal and determined up to a change of basis; the basis taken is the same in every run.
+
+    >>> from regrep.groups import quaternion
+    >>> [(rho.name, rho.dim, rho.type) for rho in irreps(quaternion())]
+    [('A1', 1, 'R'), ('A2', 1, 'R'), ('A3', 1, 'R'), ('A4', 1, 'R'), ('G', 4, 'H')]
+    """
+    characters = real_characters(group)
+    for seed in range(5):
+        found = _split(group, characters, np.random.default_rng(seed))
+        if found is not None:
+            return found
+    raise ArithmeticError(f"the regular representation of {group.name} did not split in five draws")
+
+
+def _split(
+    group: FiniteGroup, characters: tuple[RealCharacter, ...], rng: np.random.Generator
+) -> list[Irrep] | None:
+    table, inverse = group.mul.numpy(), group.inverse.numpy()
+    weights = rng.normal(size=group.order)
+    weights = weights + weights[inverse]
+    values, vectors = np.linalg.eigh(weights[table[inverse]])
+    gaps = np.flatnonzero(np.diff(values) > SPLIT * np.abs(values).max()) + 1
+    spaces = np.split(vectors, gaps, axis=1)
+    if len(spaces) != sum(chi.dim // chi.endomorphism_dimension for chi in characters):
+        return None
+    first = np.array([members[0] for members in group.conjugacy_classes])
+    exact = np.stack([chi.values.numpy()[first] for chi in characters])
+    taken: dict[int, np.ndarray] = {}
+    for space in spaces:
+        if len(taken) == len(characters):
+            break
+        # tr rho(g) = Σ_x B[x] · B[g^-1 x]
+        shifted = table[inverse[first]]
+        traces = np.einsum("xd,kxd->k", space, space[shifted])
+        distance = np.abs(exact - traces).max(axis=1)
+        k = int(distance.argmin())
+        if distance[k] > 1e-8:
+            return None
+        taken.setdefault(k, space)
+    found = []
+    for k, chi in enumerate(characters):
+        space = taken[k]
+        matrices = np.stack([space.T @ space[table[inverse[g]]] for g in range(group.order)])
+        if chi.dim == 1:
+            matrices = np.rint(matrices)
+        found.append(Irrep(group, torch.from_numpy(matrices), chi))
+    return found

@@ -34,6 +34,9 @@ FORMAT = 1
 class FolderBusyError(RegrepError):
     """Another process works in the run folder at this moment."""
 
+    exit_code = 75
+    """Of a command that ends with this error: EX_TEMPFAIL of sysexits.h, "try again later"."""
+
 
 def write_atomic(path: Path | str, data: str | bytes) -> None:
     """Replace a file in one step: after any failure the old content stands, never a part of the new one.

@@ -1,1 +1,1 @@
-"""Files the experiments read: downloads with checksums, and readers of their formats."""
+"""Public data sets: downloads with checksums and readers of their formats."""

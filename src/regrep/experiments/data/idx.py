@@ -1,10 +1,9 @@
-"""The idx format of MNIST's files."""
+"""The idx format of MNIST: a strict reader."""
 
 from __future__ import annotations
 
 import gzip
 import math
-import struct
 import zlib
 from pathlib import Path
 
@@ -12,29 +11,42 @@ import numpy as np
 
 from regrep.errors import RegrepError
 
+UNSIGNED_BYTE = 0x08
+"""The type code of MNIST's files; the format's other types occur in no data set used here."""
 
-def read_idx(path: Path) -> np.ndarray:
+
+def read_idx(path: Path | str) -> np.ndarray:
     """Read a gzipped idx file of unsigned bytes.
 
-    The header is two zero bytes, the type (0x08), the number of dimensions, then each dimension as a
-    big-endian 32-bit integer; the values follow. Returns a uint8 array of that shape.
+    The file is ``0 0 8 d``, then d sizes as big-endian 32-bit integers, then their product of bytes.
+
+    Returns:
+        uint8 array of the sizes in the header.
 
     Raises:
-        RegrepError: the file is cut off, is no idx file, or holds another type.
+        RegrepError: it is not such a file, or shorter or longer than its header says.
+
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "labels.gz"
+    >>> _ = file.write_bytes(gzip.compress(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 2, 1])))
+    >>> read_idx(file)
+    array([7, 2, 1], dtype=uint8)
     """
+    path = Path(path)
     try:
-        with gzip.open(path) as file:
-            content = file.read()
+        content = gzip.decompress(path.read_bytes())
     except (OSError, EOFError, zlib.error) as cause:
-        raise RegrepError(f"{path} is cut off or no gzip file ({cause}); delete it and download it again") from cause
-    if len(content) < 4 or content[:3] != b"\x00\x00\x08":
-        raise RegrepError(f"{path} is no idx file of unsigned bytes; delete it and download it again")
-    dims = content[3]
-    start = 4 + 4 * dims
-    shape = struct.unpack(f">{dims}I", content[4:start]) if len(content) >= start else ()
-    if len(shape) != dims or len(content) - start != math.prod(shape):
+        raise RegrepError(f"{path} is not a complete gzip file ({cause}); download it again") from cause
+    if len(content) < 4 or content[:3] != bytes([0, 0, UNSIGNED_BYTE]):
         raise RegrepError(
-            f"{path} promises {math.prod(shape)} values of shape {list(shape)} but holds"
-            f" {max(0, len(content) - start)}; delete it and download it again"
+            f"an idx file of unsigned bytes begins with 00 00 08, but {path} with {content[:3].hex(' ')};"
+            " download it again"
         )
-    return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
+    start = 4 + 4 * content[3]
+    sizes = [int.from_bytes(content[k : k + 4], "big") for k in range(4, start, 4)]
+    if len(content) != start + math.prod(sizes):
+        raise RegrepError(
+            f"{path} should hold {' x '.join(map(str, sizes))} bytes after its header of {start},"
+            f" but holds {max(len(content) - start, 0)}; download it again"
+        )
+    return np.frombuffer(content, np.uint8, offset=start).reshape(sizes)

@@ -1,0 +1,272 @@
+"""The command ``regrep``: reads the words, then imports what the command needs and nothing before."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from regrep._version import __version__
+from regrep.errors import MissingExtraError, RegrepError
+from regrep.spelling import repair
+
+FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+"""Exit codes: an error, a misspelt command line, Ctrl-C."""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that answers a mistake with one sentence and the probable repair."""
+
+    def parse_all(self, words: Sequence[str]) -> argparse.Namespace:
+        """Parse every word; an unknown option ends the program with exit code 2."""
+        known, unknown = self.parse_known_args(words)
+        if unknown:
+            word = unknown[0]
+            if word.startswith("-"):
+                options = [name for name in self._option_string_actions if name.startswith("--")]
+                self.error(f"there is no option {word}; {repair(word.partition('=')[0], options)}")
+            self.error(f"there is one word too many: {word}; see {self.prog} --help")
+        return known
+
+    def error(self, message: str) -> NoReturn:
+        """Print the sentence and end the program."""
+        self.exit(MISUSED, f"{self.prog}: {message}\n")
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit code.
+
+    Args:
+        words: the command line after the program's name; that of the process by default.
+    """
+    words = list(sys.argv[1:] if words is None else words)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(overview())
+        return 0
+    if words[0] == "--version":
+        print(f"regrep {__version__}")
+        return 0
+    name, *rest = words
+    if name not in COMMANDS:
+        what = "option" if name.startswith("-") else "command"
+        print(f"regrep: there is no {what} {name}; {repair(name, COMMANDS)}", file=sys.stderr)
+        return MISUSED
+    try:
+        return COMMANDS[name][1](rest)
+    except (RegrepError, MissingExtraError) as error:
+        from regrep.training.records import FolderBusyError
+
+        print(f"regrep {name}: {error}", file=sys.stderr)
+        return FolderBusyError.exit_code if isinstance(error, FolderBusyError) else FAILED
+    except ModuleNotFoundError as error:
+        from regrep.doctor import extra_of
+
+        extra = extra_of(error.name)
+        if extra is None:
+            raise
+        print(f"regrep {name}: {MissingExtraError(extra)}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print(f"regrep {name}: stopped", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of a pipe, such as head, has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def overview() -> str:
+    """The help text of ``regrep``.
+
+    >>> print(overview().splitlines()[0])
+    usage: regrep COMMAND [OPTIONS]
+    """
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}}  {text}" for name, (text, _) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: regrep COMMAND [OPTIONS]",
+            "",
+            "Approximate equivariance under any finite group, for any network, by one loss term.",
+            "",
+            *lines,
+            "",
+            "regrep COMMAND --help explains a command, regrep --version prints the version.",
+        ]
+    )
+
+
+def groups(words: Sequence[str]) -> int:
+    """``regrep groups NAME``: everything about a group."""
+    parser = _parser("groups")
+    parser.add_argument(
+        "name",
+        metavar="NAME",
+        help="a name of the catalogue (C6, D4, S4, A5, Q8, O), a product (D4xD4) or a presentation"
+        ' ("r,s | r^4, s^2, (r s)^2")',
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, for machines")
+    options = parser.parse_all(words)
+
+    from regrep.groups import parse
+    from regrep.groups.description import describe, describe_json
+
+    group = parse(options.name)
+    print(describe_json(group) if options.json else describe(group))
+    return 0
+
+
+def measure(words: Sequence[str]) -> int:
+    """``regrep measure RUN``: how equivariant a trained model is."""
+    from regrep.training.measure import main as run
+
+    return run(list(words)) or 0
+
+
+def fit(words: Sequence[str]) -> int:
+    """``regrep fit EXPERIMENT``: train one run, or continue it."""
+    name, options = _experiment("fit", words)
+
+    from regrep.experiments.fit import fit as run
+
+    run(name, options)
+    return 0
+
+
+def test(words: Sequence[str]) -> int:
+    """``regrep test EXPERIMENT``: evaluate the best checkpoint of a run."""
+    name, options = _experiment("test", words)
+
+    from regrep.experiments.fit import test as run
+
+    run(name, options)
+    return 0
+
+
+def sweep(words: Sequence[str]) -> int:
+    """``regrep sweep FILE``: run all cells of a sweep file, or continue."""
+    parser = _parser("sweep")
+    parser.add_argument("file", metavar="FILE", type=Path, help="the sweep file (YAML)")
+    parser.add_argument("--dry-run", action="store_true", help="print the cells and their states, run none")
+    parser.add_argument("--jobs", metavar="N", type=int, default=1, help="runs at a time (default 1)")
+    parser.add_argument("--out", metavar="DIR", type=Path, help="folder of the runs, instead of the file's")
+    parser.add_argument("--data-dir", metavar="DIR", type=Path, help="folder with data files")
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="a setting for all cells, may be repeated; a list makes several cells",
+    )
+    parser.add_argument(
+        "--slurm",
+        metavar="KEY=VALUE",
+        nargs="*",
+        help="submit to Slurm with these options, for example partition=gpu gpus_per_node=1 timeout_min=240",
+    )
+    options = parser.parse_all(words)
+
+    from regrep.experiments import cells as experiments
+    from regrep.training import sweep as sweeps
+    from regrep.training.manifest import parse_assignments
+
+    return sweeps.sweep(
+        options.file,
+        experiments,
+        out=options.out,
+        data_dir=options.data_dir,
+        jobs=options.jobs,
+        settings=parse_assignments(options.set),
+        slurm=None if options.slurm is None else parse_assignments(options.slurm),
+        dry_run=options.dry_run,
+    )
+
+
+def report(words: Sequence[str]) -> int:
+    """``regrep report DIR``: tables and figures of all runs in a folder."""
+    parser = _parser("report")
+    parser.add_argument("folder", metavar="DIR", type=Path, help="folder of run folders")
+    parser.add_argument("-o", "--out", metavar="DIR", type=Path, help="where to write (default DIR/report)")
+    options = parser.parse_all(words)
+    return _report(options.folder, options.out or options.folder / "report")
+
+
+def data(words: Sequence[str]) -> int:
+    """``regrep data NAME``: download a data set, or verify what is there."""
+    parser = _parser("data")
+    parser.add_argument("name", metavar="NAME", help="mnist")
+    parser.add_argument("--data-dir", metavar="DIR", type=Path, help="where its files are or shall be")
+    options = parser.parse_all(words)
+    if options.name != "mnist":
+        parser.error(f"there is no data set {options.name} to download; {repair(options.name, ['mnist'])}")
+
+    from regrep.experiments.data.downloads import data_folder, mnist
+
+    parts, files = mnist(options.data_dir)
+    for file, record in files.items():
+        print(f"{record['md5']}  {data_folder(options.data_dir) / file}")
+    print("verified: " + ", ".join(f"{len(labels)} {part} digits" for part, (_, labels) in parts.items()))
+    return 0
+
+
+def demo(words: Sequence[str]) -> int:
+    """``regrep demo``: a small sweep on embedded digits, and its report."""
+    parser = _parser("demo")
+    parser.add_argument("--jobs", metavar="N", type=int, default=2, help="runs at a time (default 2)")
+    parser.add_argument("--out", metavar="DIR", type=Path, default=Path("demo"), help="folder (default demo)")
+    options = parser.parse_all(words)
+
+    from importlib.resources import as_file, files
+
+    from regrep.experiments import cells as experiments
+    from regrep.training import sweep as sweeps
+
+    with as_file(files("regrep.experiments") / "ddmnist" / "demo.yaml") as file:
+        code = sweeps.sweep(file, experiments, out=options.out, jobs=options.jobs)
+    return code or _report(options.out, options.out / "report")
+
+
+def doctor(words: Sequence[str]) -> int:
+    """``regrep doctor``: what is installed, and what is missing for what."""
+    _parser("doctor").parse_all(words)
+
+    from regrep.doctor import examine
+
+    print(examine())
+    return 0
+
+
+COMMANDS: dict[str, tuple[str, Callable[[Sequence[str]], int]]] = {
+    "groups": ("elements, table, classes, characters and irreducibles of a group", groups),
+    "measure": ("how equivariant a trained model is, per group element", measure),
+    "fit": ("train one run, or continue it", fit),
+    "test": ("evaluate a trained run", test),
+    "sweep": ("run every cell of a sweep file, or continue", sweep),
+    "report": ("tables and figures of all runs in a folder", report),
+    "data": ("download a data set, or verify its files", data),
+    "demo": ("a small sweep on embedded digits, with its report", demo),
+    "doctor": ("what is installed, and what is missing for what", doctor),
+}
+"""Each command with one line of help."""
+
+
+def _parser(command: str) -> Parser:
+    return Parser(prog=f"regrep {command}", description=COMMANDS[command][0], allow_abbrev=False)
+
+
+def _experiment(command: str, words: Sequence[str]) -> tuple[str, list[str]]:
+    """The name of the experiment, which comes first, and the words after it."""
+    parser = _parser(command)
+    parser.usage = f"regrep {command} EXPERIMENT [OPTIONS]"
+    parser.epilog = f"regrep {command} EXPERIMENT --help lists the options of an experiment"
+    parser.add_argument("experiment", metavar="EXPERIMENT", help="for example ddmnist")
+    return parser.parse_args(words[:1]).experiment, list(words[1:])
+
+
+def _report(folder: Path, out: Path) -> int:
+    from regrep.report import build
+
+    build(folder, out)
+    return 0

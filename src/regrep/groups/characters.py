@@ -1,0 +1,255 @@
+"""Conjugacy classes, complex characters and the characters of the real irreducible representations.
+
+Characters come from one Hermitian eigenproblem of a random class function and are then rounded to exact
+integers: the multiplicities of the eigenvalues of each element. The result does not depend on the draw.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from regrep.groups.finite import FiniteGroup
+
+SNAP = 1e-3
+"""Largest distance of an eigenvalue multiplicity from an integer; beyond it the random draw is repeated."""
+
+RealType = Literal["R", "C", "H"]
+
+
+@dataclass(frozen=True, eq=False)
+class CharacterTable:
+    """Complex irreducible characters.
+
+    Rows are sorted by degree, then by their values in decreasing order (real part first); the first is the
+    trivial one. Columns are the conjugacy classes.
+
+    Attributes:
+        classes: conjugacy classes, in the order of the columns.
+        values: complex128 [k, k], ``values[i, j]`` is the i-th character on the j-th class.
+        degrees: dimension of each irreducible representation.
+        frobenius_schur: indicator of each: 1 real, 0 complex, -1 quaternionic.
+    """
+
+    classes: tuple[tuple[int, ...], ...]
+    values: Tensor
+    degrees: tuple[int, ...]
+    frobenius_schur: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class RealCharacter:
+    """Character of an irreducible representation over the real numbers.
+
+    Attributes:
+        name: Mulliken's letters (A and B of dimension 1, E 2, T 3, G 4, H 5, then X with the dimension).
+        values: float64 [n], one value per element.
+        dim: dimension over the real numbers: d for type R, 2d for types C and H.
+        type: R (real), C (complex) or H (quaternionic).
+        constituents: rows of the complex character table it contains.
+    """
+
+    name: str
+    values: Tensor
+    dim: int
+    type: RealType
+    constituents: tuple[int, ...]
+
+    @property
+    def endomorphism_dimension(self) -> int:
+        """Real dimension of what commutes with it: 1, 2 or 4."""
+        return {"R": 1, "C": 2, "H": 4}[self.type]
+
+
+def conjugacy_classes(group: FiniteGroup) -> tuple[tuple[int, ...], ...]:
+    """Orbits of x -> s x s^-1 for generators s, by propagating the smallest label.
+
+    >>> from regrep.groups import dihedral
+    >>> conjugacy_classes(dihedral(4))
+    ((0,), (1, 3), (2,), (4, 6), (5, 7))
+    """
+    table, inverse = group.mul.numpy(), group.inverse.numpy()
+    label = np.arange(group.order)
+    moves = [table[table[s], inverse[s]] for s in group.generators]
+    while True:
+        before = label
+        for move in moves:
+            label = np.minimum(label, label[move])
+            spread = label.copy()
+            np.minimum.at(spread, move, label)
+            label = spread
+        label = label[label]
+        if (label == before).all():
+            break
+    return tuple(tuple(int(x) for x in np.flatnonzero(label == k)) for k in np.unique(label))
+
+
+def character_table(group: FiniteGroup) -> CharacterTable:
+    """Characters of a group of order n with k classes, in O(kn + k³).
+
+    With f(C) = z_C / √|C| for random z with z(C^-1) = conj z(C), the matrix
+    N[j, k] = √(|C_k| / |C_j|) Σ_{y in C_j} f(g_k y^-1) is Hermitian with distinct eigenvalues, and an
+    orthonormal eigenvector v gives the degree d = √n |v_0| and the character χ(C_k) = (v_k / v_0) d / √|C_k|.
+
+    >>> from regrep.groups import quaternion
+    >>> table = character_table(quaternion())
+    >>> table.degrees, table.frobenius_schur
+    ((1, 1, 1, 1, 2), (1, 1, 1, 1, -1))
+    """
+    classes = group.conjugacy_classes
+    sizes = np.array([len(c) for c in classes])
+    first = np.array([c[0] for c in classes])
+    class_of = np.empty(group.order, dtype=np.int64)
+    for k, members in enumerate(classes):
+        class_of[list(members)] = k
+    powers = _power_classes(group, first, class_of)
+    for seed in range(5):
+        values = _solve(group, sizes, first, class_of, np.random.default_rng(seed))
+        snapped = _snap(values, powers)
+        if snapped is not None and _belongs(group, snapped, sizes, first, class_of, np.random.default_rng(seed + 5)):
+            break
+    else:
+        raise ArithmeticError(f"the characters of {group.name} did not come out as integers in five draws")
+    order = sorted(range(len(snapped)), key=lambda i: (round(snapped[i, 0].real), *_descending(snapped[i])))
+    snapped = snapped[order]
+    squares = class_of[group.mul.numpy().diagonal()]
+    indicators = np.rint(snapped[:, squares].mean(axis=1).real).astype(int)
+    return CharacterTable(
+        classes=classes,
+        values=torch.from_numpy(snapped),
+        degrees=tuple(int(d) for d in np.rint(snapped[:, 0].real)),
+        frobenius_schur=tuple(int(v) for v in indicators),
+    )
+
+
+def real_characters(group: FiniteGroup) -> tuple[RealCharacter, ...]:
+    """Characters of the irreducible representations over the real numbers.
+
+    A complex character χ of indicator 1 stays, one of indicator 0 joins its conjugate, one of -1 is doubled.
+
+    >>> from regrep.groups import cyclic
+    >>> [(chi.name, chi.dim, chi.type) for chi in real_characters(cyclic(3))]
+    [('A', 1, 'R'), ('E', 2, 'C')]
+    """
+    table = group.character_table
+    values = table.values.numpy()
+    class_of = np.empty(group.order, dtype=np.int64)
+    for k, members in enumerate(table.classes):
+        class_of[list(members)] = k
+    rows: list[tuple[np.ndarray, int, RealType, tuple[int, ...]]] = []
+    used: set[int] = set()
+    for i, (degree, indicator) in enumerate(zip(table.degrees, table.frobenius_schur, strict=True)):
+        if i in used:
+            continue
+        if indicator == 1:
+            rows.append((values[i].real, degree, "R", (i,)))
+        elif indicator == -1:
+            rows.append((2 * values[i].real, 2 * degree, "H", (i,)))
+        else:
+            j = int(np.abs(values - values[i].conj()).max(axis=1).argmin())
+            used.add(j)
+            rows.append((2 * values[i].real, 2 * degree, "C", (i, j)))
+    letters = [_letter(group, row[class_of], dim) for row, dim, _, _ in rows]
+    names = []
+    for k, letter in enumerate(letters):
+        names.append(letter if letters.count(letter) == 1 else f"{letter}{letters[: k + 1].count(letter)}")
+    return tuple(
+        RealCharacter(name, torch.from_numpy(row[class_of].copy()), dim, kind, members)
+        for name, (row, dim, kind, members) in zip(names, rows, strict=True)
+    )
+
+
+def _letter(group: FiniteGroup, values: np.ndarray, dim: int) -> str:
+    """Mulliken's letter; B where the turn that generates C_n or leads D_n acts as -1."""
+    if dim == 1 and group.generators:
+        turn = group.generators[0]
+        leads = len(group.generators) == 1 or int(group.element_orders[turn]) > 2
+        return "B" if leads and values[turn] < 0 else "A"
+    return {1: "A", 2: "E", 3: "T", 4: "G", 5: "H"}.get(dim, f"X{dim}_")
+
+
+def _descending(row: np.ndarray) -> tuple[float, ...]:
+    pairs = np.stack([row.real, row.imag], axis=1).round(9)
+    return tuple(-v for v in pairs.flatten().tolist())
+
+
+def _power_classes(group: FiniteGroup, first: np.ndarray, class_of: np.ndarray) -> list[np.ndarray]:
+    """For the first element of each class: the classes of its powers 0 .. order - 1."""
+    table, orders = group.mul.numpy(), group.element_orders.numpy()
+    power, columns = np.zeros(len(first), dtype=np.int64), []
+    for _ in range(int(orders[first].max())):
+        columns.append(class_of[power])
+        power = table[power, first]
+    stacked = np.stack(columns, axis=1)
+    return [stacked[k, : orders[g]] for k, g in enumerate(first)]
+
+
+def _solve(
+    group: FiniteGroup, sizes: np.ndarray, first: np.ndarray, class_of: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Characters in floating point."""
+    table, inverse = group.mul.numpy(), group.inverse.numpy()
+    inverse_class = class_of[inverse[first]]
+    z = rng.normal(size=len(sizes)) + 1j * rng.normal(size=len(sizes))
+    z = (z + z[inverse_class].conj()) / 2
+    f = (z / np.sqrt(sizes))[class_of]
+    k = len(sizes)
+    matrix = np.empty((k, k), dtype=complex)
+    for column, g in enumerate(first):
+        term = f[table[g, inverse]]
+        matrix[:, column] = np.bincount(class_of, term.real, k) + 1j * np.bincount(class_of, term.imag, k)
+    matrix *= np.sqrt(sizes[None, :] / sizes[:, None])
+    real = bool((inverse_class == np.arange(k)).all())
+    _, vectors = np.linalg.eigh(matrix.real if real else matrix)
+    degrees = np.sqrt(group.order) * np.abs(vectors[0])
+    return ((vectors / vectors[0]) * degrees / np.sqrt(sizes)[:, None]).T.astype(complex)
+
+
+def _snap(values: np.ndarray, powers: list[np.ndarray]) -> np.ndarray | None:
+    """Round to sums of roots of unity with integer multiplicities; None if that fails."""
+    degrees = np.rint(values[:, 0].real)
+    exact = np.empty_like(values)
+    for column, classes in enumerate(powers):
+        order = len(classes)
+        counts = np.fft.fft(values[:, classes], axis=1) / order
+        rounded = np.rint(counts.real)
+        if np.abs(counts - rounded).max() > SNAP or (rounded < 0).any() or (rounded.sum(axis=1) != degrees).any():
+            return None
+        exact[:, column] = rounded @ _roots(order)
+    for part in (exact.real, exact.imag):
+        near = np.rint(part)
+        part[np.abs(part - near) < 1e-11] = near[np.abs(part - near) < 1e-11] + 0.0
+    return exact
+
+
+def _roots(order: int) -> np.ndarray:
+    """The roots of unity exp(2πi j / order), exact at multiples of a quarter turn."""
+    j = np.arange(order)
+    roots = np.exp(2j * np.pi * j / order)
+    quarter, rest = np.divmod(4 * j, order)
+    exact = np.array([1, 1j, -1, -1j])
+    return np.where(rest == 0, exact[quarter % 4], roots)
+
+
+def _belongs(
+    group: FiniteGroup,
+    values: np.ndarray,
+    sizes: np.ndarray,
+    first: np.ndarray,
+    class_of: np.ndarray,
+    rng: np.random.Generator,
+) -> bool:
+    """Whether ω(C) = |C| χ(C) / χ(1) is multiplicative on class sums; tested on one random product.
+
+    Orthogonality alone would not tie the table to this group.
+    """
+    a, b = rng.normal(size=(2, len(sizes)))
+    table, inverse = group.mul.numpy(), group.inverse.numpy()
+    product = np.array([a[class_of] @ b[class_of[table[inverse, g]]] for g in first])
+    omega = sizes * values / values[:, :1]
+    left, right = (omega @ a) * (omega @ b), omega @ product
+    return bool(np.abs(left - right).max() <= 1e-8 * max(1.0, np.abs(right).max()))

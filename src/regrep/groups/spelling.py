@@ -1,0 +1,91 @@
+"""Groups from text: names of the catalogue, products, and presentations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from regrep.errors import RegrepError
+from regrep.groups import catalogue
+from regrep.groups.builders import from_presentation
+from regrep.groups.finite import FiniteGroup
+
+FAMILIES: dict[str, Callable[[int], FiniteGroup]] = {
+    "C": catalogue.cyclic,
+    "D": catalogue.dihedral,
+    "S": catalogue.symmetric,
+    "A": catalogue.alternating,
+    "Q": catalogue.quaternion,
+}
+
+SINGLES: dict[str, Callable[[], FiniteGroup]] = {
+    "T": catalogue.tetrahedral,
+    "O": catalogue.octahedral,
+    "Oh": catalogue.full_octahedral,
+}
+
+_TOKEN = re.compile(r"\s*(?:([A-Z][a-z]?)(\d*)|([()])|([x×]))")
+
+
+def parse(text: str) -> FiniteGroup:
+    """The group that a text names.
+
+    ``C4`` (cyclic), ``D4`` (dihedral, order 8), ``S4``, ``A5``, ``Q8`` (quaternion), ``T`` and ``O`` (rotations of
+    tetrahedron and cube), ``Oh`` (all symmetries of the cube); products ``D4xD4``, ``(C2xC2)xS3``; presentations
+    ``<r,s | r^4, s^2, (r s)^2>``.
+
+    Raises:
+        RegrepError: the text names no group.
+
+    >>> parse("D4 x C2").order, parse("<a | a^7>").order
+    (16, 7)
+    """
+    body = text.strip()
+    if body.startswith("<"):
+        match = re.fullmatch(r"<([^|]*)\|(.*)>", body, flags=re.DOTALL)
+        if match is None:
+            raise RegrepError(f"a presentation is written <generators | relators>, got {text!r}")
+        return from_presentation(match[1], match[2])
+    tokens: list[str] = []
+    position = 0
+    while position < len(body):
+        found = _TOKEN.match(body, position)
+        if found is None:
+            raise _unknown(text)
+        position = found.end()
+        tokens.append(found[0].strip())
+    group, rest = _product(tokens, text)
+    if rest:
+        raise _unknown(text)
+    return group
+
+
+def _product(tokens: list[str], text: str) -> tuple[FiniteGroup, list[str]]:
+    group, rest = _factor(tokens, text)
+    while rest and rest[0] in "x×":
+        other, rest = _factor(rest[1:], text)
+        group = catalogue.product(group, other)
+    return group, rest
+
+
+def _factor(tokens: list[str], text: str) -> tuple[FiniteGroup, list[str]]:
+    if not tokens:
+        raise _unknown(text)
+    head, rest = tokens[0], tokens[1:]
+    if head == "(":
+        group, rest = _product(rest, text)
+        if not rest or rest[0] != ")":
+            raise _unknown(text)
+        return group, rest[1:]
+    if head in SINGLES:
+        return SINGLES[head](), rest
+    if head[0] in FAMILIES and head[1:].isdigit():
+        return FAMILIES[head[0]](int(head[1:])), rest
+    raise _unknown(text)
+
+
+def _unknown(text: str) -> RegrepError:
+    return RegrepError(
+        f"{text!r} names no group; write C4, D4, S4, A5, Q8, T, O or Oh, a product like D4xD4,"
+        " or a presentation like '<r,s | r^4, s^2, (r s)^2>'"
+    )

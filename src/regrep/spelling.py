@@ -1,0 +1,19 @@
+"""What to answer to a misspelt word."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def repair(word: str, known: Iterable[str]) -> str:
+    """The end of an error message: the most similar known word, or all of them.
+
+    >>> repair("wieght", ["weight", "seed"])
+    'did you mean weight?'
+    >>> repair("colour", ["weight", "seed"])
+    'choose from weight, seed'
+    """
+    known = list(known)
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"did you mean {close[0]}?" if close else f"choose from {', '.join(known)}"
