@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from typing import NoReturn
 
 from regrep._version import __version__
 from regrep.errors import MissingExtraError, RegrepError
-from regrep.spelling import repair
+from regrep.suggestions import repair
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 """Exit codes: an error, a misspelt command line, Ctrl-C."""
@@ -105,7 +106,7 @@ def groups(words: Sequence[str]) -> int:
         "name",
         metavar="NAME",
         help="a name of the catalogue (C6, D4, S4, A5, Q8, O), a product (D4xD4) or a presentation"
-        ' ("r,s | r^4, s^2, (r s)^2")',
+        ' ("<r,s | r^4, s^2, (r s)^2>")',
     )
     parser.add_argument("--json", action="store_true", help="print JSON, for machines")
     options = parser.parse_all(words)
@@ -114,7 +115,7 @@ def groups(words: Sequence[str]) -> int:
     from regrep.groups.description import describe, describe_json
 
     group = parse(options.name)
-    print(describe_json(group) if options.json else describe(group))
+    print(json.dumps(describe_json(group), ensure_ascii=False) if options.json else describe(group))
     return 0
 
 

@@ -116,7 +116,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_an_override_that_matches_nothing_is_a_mistake(tmp_path):
     manifest = read(tmp_path, FILE.replace("{method: ours-relative}", "{method: our-relative}"))
-    with pytest.raises(RegrepError, match="where: {'method': 'our-relative'} matches none"):
+    with pytest.raises(RegrepError, match=r"where: \{'method': 'our-relative'\} matches none"):
         manifest.cells()
 
 

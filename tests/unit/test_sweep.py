@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -159,11 +160,11 @@ def test_a_killed_sweep_continues(tmp_path, orphans):
         wait_for(lambda: (tmp_path / "journal").exists() and journal(tmp_path)["end"].total() >= 2)
         first.send_signal(signal.SIGKILL)
     if orphans == "die":
-        for pid in {line.split()[2] for line in (tmp_path / "journal").read_text().splitlines()}:
-            try:
+        words = [line.split() for line in (tmp_path / "journal").read_text().splitlines()]
+        done = {pid for word, _, pid in words if word == "end"}
+        for pid in {pid for word, _, pid in words if word == "start"} - done:
+            with suppress(ProcessLookupError):
                 os.kill(int(pid), signal.SIGKILL)
-            except ProcessLookupError:
-                continue
     cells = cells_of(tmp_path, **grid)
     ended = {cell.label for cell in cells if cell.run.finished}
     assert run(cells, jobs=2) == 0

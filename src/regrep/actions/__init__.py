@@ -1,9 +1,25 @@
-"""How groups move data."""
+"""How groups move data: batched, one element per sample."""
 
 from regrep.actions.action import Action
+from regrep.actions.fields import VectorField2d
 from regrep.actions.images import RotateFlip2d
-from regrep.actions.rotation import rotate
+from regrep.actions.lattice import LatticeAction
+from regrep.actions.permute import Fix, Permute
+from regrep.actions.rotation import resample, rotate
 from regrep.actions.sampling import sample
 from regrep.actions.side_by_side import SideBySide
+from regrep.actions.volumes import Rotate3d
 
-__all__ = ["Action", "RotateFlip2d", "SideBySide", "rotate", "sample"]
+__all__ = [
+    "Action",
+    "Fix",
+    "LatticeAction",
+    "Permute",
+    "Rotate3d",
+    "RotateFlip2d",
+    "SideBySide",
+    "VectorField2d",
+    "resample",
+    "rotate",
+    "sample",
+]

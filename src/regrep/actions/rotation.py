@@ -1,24 +1,50 @@
-"""Rotation of images by any angle, with bilinear interpolation."""
+"""Bilinear resampling of images under linear maps of the plane."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+from regrep.errors import RegrepError
+
 
 def rotate(x: Tensor, angle: Tensor) -> Tensor:
-    """Rotate each image counter-clockwise about its centre; pixels from outside are 0.
+    """Rotate each image counter-clockwise about its centre by its own angle.
+
+    Bilinear; what comes from outside the image is 0. At 90 degrees equal to ``torch.rot90(x, 1, (-2, -1))`` up to
+    rounding.
 
     Args:
-        x: floating point [B, H, W] or [B, C, H, W].
+        x: floating point [B, ..., H, H].
         angle: [B], degrees.
+
+    Raises:
+        RegrepError: integer or non-square images, or a number of angles other than B.
+
+    >>> x = torch.eye(3)[None]
+    >>> rotate(x, torch.tensor([90.0])).round().tolist()
+    [[[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]]
     """
-    images = x[:, None] if x.dim() == 3 else x
+    if x.dim() < 3 or x.shape[-1] != x.shape[-2] or not x.is_floating_point() or angle.shape != x.shape[:1]:
+        raise RegrepError(
+            "rotate needs floating-point square images [B, ..., H, H] and one angle per image, got"
+            f" {str(x.dtype)[6:]} {list(x.shape)} and {list(angle.shape)} angles"
+        )
     radians = torch.deg2rad(angle.to(x.dtype))
     cos, sin = radians.cos(), radians.sin()
-    h, w = x.shape[-2:]
-    theta = torch.stack(
-        [torch.stack([cos, -sin * h / w, 0 * cos], -1), torch.stack([sin * w / h, cos, 0 * cos], -1)], 1
-    )
-    grid = torch.nn.functional.affine_grid(theta, list(images.shape), align_corners=False)
-    return torch.nn.functional.grid_sample(images, grid, align_corners=False).reshape(x.shape)
+    matrices = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)
+    return resample(x.reshape(len(x), -1, *x.shape[-2:]), matrices).reshape(x.shape)
+
+
+def resample(images: Tensor, matrices: Tensor) -> Tensor:
+    """Move images by orthogonal maps: (g f)(p) = f(g^-1 p), p = (x to the right, y upwards) from the centre.
+
+    Args:
+        images: floating point [B, C, H, H].
+        matrices: [B, 2, 2], orthogonal.
+    """
+    downwards = torch.diag(torch.tensor([1.0, -1.0], device=images.device, dtype=images.dtype))
+    source = downwards @ matrices.transpose(1, 2) @ downwards
+    theta = torch.nn.functional.pad(source, (0, 1))
+    places = torch.nn.functional.affine_grid(theta, list(images.shape), align_corners=False)
+    return torch.nn.functional.grid_sample(images, places, align_corners=False)

@@ -10,7 +10,21 @@ from regrep.groups import product
 
 
 class SideBySide(Action):
-    """G x H on canvases [.., 2a, 2a]."""
+    """G x H on canvases [B, ..., 2a, 2a] with two a x a squares in rows a/2 .. 3a/2, left and right.
+
+    Element g·|H| + h moves the left square by g and the right one by h; the rest of the canvas stays.
+
+    Args:
+        left: action of G on square images.
+        right: action of H on square images.
+
+    >>> import torch, regrep
+    >>> act = regrep.actions.RotateFlip2d(regrep.groups.cyclic(2))
+    >>> both = SideBySide(act, act)
+    >>> x = torch.arange(16).reshape(1, 4, 4)
+    >>> both(x, torch.tensor([1 * 2 + 0])).tolist()  # the left one by a half turn
+    [[[0, 1, 2, 3], [9, 8, 6, 7], [5, 4, 10, 11], [12, 13, 14, 15]]]
+    """
 
     def __init__(self, left: Action, right: Action) -> None:
         self.left, self.right = left, right
@@ -18,9 +32,13 @@ class SideBySide(Action):
         self.exact = left.exact and right.exact
 
     def check(self, x: Tensor) -> None:
-        """Even square canvases only."""
+        """Square canvases with squares of even size."""
         if x.dim() < 3 or x.shape[-1] != x.shape[-2] or x.shape[-1] % 4:
-            raise RegrepError(f"SideBySide needs canvases [B, ..., 2a, 2a] with even a, got {list(x.shape)}; pad them")
+            sizes = " x ".join(map(str, x.shape[-2:])) if x.dim() > 2 else f"shape {list(x.shape)}"
+            raise RegrepError(
+                f"SideBySide needs square canvases [B, ..., 2a, 2a] with even a, got {sizes};"
+                " pad them to a multiple of 4"
+            )
 
     def apply(self, x: Tensor, g: Tensor) -> Tensor:
         """Move both squares."""

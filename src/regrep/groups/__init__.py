@@ -18,6 +18,7 @@ from regrep.groups.cosets import COSET_LIMIT, CosetLimitError
 from regrep.groups.finite import MAX_ORDER, FiniteGroup
 from regrep.groups.presentations import Presentation
 from regrep.groups.spelling import parse
+from regrep.groups.words import evaluate
 
 __all__ = [
     "COSET_LIMIT",
@@ -30,6 +31,7 @@ __all__ = [
     "alternating",
     "cyclic",
     "dihedral",
+    "evaluate",
     "from_matrices",
     "from_permutations",
     "from_presentation",

@@ -153,6 +153,7 @@ def real_characters(group: FiniteGroup) -> tuple[RealCharacter, ...]:
             j = int(np.abs(values - values[i].conj()).max(axis=1).argmin())
             used.add(j)
             rows.append((2 * values[i].real, 2 * degree, "C", (i, j)))
+    rows.sort(key=lambda row: row[1])  # stable: within a dimension in the order of the complex table
     letters = [_letter(group, row[class_of], dim) for row, dim, _, _ in rows]
     names = []
     for k, letter in enumerate(letters):

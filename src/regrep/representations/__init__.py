@@ -1,6 +1,8 @@
 """Exact representations: permutation form first, matrices derived."""
 
+from regrep.representations import layouts
 from regrep.representations.irreducible import Irrep, irreps
+from regrep.representations.layouts import FeatureMap
 from regrep.representations.permutation import (
     PermutationRepresentation,
     latent,
@@ -20,6 +22,7 @@ from regrep.representations.representation import (
 
 __all__ = [
     "DirectSum",
+    "FeatureMap",
     "Irrep",
     "MatrixRepresentation",
     "PermutationRepresentation",
@@ -27,6 +30,7 @@ __all__ = [
     "direct_sum",
     "irreps",
     "latent",
+    "layouts",
     "natural",
     "regular",
     "restrict",

@@ -31,7 +31,7 @@ class Representation(ABC):
     >>> rho.dim, rho.invariant_dim
     (10, 3)
     >>> rho(torch.eye(10)[:2], torch.tensor([G.index("r"), G.index("s")])).argmax(dim=1)
-    tensor([1, 5])
+    tensor([1, 7])
     """
 
     group: FiniteGroup

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from regrep.errors import MissingExtraError, RegrepError
-from regrep.spelling import repair
+from regrep.suggestions import repair
 
 Settings = dict[str, Any]
 """Values of some settings of a cell, by name."""

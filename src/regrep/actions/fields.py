@@ -1,0 +1,66 @@
+"""Vector fields in the plane: the group moves the points and turns the vectors."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import torch
+from torch import Tensor
+
+from regrep.actions.action import Action
+from regrep.actions.images import Rows, on_axes, plane_matrices, turn_of
+from regrep.actions.lattice import LatticeAction
+from regrep.errors import RegrepError
+from regrep.groups import FiniteGroup
+
+
+class VectorField2d(Action):
+    """C1, C2, C4, D1, D2, D4 on vector fields [B, 2·frames, H, H] with channels (vx, vy) per frame.
+
+    ``(g v)(p) = g v(g^-1 p)``, exactly. vx points to the right (growing column), vy upwards; r turns
+    counter-clockwise, s mirrors left and right. ``rows`` says which way the row index runs: ``"down"`` as in displayed
+    pictures, ``"up"`` where it grows with +y, as in simulations. With the wrong one, quarter turns negate
+    the vectors.
+
+    Args:
+        group: one of the six.
+        rows: ``"down"`` or ``"up"``.
+
+    Raises:
+        RegrepError: another group, or another word for rows.
+
+    >>> import regrep
+    >>> act = VectorField2d(regrep.groups.cyclic(4))
+    >>> right = torch.zeros(1, 2, 2, 2)
+    >>> right[:, 0] = 1
+    >>> act(right, torch.tensor([1]))[0, :, 0, 0].abs().tolist()  # a quarter turn: it points upwards
+    [0.0, 1.0]
+    """
+
+    def __init__(self, group: FiniteGroup, rows: Rows = "down") -> None:
+        if rows not in get_args(Rows):
+            raise RegrepError(f'rows run "down" (pictures) or "up" (row index grows with +y), got {rows!r}')
+        if turn_of(group)[0] not in (1, 2, 4):
+            raise RegrepError(f"vector fields are moved exactly by C1, C2, C4, D1, D2 and D4, got {group.name}")
+        self.group, self.rows = group, rows
+        plane = plane_matrices(group)
+        self._points = LatticeAction(group, on_axes(plane, rows), "square fields")
+        self._component = plane.abs().argmax(dim=2)  # [n, 2]: which component of v each of g v is
+        self._sign = plane.sum(dim=2)  # [n, 2]: and with which sign
+
+    def check(self, x: Tensor) -> None:
+        """Pairs of channels, square, signed."""
+        if x.dim() != 4 or x.shape[1] % 2 or x.shape[-1] != x.shape[-2]:
+            raise RegrepError(
+                f"VectorField2d needs fields [B, 2·frames, H, H] with channels (vx, vy) per frame, got {list(x.shape)}"
+            )
+        if x.dtype in (torch.uint8, torch.bool):
+            raise RegrepError(f"vectors turn their signs, which {str(x.dtype)[6:]} has none of; convert to a signed type")
+
+    def apply(self, x: Tensor, g: Tensor) -> Tensor:
+        """Move the points, then exchange and negate the components."""
+        g = g.to(x.device)
+        moved = self._points.apply(x, g).reshape(len(x), -1, 2, *x.shape[-2:])
+        component = self._component.to(x.device)[g].reshape(len(x), 1, 2, 1, 1).expand(moved.shape)
+        sign = self._sign.to(device=x.device, dtype=x.dtype)[g].reshape(len(x), 1, 2, 1, 1)
+        return (moved.gather(2, component) * sign).reshape(x.shape)

@@ -1,0 +1,76 @@
+"""Exact actions on square and cubic lattices: one gather by a table of the group's elements."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from regrep.actions.action import Action
+from regrep.errors import RegrepError
+from regrep.groups import FiniteGroup
+from regrep.representations import PermutationRepresentation
+from regrep.representations.lattice import lattice_index
+
+
+class LatticeAction(Action):
+    """Signed permutation matrices moving the points of data [B, ..., S, S] or [B, ..., S, S, S].
+
+    Args:
+        group: the group.
+        matrices: int64 [n, k, k] on coordinates in the order of the data's last k axes.
+        what: what the data are called in errors, ``"square images"``.
+
+    Raises:
+        RegrepError: the matrices do not multiply as the elements do.
+    """
+
+    def __init__(self, group: FiniteGroup, matrices: Tensor, what: str) -> None:
+        self.group, self.matrices, self.what = group, check_matrices(group, matrices), what
+        self._indices: dict[int, Tensor] = {}
+
+    def check(self, x: Tensor) -> None:
+        """All lattice axes have one size."""
+        k = self.matrices.shape[-1]
+        if x.dim() < k + 1 or len(set(x.shape[x.dim() - k :])) != 1:
+            sizes = " x ".join(map(str, x.shape[-k:])) if x.dim() >= k + 1 else f"shape {list(x.shape)}"
+            raise RegrepError(
+                f"{type(self).__name__} needs {self.what} [B, ..., {', '.join('S' * k)}], got {sizes}; crop or pad them"
+            )
+
+    def pixels(self, size: int) -> PermutationRepresentation:
+        """The permutation representation on the size^k points."""
+        return PermutationRepresentation(self.group, lattice_index(self.matrices, size), "lattice")
+
+    def apply(self, x: Tensor, g: Tensor) -> Tensor:
+        """One gather."""
+        k = self.matrices.shape[-1]
+        flat = x.flatten(-k)
+        index = self._index(x.shape[-1]).to(x.device)[g.to(x.device)]
+        index = index.reshape(len(x), *([1] * (flat.dim() - 2)), flat.shape[-1])
+        return flat.gather(-1, index.expand(flat.shape)).reshape(x.shape)
+
+    def _index(self, size: int) -> Tensor:
+        """The table for one size; made once, except inside compiled code, where it becomes a constant."""
+        if size in self._indices:
+            return self._indices[size]
+        index = lattice_index(self.matrices, size)
+        if not torch.compiler.is_compiling():
+            self._indices[size] = index
+        return index
+
+
+def check_matrices(group: FiniteGroup, matrices: Tensor) -> Tensor:
+    """Int64 copy of signed permutation matrices that multiply as the elements do, or an error."""
+    k = matrices.shape[-1] if matrices.dim() == 3 else 0
+    wrong = matrices.dim() != 3 or tuple(matrices.shape) != (group.order, k, k)
+    exact = matrices.round().long() if matrices.is_floating_point() else matrices.long()
+    if wrong or not torch.equal(exact.to(matrices.dtype), matrices) or bool((exact.abs().sum(dim=1) != 1).any()):
+        raise RegrepError(
+            f"{group.name} acts on a lattice by {group.order} signed permutation matrices, got"
+            f" {list(matrices.shape)} with other entries or another number; stack one per element"
+        )
+    if not torch.equal(torch.einsum("gij,hjk->ghik", exact, exact), exact[group.mul]):
+        raise RegrepError(
+            f"the matrices do not multiply as the elements of {group.name} do; list them in the order of the elements"
+        )
+    return exact

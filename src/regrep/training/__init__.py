@@ -1,0 +1,1 @@
+"""Lightning modules, callbacks, run records and sweeps. Needs the extra [train] where it trains."""
