@@ -1,30 +1,62 @@
 """regrep: approximate equivariance under any finite group, for any network, by one loss term."""
 
-from regrep import actions, diagnostics, groups, representations
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from regrep._version import __version__
-from regrep.diagnostics import equivariance_error
 from regrep.errors import MissingExtraError, RegrepError
-from regrep.groups import FiniteGroup
-from regrep.objectives import (
-    CapacityWarning,
-    EquivariantObjective,
-    equivariance_loss,
-    latent_of,
-    relative_error,
-)
-from regrep.representations import (
-    Irrep,
-    Representation,
-    direct_sum,
-    irreps,
-    latent,
-    natural,
-    regular,
-    restrict,
-    sign,
-    standard,
-    trivial,
-)
+
+if TYPE_CHECKING:
+    from regrep import actions, diagnostics, groups, objectives, representations
+    from regrep.diagnostics import equivariance_error
+    from regrep.groups import FiniteGroup
+    from regrep.objectives import (
+        CapacityWarning,
+        EquivariantObjective,
+        equivariance_loss,
+        latent_of,
+        relative_error,
+    )
+    from regrep.representations import (
+        Irrep,
+        Representation,
+        direct_sum,
+        irreps,
+        latent,
+        natural,
+        regular,
+        restrict,
+        sign,
+        standard,
+        trivial,
+    )
+
+_HOME = {
+    "actions": (),
+    "diagnostics": ("equivariance_error",),
+    "groups": ("FiniteGroup",),
+    "objectives": (
+        "CapacityWarning",
+        "EquivariantObjective",
+        "equivariance_loss",
+        "latent_of",
+        "relative_error",
+    ),
+    "representations": (
+        "Irrep",
+        "Representation",
+        "direct_sum",
+        "irreps",
+        "latent",
+        "natural",
+        "regular",
+        "restrict",
+        "sign",
+        "standard",
+        "trivial",
+    ),
+}
+"""Which folder holds a public name. Imported when first asked for, so that ``regrep --help`` starts no torch."""
 
 __all__ = [
     "CapacityWarning",
@@ -45,6 +77,7 @@ __all__ = [
     "latent",
     "latent_of",
     "natural",
+    "objectives",
     "regular",
     "relative_error",
     "representations",
@@ -53,3 +86,18 @@ __all__ = [
     "standard",
     "trivial",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    for folder, names in _HOME.items():
+        if name == folder:
+            return import_module(f"regrep.{folder}")
+        if name in names:
+            value = getattr(import_module(f"regrep.{folder}"), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module 'regrep' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

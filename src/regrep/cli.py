@@ -121,9 +121,17 @@ def groups(words: Sequence[str]) -> int:
 
 def measure(words: Sequence[str]) -> int:
     """``regrep measure RUN``: how equivariant a trained model is."""
-    from regrep.training.measure import main as run
+    parser = _parser("measure")
+    parser.add_argument("run", metavar="RUN", type=Path, help="the run folder")
+    parser.add_argument("--samples", metavar="N", type=int, default=256, help="validation samples (default 256)")
+    parser.add_argument("--json", action="store_true", help="print JSON, for machines")
+    options = parser.parse_all(words)
 
-    return run(list(words)) or 0
+    from regrep.experiments.fit import measure as run
+
+    error = run(options.run, options.samples)
+    print(json.dumps(error.as_dict(), ensure_ascii=False) if options.json else error)
+    return 0
 
 
 def fit(words: Sequence[str]) -> int:
@@ -136,7 +144,7 @@ def fit(words: Sequence[str]) -> int:
     return 0
 
 
-def test(words: Sequence[str]) -> int:
+def evaluate(words: Sequence[str]) -> int:
     """``regrep test EXPERIMENT``: evaluate the best checkpoint of a run."""
     name, options = _experiment("test", words)
 
@@ -243,7 +251,7 @@ COMMANDS: dict[str, tuple[str, Callable[[Sequence[str]], int]]] = {
     "groups": ("elements, table, classes, characters and irreducibles of a group", groups),
     "measure": ("how equivariant a trained model is, per group element", measure),
     "fit": ("train one run, or continue it", fit),
-    "test": ("evaluate a trained run", test),
+    "test": ("evaluate a trained run", evaluate),
     "sweep": ("run every cell of a sweep file, or continue", sweep),
     "report": ("tables and figures of all runs in a folder", report),
     "data": ("download a data set, or verify its files", data),
@@ -269,5 +277,7 @@ def _experiment(command: str, words: Sequence[str]) -> tuple[str, list[str]]:
 def _report(folder: Path, out: Path) -> int:
     from regrep.report import build
 
-    build(folder, out)
+    made = build(folder, out)
+    print(made.text)
+    print(f"report: {made.page}")
     return 0

@@ -19,12 +19,11 @@ from regrep.actions import (
 )
 from regrep.actions.images import on_axes, plane_matrices
 from regrep.errors import RegrepError
-from regrep.groups import cyclic, dihedral, full_octahedral, from_matrices, octahedral, rotation_matrices, symmetric
+from regrep.groups import cyclic, dihedral, full_octahedral, octahedral, rotation_matrices, symmetric
 from regrep.representations import layouts
 
 PLANE = [cyclic(1), cyclic(2), cyclic(4), dihedral(1), dihedral(2), dihedral(4)]
 S3 = symmetric(3)
-TETRAHEDRON = from_matrices(rotation_matrices()[[0, 1, 8]])
 
 CASES = [
     *((RotateFlip2d(group), (size, size)) for group in PLANE for size in (4, 5)),
@@ -259,7 +258,7 @@ G01 = torch.tensor([0, 1])
         (lambda: RotateFlip2d(cyclic(3))(IMAGES.long(), G01), "needs floating point, got int64"),
         (lambda: Rotate3d(S3), "not those of S3; pass matrices="),
         (lambda: Rotate3d(cyclic(2), torch.ones(2, 3, 3)), "signed permutation matrices"),
-        (lambda: Rotate3d(cyclic(2), torch.from_numpy(rotation_matrices()[[0, 8]])), "do not multiply as the elements of C2"),
+        (lambda: Rotate3d(cyclic(2), torch.from_numpy(rotation_matrices()[[0, octahedral().index("yzx")]])), "do not multiply as the elements of C2"),
         (lambda: Rotate3d(octahedral())(torch.zeros(2, 3, 4, 4), G01), "needs cubic volumes .* got 3 x 4 x 4"),
         (lambda: VectorField2d(cyclic(4))(torch.zeros(2, 3, 4, 4), G01), r"fields \[B, 2·frames, H, H\]"),
         (lambda: VectorField2d(cyclic(4))(torch.zeros(2, 2, 4, 4).byte(), G01), "uint8 has none of"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from regrep.errors import RegrepError
+from regrep.suggestions import repair
 
 EXPERIMENTS = {"ddmnist": "regrep.experiments.ddmnist.definition"}
 """Each experiment and the module that defines it; imported when it is used."""
@@ -40,9 +40,7 @@ def check_cell(cell: Mapping[str, Any]) -> None:
     options = options_of(cell)
     for key in cell:
         if key not in options and key != "experiment":
-            near = difflib.get_close_matches(key, options, n=1)
-            repair = f"did you mean {near[0]}?" if near else f"its settings are {', '.join(options)}"
-            raise RegrepError(f"a cell of {cell['experiment']} has no setting {key!r}; {repair}")
+            raise RegrepError(f"a cell of {cell['experiment']} has no setting {key!r}; {repair(key, options)}")
 
 
 def options_of(cell: Mapping[str, Any]) -> Mapping[str, str]:

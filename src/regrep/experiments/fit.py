@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
-from lightning.pytorch import LightningDataModule, Trainer
+from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
-from regrep.diagnostics import equivariance_error
+from regrep.diagnostics import EquivarianceError, equivariance_error
 from regrep.errors import RegrepError
 from regrep.experiments.cells import experiment
+from regrep.suggestions import repair
 from regrep.training.callbacks import FiniteLoss, MetricsFile, ProgressLines
 from regrep.training.machine import default_precision, tune_allocator
 from regrep.training.module import ClassifierModule
 from regrep.training.records import RunFolder
+
+
+class _Parser(LightningArgumentParser):
+    """Answers a mistake with one sentence instead of the whole usage."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Raise, with the nearest option for a misspelt one."""
+        told = " ".join(message.split())
+        unknown = re.search(r"nrecognized arguments: (\S+)", told)
+        if unknown:
+            options = [text for action in self._actions for text in action.option_strings]
+            told = f"there is no option {unknown[1]}; {repair(unknown[1].partition('=')[0], options)}"
+        raise RegrepError(told) from ex
 
 
 class ExperimentCLI(LightningCLI):
@@ -46,7 +61,12 @@ class ExperimentCLI(LightningCLI):
             },
             args=list(args),
             run=False,
+            auto_configure_optimizers=False,
         )
+
+    def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
+        """The parser that answers in one sentence."""
+        return _Parser(**kwargs)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Options of the run beside those of model, data and trainer."""
@@ -132,7 +152,9 @@ def test(name: str, args: Sequence[str]) -> dict[str, Any]:
 def _cli(name: str, args: Sequence[str]) -> ExperimentCLI:
     """The parsed command, on a tuned machine and without the trainer's own chatter."""
     tune_allocator()
-    logging.getLogger("lightning").setLevel(logging.WARNING)
+    for logger in ("lightning.pytorch", "lightning.fabric"):
+        for part in ("", ".utilities.rank_zero", ".utilities.seed"):
+            logging.getLogger(logger + part).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module=r"lightning\..*")
     with _own_arguments():
         return ExperimentCLI(experiment(name), args)
@@ -146,6 +168,36 @@ def _own_arguments() -> Iterator[None]:
         yield
     finally:
         sys.argv = argv
+
+
+def measure(run: Path, samples: int = 256) -> EquivarianceError:
+    """Equivariance error of a run's best checkpoint, on validation samples moved at random.
+
+    Args:
+        run: the run folder.
+        samples: how many samples, at least 1.
+
+    Raises:
+        RegrepError: the folder holds no trained run.
+    """
+    folder = RunFolder(run)
+    record = folder.record
+    if samples < 1:
+        raise RegrepError(f"an equivariance error needs at least one sample, got {samples}")
+    if record is None or not folder.checkpoint("best").exists():
+        raise RegrepError(f"{run} holds no trained run (run.json, checkpoints/best.ckpt); train it with regrep fit")
+    name, args = record["cell"]["experiment"], [f"--config={run / 'config.yaml'}"]
+    cli = _cli(name, args)
+    _load_best(folder, cli.model)
+    return _error(cli.model, cli.datamodule, samples)
+
+
+def _error(model: ClassifierModule, data: Any, samples: int) -> EquivarianceError:
+    """Error per element in single precision, on the first validation samples."""
+    data.setup()
+    x = torch.cat([data.views(batch).x for batch in data.val_dataloader()[0]])[:samples]
+    objective = model.objective
+    return equivariance_error(model.network.encoder.cpu(), x, objective.input_action, objective.latents[""])
 
 
 def _cell(cli: ExperimentCLI) -> dict[str, Any]:
@@ -174,19 +226,14 @@ def _load_best(folder: RunFolder, model: ClassifierModule) -> int:
 
 
 def _evaluate(
-    folder: RunFolder, trainer: Trainer, model: ClassifierModule, data: LightningDataModule, metrics: MetricsFile
+    folder: RunFolder, trainer: Trainer, model: ClassifierModule, data: Any, metrics: MetricsFile
 ) -> dict[str, Any]:
     """Test the best epoch, chosen on validation, once; error per element on the validation split."""
     epochs, seconds = trainer.current_epoch, metrics.seconds
     epoch = _load_best(folder, model)
     row = next(row for row in metrics.rows if row["epoch"] == epoch)
     measured = _measured(trainer.test(model, datamodule=data, verbose=False))
-    objective = model.objective
-    batch = next(iter(data.val_dataloader()[0]))
-    views = data.views(batch)
-    error = equivariance_error(
-        model.network.encoder.cpu(), views.x.cpu(), objective.input_action, objective.latents[""]
-    )
+    error = _error(model, data, samples=256)
     data.write_examples(folder.path / "examples.npz")
     return {
         "status": "finished",

@@ -37,7 +37,7 @@ def irreps(group: FiniteGroup) -> list[Irrep]:
 
     >>> from regrep.groups import quaternion
     >>> [(rho.name, rho.dim, rho.type) for rho in irreps(quaternion())]
-    [('A1', 1, 'R'), ('A2', 1, 'R'), ('A3', 1, 'R'), ('A4', 1, 'R'), ('G', 4, 'H')]
+    [('A1', 1, 'R'), ('A2', 1, 'R'), ('B1', 1, 'R'), ('B2', 1, 'R'), ('G', 4, 'H')]
     """
     characters = real_characters(group)
     for seed in range(5):

@@ -125,8 +125,8 @@ def standard(group: FiniteGroup) -> MatrixRepresentation:
     In the orthonormal basis (1, -1, 0, ..), (1, 1, -2, 0, ..), ..., so its matrices are orthogonal.
 
     >>> import regrep
-    >>> standard(regrep.groups.symmetric(3)).character
-    tensor([ 2.,  0.,  0., -1., -1.,  0.], dtype=torch.float64)
+    >>> standard(regrep.groups.symmetric(3)).character.round().long()
+    tensor([ 2,  0,  0, -1, -1,  0])
     """
     rho = natural(group)
     n = rho.dim

@@ -47,7 +47,7 @@ def load(source: Source, data_dir: Path | str | None = None) -> Digits:
 
     >>> digits = load("digits")
     >>> {split: tuple(x.shape) for split, x in digits.images.items()}
-    {'train': (1258, 28, 28), 'validation': (179, 28, 28), 'test': (360, 28, 28)}
+    {'train': (1258, 28, 28), 'validation': (180, 28, 28), 'test': (359, 28, 28)}
     """
     if source == "digits":
         images, labels, files = _embedded()

@@ -1,0 +1,5 @@
+"""Reports: records in, tables, figures and one page out. Imports no training code."""
+
+from regrep.report.page import Report, build
+
+__all__ = ["Report", "build"]
