@@ -173,8 +173,6 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 def test_the_changelog_begins_with_this_version():
-    head = re.search(
-        r"^## \[?(\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
-    )
+    head = re.search(r"^## \[?(\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert head is not None
     assert head[1] == regrep.__version__

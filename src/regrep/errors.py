@@ -13,6 +13,4 @@ class MissingExtraError(ImportError):
     """
 
     def __init__(self, extra: str) -> None:
-        super().__init__(
-            f'this needs the extra [{extra}], which is not installed; run: pip install "regrep[{extra}]"'
-        )
+        super().__init__(f'this needs the extra [{extra}], which is not installed; run: pip install "regrep[{extra}]"')

@@ -171,9 +171,7 @@ def test_the_demo_is_packaged():
 
 
 def test_python_m_regrep(tmp_path):
-    result = subprocess.run(
-        [sys.executable, "-m", "regrep", "nonsense"], capture_output=True, text=True, check=False
-    )
+    result = subprocess.run([sys.executable, "-m", "regrep", "nonsense"], capture_output=True, text=True, check=False)
     assert result.returncode == 2
     assert result.stderr.startswith("regrep: there is no command nonsense; ")
 

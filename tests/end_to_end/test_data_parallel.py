@@ -6,13 +6,13 @@ import socket
 import torch
 import torch.distributed
 import torch.multiprocessing
-from tolerance import assert_near
 from torch import nn
 
 import regrep
 from regrep import EquivariantObjective
 from regrep.actions import RotateFlip2d
 from regrep.groups import dihedral
+from tolerance import assert_near
 
 
 class Step(nn.Module):
@@ -24,7 +24,11 @@ class Step(nn.Module):
         self.encoder, self.head = nn.Sequential(nn.Flatten(), nn.Linear(36, 20), nn.ELU()), nn.Linear(20, 3)
         group = dihedral(4)
         self.objective = EquivariantObjective(
-            self.encoder, self.head, nn.functional.cross_entropy, RotateFlip2d(group), regrep.latent(group, 20)
+            self.encoder,
+            self.head,
+            nn.functional.cross_entropy,
+            RotateFlip2d(group),
+            regrep.latent(group, 20),
         )
 
     def forward(self, x, y, g):

@@ -112,7 +112,9 @@ def test_killed_and_resumed_is_bit_identical(finished, tmp_path, moment):
         for folder in (reference, out)
     ]
     assert rows[0] == rows[1]
-    assert json.loads((out / "done.json").read_text())["test"] == json.loads((reference / "done.json").read_text())["test"]
+    assert (
+        json.loads((out / "done.json").read_text())["test"] == json.loads((reference / "done.json").read_text())["test"]
+    )
 
 
 def test_another_seed_gives_other_weights(finished, tmp_path):

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from tolerance import assert_near
 
 import regrep
 from regrep.actions import (
@@ -21,6 +20,7 @@ from regrep.actions.images import on_axes, plane_matrices
 from regrep.errors import RegrepError
 from regrep.groups import cyclic, dihedral, full_octahedral, octahedral, rotation_matrices, symmetric
 from regrep.representations import layouts
+from tolerance import assert_near
 
 PLANE = [cyclic(1), cyclic(2), cyclic(4), dihedral(1), dihedral(2), dihedral(4)]
 S3 = symmetric(3)
@@ -248,7 +248,10 @@ G01 = torch.tensor([0, 1])
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: RotateFlip2d(cyclic(4))(torch.zeros(2, 28, 32), G01), "needs square images .*, got 28 x 32; crop or pad"),
+        (
+            lambda: RotateFlip2d(cyclic(4))(torch.zeros(2, 28, 32), G01),
+            "needs square images .*, got 28 x 32; crop or pad",
+        ),
         (lambda: RotateFlip2d(cyclic(4))(torch.zeros(2, 4), G01), r"got shape \[2, 4\]"),
         (lambda: RotateFlip2d(cyclic(4))(IMAGES, G01 + 3), "index from 0 to 3, got 4"),
         (lambda: RotateFlip2d(cyclic(4))(IMAGES, G01 - 1), "index from 0 to 3, got -1"),
@@ -258,20 +261,38 @@ G01 = torch.tensor([0, 1])
         (lambda: RotateFlip2d(cyclic(3))(IMAGES.long(), G01), "needs floating point, got int64"),
         (lambda: Rotate3d(S3), "not those of S3; pass matrices="),
         (lambda: Rotate3d(cyclic(2), torch.ones(2, 3, 3)), "signed permutation matrices"),
-        (lambda: Rotate3d(cyclic(2), torch.from_numpy(rotation_matrices()[[0, octahedral().index("yzx")]])), "do not multiply as the elements of C2"),
-        (lambda: Rotate3d(octahedral())(torch.zeros(2, 3, 4, 4), G01), "needs cubic volumes .* got 3 x 4 x 4"),
+        (
+            lambda: Rotate3d(cyclic(2), torch.from_numpy(rotation_matrices()[[0, octahedral().index("yzx")]])),
+            "do not multiply as the elements of C2",
+        ),
+        (
+            lambda: Rotate3d(octahedral())(torch.zeros(2, 3, 4, 4), G01),
+            "needs cubic volumes .* got 3 x 4 x 4",
+        ),
         (lambda: VectorField2d(cyclic(4))(torch.zeros(2, 3, 4, 4), G01), r"fields \[B, 2·frames, H, H\]"),
         (lambda: VectorField2d(cyclic(4))(torch.zeros(2, 2, 4, 4).byte(), G01), "uint8 has none of"),
         (lambda: VectorField2d(cyclic(4), rows="left"), "got 'left'"),
         (lambda: VectorField2d(cyclic(3)), "C1, C2, C4, D1, D2 and D4, got C3"),
-        (lambda: SideBySide(RotateFlip2d(cyclic(4)), RotateFlip2d(cyclic(4)))(torch.zeros(2, 6, 6), G01), "got 6 x 6; pad"),
-        (lambda: Permute(S3, S3.points[S3.inverse])(torch.zeros(2, 4), G01), "moves 3 entries along dimension 1"),
+        (
+            lambda: SideBySide(RotateFlip2d(cyclic(4)), RotateFlip2d(cyclic(4)))(torch.zeros(2, 6, 6), G01),
+            "got 6 x 6; pad",
+        ),
+        (
+            lambda: Permute(S3, S3.points[S3.inverse])(torch.zeros(2, 4), G01),
+            "moves 3 entries along dimension 1",
+        ),
         (lambda: Permute(S3, S3.points[S3.inverse], dim=0), "dimension 0 is the batch"),
         (lambda: Permute(S3, S3.points), "no representation of S3"),
         (lambda: rotate(IMAGES.long(), torch.zeros(2)), "rotate needs floating-point square images"),
-        (lambda: layouts.grid(RotateFlip2d(cyclic(4)).pixels(4), (2, 4, 5)), "4 x 5 are 20, but the group moves 16"),
+        (
+            lambda: layouts.grid(RotateFlip2d(cyclic(4)).pixels(4), (2, 4, 5)),
+            "4 x 5 are 20, but the group moves 16",
+        ),
         (lambda: layouts.channels(dihedral(4), (6, 2, 2)), "at least .* = 8 .* got 6"),
-        (lambda: LAYOUTS[0](torch.zeros(2, 3, 4, 5), G01), r"acts on tensors \[B, ..., 3, 4, 4\], got \[2, 3, 4, 5\]"),
+        (
+            lambda: LAYOUTS[0](torch.zeros(2, 3, 4, 5), G01),
+            r"acts on tensors \[B, ..., 3, 4, 4\], got \[2, 3, 4, 5\]",
+        ),
     ],
 )
 def test_wrong_input_says_so(call, message):

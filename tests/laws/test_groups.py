@@ -81,7 +81,9 @@ def test_words(group):
 @each
 def test_classes_by_definition(group):
     mul, inverse = group.mul.numpy(), group.inverse.numpy()
-    expected = {tuple(sorted({int(mul[mul[g, x], inverse[g]]) for g in range(group.order)})) for x in range(group.order)}
+    expected = {
+        tuple(sorted({int(mul[mul[g, x], inverse[g]]) for g in range(group.order)})) for x in range(group.order)
+    }
     assert set(group.conjugacy_classes) == expected
 
 
@@ -168,11 +170,17 @@ LOOP = [[0, 1, 2, 3, 4], [1, 0, 3, 4, 2], [2, 4, 0, 1, 3], [3, 2, 4, 0, 1], [4, 
         (lambda: from_table([[0.0]]), "holds integers, got float64"),
         (lambda: from_table([[1, 0, 2], [2, 1, 0], [0, 2, 1]]), "changes nothing, but this table has none"),
         (lambda: from_table([[0, 1], [1, 0]], names=["a"]), "needs 2 names, got 1"),
-        (lambda: from_table([[0, 1], [1, 0]], names=["a", "a"]), "distinct element names, got 1 distinct of 2"),
+        (
+            lambda: from_table([[0, 1], [1, 0]], names=["a", "a"]),
+            "distinct element names, got 1 distinct of 2",
+        ),
         (lambda: from_table(np.zeros((1001, 1001), dtype=int)), "up to order 1000, got 1001"),
         (lambda: from_permutations([]), "at least one permutation"),
         (lambda: from_permutations([[0, 0]]), r"lists each of 0 .. 1 once, got \[0, 0\]"),
-        (lambda: from_permutations([[1, 2, 3, 4, 5, 6, 0], [1, 0, 2, 3, 4, 5, 6]]), "up to order 1000, but these permutations"),
+        (
+            lambda: from_permutations([[1, 2, 3, 4, 5, 6, 0], [1, 0, 2, 3, 4, 5, 6]]),
+            "up to order 1000, but these permutations",
+        ),
         (lambda: from_matrices([[1, 0]]), r"stack \[k, d, d\]"),
         (lambda: from_matrices([[[0.0]]]), "invertible"),
         (lambda: from_matrices([[[2.0]]]), "up to order 1000, but these matrices generate more"),
@@ -194,8 +202,14 @@ LOOP = [[0, 1, 2, 3, 4], [1, 0, 3, 4, 2], [2, 4, 0, 1, 3], [3, 2, 4, 0, 1], [4, 
         (lambda: product(dihedral(100), dihedral(100)), "has order 40000"),
         (lambda: dihedral(4).index("t"), "D4 has no element 't'; its elements are e, r"),
         (lambda: dihedral(4).index(8), "index from 0 to 7, got 8"),
-        (lambda: FiniteGroup("G", ("a", "b"), torch.tensor([[1, 0], [0, 1]])), "element 0 must be the identity"),
-        (lambda: FiniteGroup("G", ("a", "b"), cyclic(2).mul, generators=(0,)), "do not generate all 2 elements"),
+        (
+            lambda: FiniteGroup("G", ("a", "b"), torch.tensor([[1, 0], [0, 1]])),
+            "element 0 must be the identity",
+        ),
+        (
+            lambda: FiniteGroup("G", ("a", "b"), cyclic(2).mul, generators=(0,)),
+            "do not generate all 2 elements",
+        ),
     ],
 )
 def test_wrong_input_says_so(make, message):

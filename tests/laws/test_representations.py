@@ -2,14 +2,23 @@
 
 import pytest
 import torch
-from tolerance import assert_near
 
 import regrep
 from regrep.errors import RegrepError
 from regrep.groups import cyclic, dihedral, octahedral, product, quaternion, symmetric
 from regrep.representations import MatrixRepresentation, PermutationRepresentation, Representation
+from tolerance import assert_near
 
-GROUPS = [cyclic(1), cyclic(4), dihedral(1), dihedral(3), dihedral(4), quaternion(), symmetric(4), octahedral()]
+GROUPS = [
+    cyclic(1),
+    cyclic(4),
+    dihedral(1),
+    dihedral(3),
+    dihedral(4),
+    quaternion(),
+    symmetric(4),
+    octahedral(),
+]
 
 
 def representations_of(group):
@@ -133,7 +142,11 @@ def test_latent_of_the_paper():
 
 def test_restriction():
     group, subgroup = dihedral(4), cyclic(4)
-    for rho in (regrep.regular(group), regrep.standard(group), regrep.standard(group) + regrep.trivial(group)):
+    for rho in (
+        regrep.regular(group),
+        regrep.standard(group),
+        regrep.standard(group) + regrep.trivial(group),
+    ):
         restricted = regrep.restrict(rho, subgroup, ["e", "r", "r2", "r3"])
         assert_representation(restricted)
         assert_near(restricted.stack(), rho.stack()[:4])

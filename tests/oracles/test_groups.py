@@ -112,8 +112,6 @@ def test_derived_presentations_define_the_group(record):
 
 def test_the_oracle_tells_a_group_from_its_opposite():
     """Transposed tables pass as groups; composing permutations finds them out."""
-    caught = sum(
-        from_permutations(r["elements"]).mul.T.tolist() != r["table"] for r in RECORDS
-    )
+    caught = sum(from_permutations(r["elements"]).mul.T.tolist() != r["table"] for r in RECORDS)
     abelian = sum(np.array_equal(np.array(r["table"]), np.array(r["table"]).T) for r in RECORDS)
     assert caught == len(RECORDS) - abelian > 5

@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-from tolerance import assert_near
 from torch import nn
 
 import regrep
@@ -12,6 +11,7 @@ from regrep.actions import RotateFlip2d
 from regrep.diagnostics import CollapseWarning
 from regrep.errors import RegrepError
 from regrep.groups import cyclic, dihedral
+from tolerance import assert_near
 
 G = dihedral(4)
 ACT = RotateFlip2d(G)

@@ -52,9 +52,7 @@ def mirror(served, monkeypatch):
 
 
 def release(served, *mirrors: str) -> Release:
-    return Release(
-        "mnist", {file: hashlib.md5((served / file).read_bytes()).hexdigest() for file in FILES}, mirrors
-    )
+    return Release("mnist", {file: hashlib.md5((served / file).read_bytes()).hexdigest() for file in FILES}, mirrors)
 
 
 def test_downloads_and_reads(tmp_path, served, mirror):
@@ -94,9 +92,7 @@ def test_a_bad_file_of_the_user_is_refused_and_kept(served):
     good = release(served)
     path = served / FILES[1]
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(
-        RegrepError, match=f"{FILES[1]} in {served} is truncated or altered.*delete it"
-    ) as error:
+    with pytest.raises(RegrepError, match=f"{FILES[1]} in {served} is truncated or altered.*delete it") as error:
         mnist(served, good)
     assert good.md5[FILES[1]] in str(error.value)
     assert hashlib.md5(path.read_bytes()).hexdigest() in str(error.value)
@@ -105,9 +101,7 @@ def test_a_bad_file_of_the_user_is_refused_and_kept(served):
 
 def test_without_a_network_the_error_tells_where_to_put_the_file(tmp_path, served):
     good = release(served, "http://127.0.0.1:9/")
-    with pytest.raises(
-        RegrepError, match=f"{FILES[0]} of mnist could not be downloaded.*ConnectionError"
-    ) as error:
+    with pytest.raises(RegrepError, match=f"{FILES[0]} of mnist could not be downloaded.*ConnectionError") as error:
         mnist(tmp_path / "data", good)
     assert f"md5 checksum {good.md5[FILES[0]]} into {tmp_path / 'data'}" in str(error.value)
 

@@ -68,9 +68,7 @@ def test_settings_apply_to_every_cell_and_equal_cells_are_one(tmp_path):
 
 def test_later_overrides_see_earlier_ones():
     first = Override({"seed": 1}, {"weight": 2})
-    cells = Manifest(
-        "e", Path("o"), {}, {"seed": [0, 1]}, [first, Override({"weight": 2}, {"epochs": 3})]
-    ).cells()
+    cells = Manifest("e", Path("o"), {}, {"seed": [0, 1]}, [first, Override({"weight": 2}, {"epochs": 3})]).cells()
     assert cells == [{"experiment": "e", "seed": 0}, {"experiment": "e", "seed": 1, "weight": 2, "epochs": 3}]
 
 

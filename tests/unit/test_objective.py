@@ -4,7 +4,6 @@ import warnings
 
 import pytest
 import torch
-from tolerance import assert_near
 from torch import nn
 
 import regrep
@@ -13,6 +12,7 @@ from regrep.actions import RotateFlip2d, SideBySide
 from regrep.errors import RegrepError
 from regrep.groups import cyclic, dihedral
 from regrep.objectives import Terms
+from tolerance import assert_near
 
 G = dihedral(4)
 ACT = RotateFlip2d(G)
@@ -39,7 +39,11 @@ def objective(encoder, head, **settings):
 
 @pytest.mark.parametrize(
     ("act", "shape"),
-    [(ACT, (6, 6)), (RotateFlip2d(cyclic(4)), (6, 6)), (SideBySide(RotateFlip2d(cyclic(4)), RotateFlip2d(dihedral(1))), (8, 8))],
+    [
+        (ACT, (6, 6)),
+        (RotateFlip2d(cyclic(4)), (6, 6)),
+        (SideBySide(RotateFlip2d(cyclic(4)), RotateFlip2d(dihedral(1))), (8, 8)),
+    ],
     ids=str,
 )
 @pytest.mark.parametrize("penalty", ["mse", "relative"])
@@ -64,7 +68,11 @@ def test_an_equivariant_encoder_costs_nothing(act, shape, penalty):
 
 def test_penalties_by_hand():
     rho = regrep.regular(cyclic(2))
-    z, z_g, g = torch.tensor([[1.0, 2.0], [3.0, 5.0]]), torch.tensor([[2.0, 2.0], [3.0, 5.0]]), torch.tensor([1, 0])
+    z, z_g, g = (
+        torch.tensor([[1.0, 2.0], [3.0, 5.0]]),
+        torch.tensor([[2.0, 2.0], [3.0, 5.0]]),
+        torch.tensor([1, 0]),
+    )
     # rho(g) z = [[2, 1], [3, 5]]; squares of the difference 0, 1, 0, 0
     assert equivariance_loss(z, z_g, g, rho) == 0.25
     # columns over both halves: 2, 3, 2, 3 (variance 1/4) and 1, 5, 2, 5 (variance 51/16)
@@ -94,7 +102,9 @@ def test_gradients_against_finite_differences():
     z, z_g = (torch.randn(4, 8, dtype=torch.float64, generator=generator, requires_grad=True) for _ in range(2))
     g = torch.tensor([1, 5, 0, 7])
     for penalty in ("mse", "relative"):
-        assert torch.autograd.gradcheck(lambda a, b, p=penalty: equivariance_loss(a, b, g, regrep.regular(G), p), (z, z_g))
+        assert torch.autograd.gradcheck(
+            lambda a, b, p=penalty: equivariance_loss(a, b, g, regrep.regular(G), p), (z, z_g)
+        )
 
 
 def test_total_is_the_sum_of_its_parts():
@@ -145,7 +155,9 @@ def test_latent_augmentation_trains_the_head_on_moved_latents():
     head = head.eval()  # so that batch normalisation does not couple the passes
     x, y, g = batch()
     encoded = []
-    terms = objective(lambda x: (encoded.append(len(x)), encoder(x))[1], head, fraction=0, latent_augmentation=True)(x, y, g)
+    terms = objective(lambda x: (encoded.append(len(x)), encoder(x))[1], head, fraction=0, latent_augmentation=True)(
+        x, y, g
+    )
     assert encoded == [8]
     assert_near(terms.latent_task, nn.functional.cross_entropy(head(RHO(encoder(x), g)), y))
     assert_near(terms.total, terms.task + terms.latent_task)
@@ -211,7 +223,10 @@ def test_owns_nothing():
 def test_compiled_equals_eager():
     encoder, head = network()
     x, y, g = batch()
-    for settings in ({"penalty": "mse"}, {"penalty": "relative", "fraction": 0.5, "latent_augmentation": True}):
+    for settings in (
+        {"penalty": "mse"},
+        {"penalty": "relative", "fraction": 0.5, "latent_augmentation": True},
+    ):
         loop = objective(encoder, head.eval(), **settings)
         eager = loop(x, y, g)
         gradient = torch.autograd.grad(eager.total, list(encoder.parameters()))

@@ -118,9 +118,7 @@ def test_start_writes_the_record(tmp_path):
     assert record == run.record
     assert record["format"] == 1
     assert record["run_id"] == run_id(CELL)
-    assert {"cell", "command", "versions", "seed", "data", "git", "device", "precision", "parameters"} <= set(
-        record
-    )
+    assert {"cell", "command", "versions", "seed", "data", "git", "device", "precision", "parameters"} <= set(record)
     assert set(record["versions"]) == {"regrep", "python", "torch", "numpy", "lightning"}
 
 
@@ -182,9 +180,7 @@ def test_the_system_gives_back_the_lock_of_a_killed_process(tmp_path):
         "import sys, time; from regrep.training.records import RunFolder\n"
         "with RunFolder(sys.argv[1]).lock():\n    print('held', flush=True); time.sleep(60)"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     with process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"

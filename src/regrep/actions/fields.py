@@ -55,7 +55,9 @@ class VectorField2d(Action):
                 f"VectorField2d needs fields [B, 2·frames, H, H] with channels (vx, vy) per frame, got {list(x.shape)}"
             )
         if x.dtype in (torch.uint8, torch.bool):
-            raise RegrepError(f"vectors turn their signs, which {str(x.dtype)[6:]} has none of; convert to a signed type")
+            raise RegrepError(
+                f"vectors turn their signs, which {str(x.dtype)[6:]} has none of; convert to a signed type"
+            )
 
     def apply(self, x: Tensor, g: Tensor) -> Tensor:
         """Move the points, then exchange and negate the components."""

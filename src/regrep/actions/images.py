@@ -23,8 +23,8 @@ class RotateFlip2d(Action):
 
     r turns counter-clockwise by 360/n degrees as the picture is displayed, rows downwards (for n = 4 it is
     ``torch.rot90(x, 1, (-2, -1))``); s is the left-right mirror ``x.flip(-1)``. Exact, in any dtype, for
-    n = 1, 2, 4; by bilinear interpolation with zeros outside, for floating point, otherwise: then ``exact`` is False and
-    :meth:`round_trip_error` tells what interpolation alone costs.
+    n = 1, 2, 4; by bilinear interpolation with zeros outside, for floating point, otherwise: then ``exact`` is
+    False and :meth:`round_trip_error` tells what interpolation alone costs.
 
     Args:
         group: ``cyclic(n)`` or ``dihedral(n)``.
@@ -43,9 +43,7 @@ class RotateFlip2d(Action):
         self.group = group
         self.matrices = plane_matrices(group)
         self.exact = turn_of(group)[0] in (1, 2, 4)
-        self._lattice = (
-            LatticeAction(group, on_axes(self.matrices, "down"), "square images") if self.exact else None
-        )
+        self._lattice = LatticeAction(group, on_axes(self.matrices, "down"), "square images") if self.exact else None
 
     def check(self, x: Tensor) -> None:
         """Square images; floating point where the action interpolates."""
@@ -104,7 +102,9 @@ def turn_of(group: FiniteGroup) -> tuple[int, bool]:
         return n, False
     if n % 2 == 0 and group == dihedral(n // 2):
         return n // 2, True
-    raise RegrepError(f"images are turned and mirrored by cyclic(n) or dihedral(n), got {group.name}; choose one of them")
+    raise RegrepError(
+        f"images are turned and mirrored by cyclic(n) or dihedral(n), got {group.name}; choose one of them"
+    )
 
 
 def plane_matrices(group: FiniteGroup) -> Tensor:

@@ -133,7 +133,10 @@ def equivariance_error(
         )
     group = act.group
     encode = _reader(encoder, layer)
-    squares, norms = torch.zeros(group.order, dtype=torch.float64), torch.zeros(group.order, dtype=torch.float64)
+    squares, norms = (
+        torch.zeros(group.order, dtype=torch.float64),
+        torch.zeros(group.order, dtype=torch.float64),
+    )
     with torch.no_grad(), _evaluating(encoder):
         latents = [encode(part) for part in x.split(batch_size)]
         for k in range(group.order):
@@ -148,7 +151,10 @@ def equivariance_error(
         trip = getattr(act, "round_trip_error", None)
         round_trip = trip(x) if trip is not None and not getattr(act, "exact", True) else None
     absolute = (squares / every.numel()).sqrt()
-    relative, centred = (squares / norms).sqrt(), absolute / (math.sqrt(2) * spread) if spread else absolute * math.nan
+    relative, centred = (
+        (squares / norms).sqrt(),
+        absolute / (math.sqrt(2) * spread) if spread else absolute * math.nan,
+    )
     result = EquivarianceError(group.names, absolute, relative, centred, scale, spread, round_trip)
     if result.collapsed:
         warnings.warn(

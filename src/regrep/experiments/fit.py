@@ -71,7 +71,9 @@ class ExperimentCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Options of the run beside those of model, data and trainer."""
         parser.add_argument("--out", type=Path, default=Path("runs/latest"), help="the run folder")
-        parser.add_argument("--patience", type=int | None, default=None, help="stop after that many epochs without gain")
+        parser.add_argument(
+            "--patience", type=int | None, default=None, help="stop after that many epochs without gain"
+        )
         for source, target in self.definition.LINKS:
             parser.link_arguments(source, target)
 
@@ -107,8 +109,9 @@ def fit(name: str, args: Sequence[str]) -> dict[str, Any]:
             callbacks.append(EarlyStopping("validation/accuracy", mode="max", patience=cli.config.patience))
         callbacks.append(RichProgressBar() if sys.stdout.isatty() else ProgressLines())
         trainer, model, data = cli.trainer, cli.model, cli.datamodule
-        trainer.callbacks.extend(callbacks)
-        trainer.callbacks = sorted(trainer.callbacks, key=lambda c: isinstance(c, ModelCheckpoint))
+        own = trainer.callbacks  # type: ignore[attr-defined]
+        own.extend(callbacks)
+        own.sort(key=lambda callback: isinstance(callback, ModelCheckpoint))  # checkpoints hold the others' state
         data.setup()
         folder.start(
             cell=_cell(cli),

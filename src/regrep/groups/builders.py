@@ -187,9 +187,9 @@ def _close(
                         reached.add(place[k])
                         following.append(place[k])
             front = following
-    right = np.array(
-        [[place[key(times(a, elements[s]))] for a in elements] for s in steps], dtype=np.int64
-    ).reshape(len(steps), len(elements))
+    right = np.array([[place[key(times(a, elements[s]))] for a in elements] for s in steps], dtype=np.int64).reshape(
+        len(steps), len(elements)
+    )
     table, _ = table_and_words(right, len(elements))
     return elements, torch.from_numpy(table), tuple(steps)
 

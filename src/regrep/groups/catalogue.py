@@ -49,10 +49,12 @@ def dihedral(n: int) -> FiniteGroup:
     table = exponent + n * (turn[:, None] ^ turn)
     corners = (mirror[:, None] + np.where(turn[:, None] == 1, -i, i)) % n
     if n == 1:
-        generators, presentation = (1,), Presentation.parse("s", "s^2")
+        generators: tuple[int, ...] = (1,)
+        presentation = Presentation.parse("s", "s^2")
         corners = np.array([[0, 1], [1, 0]])
     else:
-        generators, presentation = (1, n), Presentation.parse("r,s", f"r^{n}, s^2, (r s)^2")
+        generators = (1, n)
+        presentation = Presentation.parse("r,s", f"r^{n}, s^2, (r s)^2")
     names = tuple(_rotation(k) for k in range(n))
     return FiniteGroup(
         name=f"D{n}",
@@ -85,7 +87,10 @@ def symmetric(n: int) -> FiniteGroup:
         for b in range(a + 1, n - 1):
             relators.append(f"({letters[a]} {letters[b]})^{3 if b == a + 1 else 2}")
     return _of_images(
-        f"S{n}", images, np.array(swaps).reshape(-1, n), Presentation.parse(",".join(letters), ", ".join(relators))
+        f"S{n}",
+        images,
+        np.array(swaps).reshape(-1, n),
+        Presentation.parse(",".join(letters), ", ".join(relators)),
     )
 
 
@@ -108,7 +113,10 @@ def alternating(n: int) -> FiniteGroup:
     relators = [f"{a}^3" for a in letters]
     relators += [f"({a} {b})^2" for i, a in enumerate(letters) for b in letters[i + 1 :]]
     return _of_images(
-        f"A{n}", images, np.array(cycles).reshape(-1, n), Presentation.parse(",".join(letters), ", ".join(relators))
+        f"A{n}",
+        images,
+        np.array(cycles).reshape(-1, n),
+        Presentation.parse(",".join(letters), ", ".join(relators)),
     )
 
 
@@ -122,9 +130,7 @@ def quaternion(order: int = 8) -> FiniteGroup:
     ('1', 'i', '-1', '-i', 'j', 'k', '-j', '-k')
     """
     if order < 8 or order % 4 or order > MAX_ORDER:
-        raise RegrepError(
-            f"the order of a quaternion group is a multiple of 4 from 8 to {MAX_ORDER}, got {order}"
-        )
+        raise RegrepError(f"the order of a quaternion group is a multiple of 4 from 8 to {MAX_ORDER}, got {order}")
     m = order // 4
     p, a = np.repeat([0, 1], 2 * m), np.tile(np.arange(2 * m), 2)
     exponent = a[:, None] + np.where(p[:, None] == 1, -a, a) + m * (p[:, None] & p)
@@ -222,9 +228,7 @@ def product(left: FiniteGroup, right: FiniteGroup) -> FiniteGroup:
     points = None
     if left.points is not None and right.points is not None:
         p, q = left.points, right.points
-        points = torch.cat(
-            [p.repeat_interleave(m, dim=0), p.shape[1] + q.repeat(n, 1)], dim=1
-        )
+        points = torch.cat([p.repeat_interleave(m, dim=0), p.shape[1] + q.repeat(n, 1)], dim=1)
     return FiniteGroup(
         name=f"{_factor(left)}x{_factor(right)}",
         names=tuple(f"({g}, {h})" for g in left.names for h in right.names),

@@ -106,14 +106,7 @@ def character_table(group: FiniteGroup) -> CharacterTable:
     class_of = np.empty(group.order, dtype=np.int64)
     for k, members in enumerate(classes):
         class_of[list(members)] = k
-    powers = _power_classes(group, first, class_of)
-    for seed in range(5):
-        values = _solve(group, sizes, first, class_of, np.random.default_rng(seed))
-        snapped = _snap(values, powers)
-        if snapped is not None and _belongs(group, snapped, sizes, first, class_of, np.random.default_rng(seed + 5)):
-            break
-    else:
-        raise ArithmeticError(f"the characters of {group.name} did not come out as integers in five draws")
+    snapped = _exact(group, sizes, first, class_of)
     order = sorted(range(len(snapped)), key=lambda i: (round(snapped[i, 0].real), *_descending(snapped[i])))
     snapped = snapped[order]
     squares = class_of[group.mul.numpy().diagonal()]
@@ -176,6 +169,17 @@ def _letter(group: FiniteGroup, values: np.ndarray, dim: int) -> str:
 def _descending(row: np.ndarray) -> tuple[float, ...]:
     pairs = np.stack([row.real, row.imag], axis=1).round(9)
     return tuple(-v for v in pairs.flatten().tolist())
+
+
+def _exact(group: FiniteGroup, sizes: np.ndarray, first: np.ndarray, class_of: np.ndarray) -> np.ndarray:
+    """Exact characters; a draw whose eigenvalues lie too close is repeated."""
+    powers = _power_classes(group, first, class_of)
+    for seed in range(5):
+        values = _solve(group, sizes, first, class_of, np.random.default_rng(seed))
+        snapped = _snap(values, powers)
+        if snapped is not None and _belongs(group, snapped, sizes, first, class_of, np.random.default_rng(seed + 5)):
+            return snapped
+    raise ArithmeticError(f"the characters of {group.name} did not come out as integers in five draws")
 
 
 def _power_classes(group: FiniteGroup, first: np.ndarray, class_of: np.ndarray) -> list[np.ndarray]:

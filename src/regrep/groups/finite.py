@@ -160,9 +160,7 @@ class FiniteGroup:
                 )
             return self.names.index(element)
         if not 0 <= element < self.order:
-            raise RegrepError(
-                f"an element of {self.name} is an index from 0 to {self.order - 1}, got {element}"
-            )
+            raise RegrepError(f"an element of {self.name} is an index from 0 to {self.order - 1}, got {element}")
         return int(element)
 
     def subgroup(self, generators: Sequence[int | str]) -> tuple[int, ...]:
@@ -192,9 +190,7 @@ def check_table(table: np.ndarray) -> np.ndarray:
         raise RegrepError(f"a multiplication table is square and not empty, got shape {list(table.shape)}")
     n = len(table)
     if n > MAX_ORDER:
-        raise RegrepError(
-            f"groups are supported up to order {MAX_ORDER}, got {n}; choose a subgroup or a quotient"
-        )
+        raise RegrepError(f"groups are supported up to order {MAX_ORDER}, got {n}; choose a subgroup or a quotient")
     every = np.arange(n)
     if (np.sort(table, axis=0) != every[:, None]).any() or (np.sort(table, axis=1) != every).any():
         raise RegrepError(

@@ -16,9 +16,7 @@ LatentAction = Callable[[Tensor, Tensor], Tensor]
 Penalty = Literal["mse", "relative"]
 
 
-def equivariance_loss(
-    z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction, penalty: Penalty = "mse"
-) -> Tensor:
+def equivariance_loss(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction, penalty: Penalty = "mse") -> Tensor:
     """How far an encoder is from equivariant on one batch, as a differentiable scalar.
 
     With z = E(x) and z_g = E(gx), over samples and coordinates (section 5 of the paper):
@@ -75,9 +73,7 @@ def relative_error(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction) -> Tens
 def aligned(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction) -> tuple[Tensor, Tensor]:
     """Rho(g) z and z_g in a dtype fit for sums of squares: float32 for half types, else unchanged."""
     if z.shape != z_g.shape:
-        raise RegrepError(
-            f"the latents of x and gx have the same shape, got {list(z.shape)} and {list(z_g.shape)}"
-        )
+        raise RegrepError(f"the latents of x and gx have the same shape, got {list(z.shape)} and {list(z_g.shape)}")
     if z.dtype in (torch.float16, torch.bfloat16):
         z, z_g = z.float(), z_g.float()
     return rho(z, g), z_g

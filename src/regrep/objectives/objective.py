@@ -118,8 +118,7 @@ class EquivariantObjective(nn.Module):
             )
         if head is None and not isinstance(latent, Mapping):
             raise RegrepError(
-                "without a head the encoder returns outputs, so its latent has to be named;"
-                ' pass latent={"layer": rho}'
+                'without a head the encoder returns outputs, so its latent has to be named; pass latent={"layer": rho}'
             )
         if latent_augmentation and (head is None or "" not in latents):
             raise RegrepError(
@@ -168,10 +167,9 @@ class EquivariantObjective(nn.Module):
         if g is None:
             g = sample(self.input_action.group, len(x), generator=generator, device=x.device)
         moved = g[:count]
+        inputs = x
         if count:
             inputs = torch.cat([x, self.input_action(x[:count], moved) if gx is None else gx[:count]])
-        else:
-            inputs = x
         with ExitStack() as stack:
             taps = {
                 layer: stack.enter_context(latent_of(encoder, layer))  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +22,7 @@ except ImportError as cause:
 COLOURS = {"cnn": "#7f7f7f", "cnn-augmented": "#0072b2", "ours": "#d55e00", "ours-relative": "#009e73"}
 """Okabe and Ito's colours, which stay apart for colour-blind readers; one per method, in all figures."""
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.hashsalt": "regrep",
     "svg.fonttype": "path",
     "font.size": 9,
@@ -35,7 +36,11 @@ STYLE = {
 
 CURVES = {
     "validation-accuracy": ("validation/accuracy", "validation accuracy", "linear"),
-    "relative-error": ("validation/relative_error", "relative equivariance error ‖ρ(g)E(x) − E(gx)‖ / ‖E(gx)‖", "linear"),
+    "relative-error": (
+        "validation/relative_error",
+        "relative equivariance error ‖ρ(g)E(x) − E(gx)‖ / ‖E(gx)‖",
+        "linear",
+    ),
     "latent-scale": ("validation/latent_scale", "latent scale (standard deviation over samples)", "log"),
 }
 """Figures over training: column, axis label, scale."""
@@ -43,7 +48,9 @@ CURVES = {
 
 def curves(rows: Sequence[Row], column: str, label: str, scale: str) -> Figure | None:
     """A metric over epochs, a panel per setting: the mean over seeds as a line, their range as a band."""
-    headings = [h for h in dict.fromkeys(map(heading_of, rows)) if any(_series(r, column) for r in rows if heading_of(r) == h)]
+    headings = [
+        h for h in dict.fromkeys(map(heading_of, rows)) if any(_series(r, column) for r in rows if heading_of(r) == h)
+    ]
     if not headings:
         return None
     with matplotlib.rc_context(STYLE):
@@ -64,7 +71,14 @@ def curves(rows: Sequence[Row], column: str, label: str, scale: str) -> Figure |
                 colour, line = _look(row)
                 axis.plot(epochs, mean, line, color=colour, lw=1.6, label=f"{row.label} (n = {len(series)})")
                 if len(series) > 1:
-                    axis.fill_between(epochs, np.nanmin(values, axis=0), np.nanmax(values, axis=0), color=colour, alpha=0.18, lw=0)
+                    axis.fill_between(
+                        epochs,
+                        np.nanmin(values, axis=0),
+                        np.nanmax(values, axis=0),
+                        color=colour,
+                        alpha=0.18,
+                        lw=0,
+                    )
             axis.set(title=heading, xlabel="epoch", yscale=scale)
             axis.legend(fontsize=8)
         axes[0].set_ylabel(label if len(label) < 50 else label.replace(" ‖", "\n‖", 1))
@@ -83,7 +97,7 @@ def elements(rows: Sequence[Row]) -> Figure | None:
         lines = -(-len(shown) // columns)
         figure = Figure(figsize=(3.3 * columns + 0.7, 3.3 * lines))
         axes = figure.subplots(lines, columns, squeeze=False).flatten()
-        image = None
+        image: Any = None
         for axis, (row, found) in zip(axes, shown, strict=False):
             assert found is not None
             names, values = found
@@ -165,11 +179,10 @@ def _look(row: Row) -> tuple[str, str]:
 
 
 def _errors(row: Row) -> tuple[list[str], np.ndarray] | None:
-    found = [(run.done or {}).get("equivariance") for run in row.runs]
-    found = [entry for entry in found if entry]
+    found = [run.done["equivariance"] for run in row.runs if run.done and run.done.get("equivariance")]
     if not found:
         return None
-    values = np.array([[np.nan if v is None else v for v in entry["relative"]] for entry in found], dtype=float)
+    values = np.array([[math.nan if v is None else float(v) for v in entry["relative"]] for entry in found])
     return found[0]["elements"], values.mean(axis=0)
 
 

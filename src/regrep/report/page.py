@@ -83,7 +83,13 @@ def build(folder: Path | str, out: Path | str | None = None, title: str | None =
         _write(out / "figures" / f"{name}.svg", drawn)
         _write(out / "figures" / f"{name}.pdf", pdf(figure))
         heading, caption = CAPTIONS[name]
-        pictures.append((heading, drawn.replace('id="', f'id="{name}-').replace('"#', f'"#{name}-').replace("(#", f"(#{name}-"), caption))
+        pictures.append(
+            (
+                heading,
+                drawn.replace('id="', f'id="{name}-').replace('"#', f'"#{name}-').replace("(#", f"(#{name}-"),
+                caption,
+            )
+        )
     template = jinja2.Template(resources.files("regrep.report").joinpath("page.html").read_text(), autoescape=False)
     page = template.render(
         title=html.escape(title or f"Results of {folder.name}"),
@@ -159,12 +165,13 @@ def _html_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _write(path: Path, content: str | bytes) -> None:
     """Replace the file in one step; reports import no training code, hence not its writer."""
-    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    part = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
-        os.chmod(part, 0o644)
-        os.replace(part, path)
+        part.chmod(0o644)
+        part.replace(path)
     except BaseException:
-        os.unlink(part)
+        part.unlink()
         raise

@@ -26,7 +26,7 @@ HEADINGS = (
 
 
 def cells(rows: Sequence[Row]) -> list[list[str]]:
-    """Rows of text under ``HEADINGS``; the best test accuracy of a setting ends in ``*``, ties within its spread in ``~``."""
+    """Rows of text under ``HEADINGS``; a setting's best test accuracy ends in ``*``, ties in ``~``."""
     best = best_of(rows)
     table = []
     for row in rows:

@@ -47,9 +47,7 @@ def irreps(group: FiniteGroup) -> list[Irrep]:
     raise ArithmeticError(f"the regular representation of {group.name} did not split in five draws")
 
 
-def _split(
-    group: FiniteGroup, characters: tuple[RealCharacter, ...], rng: np.random.Generator
-) -> list[Irrep] | None:
+def _split(group: FiniteGroup, characters: tuple[RealCharacter, ...], rng: np.random.Generator) -> list[Irrep] | None:
     table, inverse = group.mul.numpy(), group.inverse.numpy()
     weights = rng.normal(size=group.order)
     weights = weights + weights[inverse]

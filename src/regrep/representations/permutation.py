@@ -131,9 +131,7 @@ def standard(group: FiniteGroup) -> MatrixRepresentation:
     rho = natural(group)
     n = rho.dim
     if n < 2:
-        raise RegrepError(
-            f"the standard representation needs at least 2 natural points, but {group.name} acts on {n}"
-        )
+        raise RegrepError(f"the standard representation needs at least 2 natural points, but {group.name} acts on {n}")
     basis = torch.tril(torch.ones(n - 1, n, dtype=torch.float64))
     for k in range(n - 1):
         basis[k, k + 1] = -(k + 1)
@@ -205,9 +203,11 @@ def check_index(group: FiniteGroup, index: Tensor, name: str) -> Tensor:
         )
     index = index.detach().cpu().contiguous()
     every = torch.arange(index.shape[1])
-    in_range = index.shape[1] and 0 <= int(index.min()) and int(index.max()) < index.shape[1]
-    if not in_range or not torch.equal(index[0], every) or not all(
-        torch.equal(index[group.mul[s]], index[:, index[s]]) for s in group.generators
+    in_range = index.shape[1] and int(index.min()) >= 0 and int(index.max()) < index.shape[1]
+    if (
+        not in_range
+        or not torch.equal(index[0], every)
+        or not all(torch.equal(index[group.mul[s]], index[:, index[s]]) for s in group.generators)
     ):
         raise RegrepError(
             f"the index of {name} is no representation of {group.name}: row sg is not row g read at row s;"

@@ -306,8 +306,7 @@ def check_elements(group: FiniteGroup, g: Tensor, x: Tensor) -> None:
         low, high = int(g.min()), int(g.max())
         if low < 0 or high >= group.order:
             raise RegrepError(
-                f"an element of {group.name} is an index from 0 to {group.order - 1},"
-                f" got {low if low < 0 else high}"
+                f"an element of {group.name} is an index from 0 to {group.order - 1}, got {low if low < 0 else high}"
             )
 
 

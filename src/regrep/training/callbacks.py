@@ -98,7 +98,11 @@ class ProgressLines(Callback):
             )
             if key in metrics
         ]
-        print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}: " + ", ".join(parts), file=sys.stdout, flush=True)
+        print(
+            f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}: " + ", ".join(parts),
+            file=sys.stdout,
+            flush=True,
+        )
 
 
 class FiniteLoss(Callback):
@@ -127,7 +131,11 @@ class FiniteLoss(Callback):
 
     def _check(self, trainer: Trainer) -> None:
         if self._finite is not None and not bool(self._finite):
-            kept = f"the last good checkpoint is {self.checkpoint}" if self.checkpoint.exists() else "no epoch was completed"
+            kept = (
+                f"the last good checkpoint is {self.checkpoint}"
+                if self.checkpoint.exists()
+                else "no epoch was completed"
+            )
             raise RegrepError(
                 f"the loss is not finite in epoch {trainer.current_epoch + 1}, step {trainer.global_step};"
                 f" {kept}; lower the learning rate or the penalty weight"

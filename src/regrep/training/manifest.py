@@ -184,9 +184,7 @@ def _manifest(content: Any, name: str, check: Check) -> Manifest:
             raise RegrepError(f"a setting in fixed has one value, got {key}: {value}; move it to grid")
     for key, value in grid.items():
         if not isinstance(value, list) or not value:
-            raise RegrepError(
-                f"a setting in grid has a list of values, got {key}: {value!r}; write [{value}]"
-            )
+            raise RegrepError(f"a setting in grid has a list of values, got {key}: {value!r}; write [{value}]")
     repeated = [key for key in grid if key in fixed]
     if repeated:
         raise RegrepError(f"a setting stands in fixed or in grid, but {repeated[0]} in both; remove one")
@@ -212,17 +210,14 @@ def _mapping(what: str, value: Any) -> Settings:
 
 def _matches(cell: Settings, where: Settings) -> bool:
     return all(
-        key in cell and cell[key] in (value if isinstance(value, list) else [value])
-        for key, value in where.items()
+        key in cell and cell[key] in (value if isinstance(value, list) else [value]) for key, value in where.items()
     )
 
 
 def _expand(cells: list[Settings], settings: Mapping[str, Any]) -> list[Settings]:
     choices = [value if isinstance(value, list) else [value] for value in settings.values()]
     return [
-        {**cell, **dict(zip(settings, values, strict=True))}
-        for cell in cells
-        for values in itertools.product(*choices)
+        {**cell, **dict(zip(settings, values, strict=True))} for cell in cells for values in itertools.product(*choices)
     ]
 
 

@@ -13,6 +13,17 @@ from regrep.errors import RegrepError
 from regrep.objectives import EquivariantObjective, relative_error
 
 
+class EncoderHead(nn.Module, ABC):
+    """A network made of an encoder and a head: ``head(encoder(x))``."""
+
+    encoder: nn.Module
+    head: nn.Module
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Outputs."""
+        return self.head(self.encoder(x))
+
+
 class ClassifierModule(lightning.LightningModule, ABC):
     """Trains ``network.head(network.encoder(x))`` as a classifier under an objective.
 
@@ -26,7 +37,7 @@ class ClassifierModule(lightning.LightningModule, ABC):
         learning_rate: of Adam, > 0.
     """
 
-    def __init__(self, network: nn.Module, learning_rate: float) -> None:
+    def __init__(self, network: EncoderHead, learning_rate: float) -> None:
         super().__init__()
         if not learning_rate > 0:
             raise RegrepError(f"the learning rate is positive, got {learning_rate}")
@@ -49,9 +60,7 @@ class ClassifierModule(lightning.LightningModule, ABC):
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """One update; logs the terms of the objective."""
         terms = self.objective(batch.x, batch.y, batch.g, batch.gx)
-        self.log_dict(
-            terms.log("train/"), on_step=False, on_epoch=True, batch_size=len(batch.y), sync_dist=True
-        )
+        self.log_dict(terms.log("train/"), on_step=False, on_epoch=True, batch_size=len(batch.y), sync_dist=True)
         return terms.total
 
     def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
@@ -85,5 +94,10 @@ class ClassifierModule(lightning.LightningModule, ABC):
                 f"{stage}/latent_scale": z.std(dim=0, unbiased=False).square().mean().sqrt(),
             }
         self.log_dict(
-            metrics, on_step=False, on_epoch=True, batch_size=len(batch.y), add_dataloader_idx=False, sync_dist=True
+            metrics,
+            on_step=False,
+            on_epoch=True,
+            batch_size=len(batch.y),
+            add_dataloader_idx=False,
+            sync_dist=True,
         )

@@ -89,9 +89,7 @@ def read_json(path: Path | str) -> dict[str, Any]:
     except ValueError as cause:
         raise RegrepError(f"{path} is not valid JSON ({cause}); delete it or restore a copy") from cause
     if not isinstance(content, dict):
-        raise RegrepError(
-            f"{path} must hold a JSON object, got {type(content).__name__}; delete or restore it"
-        )
+        raise RegrepError(f"{path} must hold a JSON object, got {type(content).__name__}; delete or restore it")
     if content.get("format", FORMAT) != FORMAT:
         raise RegrepError(
             f"{path} has record format {content['format']}, this version of regrep reads format {FORMAT};"
@@ -261,9 +259,7 @@ class RunFolder:
         else:
             self._check_same(record["cell"], cell)
             if self.finished:
-                raise RegrepError(
-                    f"the run in {self.path} is finished; choose another folder to run it again"
-                )
+                raise RegrepError(f"the run in {self.path} is finished; choose another folder to run it again")
             record.setdefault("resumed", []).append(this_start)
         self._write("run.json", record)
         (self.path / "done.json").unlink(missing_ok=True)

@@ -144,9 +144,7 @@ class Runner:
         wait: seconds between two looks at a cell at which another process works.
     """
 
-    def __init__(
-        self, cells: Sequence[Cell], executor: Executor, pause: float = 0.1, wait: float = 5.0
-    ) -> None:
+    def __init__(self, cells: Sequence[Cell], executor: Executor, pause: float = 0.1, wait: float = 5.0) -> None:
         self.cells = cells
         self.executor = executor
         self.pause, self.wait = pause, wait

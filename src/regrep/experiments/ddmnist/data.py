@@ -116,7 +116,9 @@ class DoubleDigits(lightning.LightningDataModule):
         self.group_name, self.source, self.data_dir, self.seed = group, source, data_dir, seed
         self.batch_size, self.classes = batch_size, classes
         self.per_class: dict[Split, int] = {
-            "train": train_pairs, "validation": validation_pairs, "test": test_pairs
+            "train": train_pairs,
+            "validation": validation_pairs,
+            "test": test_pairs,
         }
         self.noise = group != "D1"
         self.turn_back = not as_published
@@ -204,7 +206,7 @@ class DoubleDigits(lightning.LightningDataModule):
         }
         names = np.array([self.action.group.names[k] for k in views.g.tolist()])
         with io.BytesIO() as buffer:
-            np.savez_compressed(buffer, element=names, label=views.y.numpy(), **pictures)
+            np.savez_compressed(buffer, element=names, label=views.y.numpy(), x=pictures["x"], gx=pictures["gx"])
             write_atomic(path, buffer.getvalue())
 
     def _noisy(self, digits: Tensor, generator: torch.Generator) -> Tensor:

@@ -62,22 +62,30 @@ def load(source: Source, data_dir: Path | str | None = None) -> Digits:
             return _divide("mnist-t10k", images, labels, files, 0.7, 0.1)
         train, names = (torch.from_numpy(np.array(a)) for a in parts["train"])
         halves = _divide("mnist", train, names.long(), files, 5 / 6, 1 / 6)
-        return Digits(
-            {**halves.images, "test": images}, {**halves.labels, "test": labels}, files, "mnist"
-        )
+        return Digits({**halves.images, "test": images}, {**halves.labels, "test": labels}, files, "mnist")
     raise RegrepError(f'digits come from "digits" or "mnist", got {source!r}')
 
 
 def _divide(
-    name: str, images: Tensor, labels: Tensor, files: dict[str, dict[str, str]], train: float, validation: float
+    name: str,
+    images: Tensor,
+    labels: Tensor,
+    files: dict[str, dict[str, str]],
+    train: float,
+    validation: float,
 ) -> Digits:
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(SPLIT_SEED))
     first, second = round(train * len(images)), round((train + validation) * len(images))
     chosen: dict[Split, Tensor] = {
-        "train": order[:first], "validation": order[first:second], "test": order[second:]
+        "train": order[:first],
+        "validation": order[first:second],
+        "test": order[second:],
     }
     return Digits(
-        {split: images[k] for split, k in chosen.items()}, {split: labels[k] for split, k in chosen.items()}, files, name
+        {split: images[k] for split, k in chosen.items()},
+        {split: labels[k] for split, k in chosen.items()},
+        files,
+        name,
     )
 
 
