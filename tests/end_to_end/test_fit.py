@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -36,6 +37,10 @@ def fit(out, *args):
     return process.returncode, text
 
 
+def rows_of(out):
+    return list(csv.DictReader((out / "metrics.csv").read_text().splitlines()))
+
+
 def weights(out, which="last"):
     return torch.load(out / "checkpoints" / f"{which}.ckpt", weights_only=True)["state_dict"]
 
@@ -61,7 +66,7 @@ def test_leaves_a_complete_record(finished):
     assert 0 <= done["test"]["accuracy"] <= 1
     assert {"accuracy", "accuracy_upright", "loss", "relative_error", "latent_scale"} <= set(done["test"])
     assert len(done["equivariance"]["elements"]) == 4
-    rows = list(csv.DictReader((out / "metrics.csv").open()))
+    rows = rows_of(out)
     assert [row["epoch"] for row in rows] == ["0", "1", "2", "3"]
     best = max(rows, key=lambda row: float(row["validation/accuracy"]))
     assert done["best_epoch"] == int(best["epoch"])
@@ -103,14 +108,12 @@ def test_killed_and_resumed_is_bit_identical(finished, tmp_path, moment):
     assert not (out / "done.json").exists()
     code, text = fit(out, *args[len(COMMON) :])
     assert code == 0, text
+    assert torch.load(out / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 20
     for which in ("last", "best"):
         for name, tensor in weights(reference, which).items():
             assert torch.equal(tensor, weights(out, which)[name]), name
     kept = ("epoch", "step", "train/total", "validation/accuracy", "validation/relative_error")
-    rows = [
-        [tuple(row[key] for key in kept) for row in csv.DictReader((folder / "metrics.csv").open())]
-        for folder in (reference, out)
-    ]
+    rows = [[tuple(row[key] for key in kept) for row in rows_of(folder)] for folder in (reference, out)]
     assert rows[0] == rows[1]
     assert (
         json.loads((out / "done.json").read_text())["test"] == json.loads((reference / "done.json").read_text())["test"]
@@ -157,14 +160,12 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpo
         (["--model.learning_rate=0"], "the learning rate is positive, got 0"),
         (["--data.batch_size=0"], "batch_size is at least 1, got 0"),
         (["--data.as_published=true"], "changes the noise of C4 only, got group D1"),
-        (["--model.wieght=1"], "wieght"),
+        (["--model.wieght=1"], "did you mean --model.weight"),
         (["--model.method=theirs"], "theirs"),
-        (["--data.source=mnist", "--data.data_dir=/nowhere"], "/nowhere lacks t10k-images-idx3-ubyte.gz"),
+        (["--data.classes=1"], "classes counts the digits used, from 2 to 10, got 1"),
     ],
 )
 def test_wrong_settings_get_one_sentence(tmp_path, args, message):
-    import re
-
     code, text = fit(tmp_path / "run", *args)
     assert code in (1, 2)
     assert re.search(message, text), text

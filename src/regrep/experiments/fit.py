@@ -95,16 +95,18 @@ def fit(name: str, args: Sequence[str]) -> dict[str, Any]:
             return folder.done
         cli.parser.save(cli.config, out / "config.yaml", overwrite=True, skip_check=True)
         metrics = MetricsFile(out / "metrics.csv")
-        best = ModelCheckpoint(
-            out / "checkpoints",
-            filename="best",
-            monitor="validation/accuracy",
-            mode="max",
-            save_last=True,
-            enable_version_counter=False,
-            save_on_train_epoch_end=True,
-        )
-        callbacks: list[Callback] = [metrics, FiniteLoss(folder.checkpoint("last")), best]
+        checkpoints = {
+            which: ModelCheckpoint(
+                out / "checkpoints",
+                filename=which,
+                monitor=monitor,
+                mode="max",
+                enable_version_counter=False,
+                save_on_train_epoch_end=True,
+            )
+            for which, monitor in (("best", "validation/accuracy"), ("last", None))
+        }
+        callbacks: list[Callback] = [metrics, FiniteLoss(folder.checkpoint("last")), *checkpoints.values()]
         if cli.config.patience is not None:
             callbacks.append(EarlyStopping("validation/accuracy", mode="max", patience=cli.config.patience))
         callbacks.append(RichProgressBar() if sys.stdout.isatty() else ProgressLines())

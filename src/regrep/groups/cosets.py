@@ -1,8 +1,9 @@
 """Coset enumeration by Todd and Coxeter over the trivial subgroup: the order of a presented group.
 
 The strategy of Haselgrove, Leech and Trotter: every relator is traced from every coset, new cosets are defined where
-the trace breaks, and coincidences are worked off as they appear. It ends for every finite group, but no bound on
-the cosets in between exists, so that an enumeration ends with a table or with "limit reached".
+the trace breaks, and coincidences are worked off as they appear. When the table is full, the relators are traced
+from the remaining cosets without defining any, and what coincided is dropped. No bound on the cosets in between
+exists, so that an enumeration ends with a table or with "limit reached".
 """
 
 from __future__ import annotations
@@ -15,7 +16,13 @@ from regrep.errors import RegrepError
 from regrep.groups.presentations import Presentation
 
 COSET_LIMIT = 200_000
-"""Cosets that an enumeration may define, dead ones counted."""
+"""Cosets that an enumeration may hold at a time."""
+
+FREED = 0.1
+"""An enumeration whose table is full goes on only if at least this part of it was found superfluous."""
+
+REFILLS = 20
+"""It gives up in any case after having defined this many times its limit."""
 
 
 class CosetLimitError(RegrepError):
@@ -26,7 +33,7 @@ def enumerate_cosets(presentation: Presentation, limit: int = COSET_LIMIT) -> np
     """Right multiplication by each generator, int64 [generators, order]; coset 0 is the identity.
 
     Raises:
-        CosetLimitError: more than ``limit`` cosets were needed; says nothing about the group's order.
+        CosetLimitError: more than ``limit`` cosets were needed at a time; says nothing about the group's order.
 
     >>> enumerate_cosets(Presentation.parse("r,s", "r^3, s^2, (r s)^2")).shape
     (2, 6)
@@ -37,20 +44,18 @@ def enumerate_cosets(presentation: Presentation, limit: int = COSET_LIMIT) -> np
     work = _Enumeration(2 * len(presentation.names), limit, str(presentation))
     coset = 0
     while coset < len(work.table):
-        for word in words:
-            if work.parent[coset] != coset:
-                break
-            work.trace(coset, word)
-        if work.parent[coset] == coset:
-            for letter in range(work.letters):
-                if work.table[coset][letter] < 0:
-                    work.define(coset, letter)
-        coset += 1
-    live = [c for c in range(len(work.table)) if work.parent[c] == c]
-    number = {c: k for k, c in enumerate(live)}
-    return np.array(
-        [[number[work.table[c][2 * k]] for c in live] for k in range(len(presentation.names))], dtype=np.int64
-    ).reshape(len(presentation.names), len(live))
+        try:
+            work.fill(coset, words)
+            coset += 1
+        except _TableFullError:
+            coset = work.make_room(coset, words)
+    work.drop_dead()
+    table = np.array(work.table, dtype=np.int64).reshape(len(work.table), work.letters)
+    return np.ascontiguousarray(table[:, ::2].T)
+
+
+class _TableFullError(Exception):
+    """No row is left for a new coset."""
 
 
 class _Enumeration:
@@ -60,22 +65,57 @@ class _Enumeration:
         self.letters, self.limit, self.text = letters, limit, text
         self.table: list[list[int]] = [[-1] * letters]
         self.parent = [0]
+        self.defined = 1
 
-    def define(self, coset: int, letter: int) -> int:
-        if len(self.table) >= self.limit:
+    def fill(self, coset: int, words: list[list[int]]) -> None:
+        """Make every relator close at a coset, and every letter lead somewhere."""
+        for word in words:
+            if self.parent[coset] != coset:
+                return
+            self.trace(coset, word, define=True)
+        if self.parent[coset] == coset:
+            for letter in range(self.letters):
+                if self.table[coset][letter] < 0:
+                    self.define(coset, letter)
+
+    def make_room(self, coset: int, words: list[list[int]]) -> int:
+        """Trace without definitions from ``coset`` on and drop what coincided; returns where to go on."""
+        for here in range(coset, len(self.table)):
+            for word in words:
+                if self.parent[here] != here:
+                    break
+                self.trace(here, word, define=False)
+        before = len(self.table)
+        place = sum(self.parent[c] == c for c in range(coset))
+        self.drop_dead()
+        if before - len(self.table) < FREED * self.limit or self.defined > REFILLS * self.limit:
             raise CosetLimitError(
                 f"coset enumeration of {self.text} reached its limit of {self.limit} cosets without closing;"
                 " the group may be infinite, or pass a larger coset_limit"
             )
+        return place
+
+    def drop_dead(self) -> None:
+        """Number the live cosets anew, in their order."""
+        live = [c for c, parent in enumerate(self.parent) if parent == c]
+        number = dict(zip(live, range(len(live)), strict=True))
+        number[-1] = -1
+        self.table = [[number[c] for c in self.table[row]] for row in live]
+        self.parent = list(range(len(live)))
+
+    def define(self, coset: int, letter: int) -> int:
+        if len(self.table) >= self.limit:
+            raise _TableFullError
         new = len(self.table)
+        self.defined += 1
         self.table.append([-1] * self.letters)
         self.parent.append(new)
         self.table[coset][letter] = new
         self.table[new][letter ^ 1] = coset
         return new
 
-    def trace(self, coset: int, word: list[int]) -> None:
-        """Make ``word`` lead from the coset back to it, from both ends."""
+    def trace(self, coset: int, word: list[int], define: bool) -> None:
+        """Make ``word`` lead from the coset back to it, from both ends; where a gap stays, define cosets."""
         table = self.table
         front, back, i, j = coset, coset, 0, len(word) - 1
         while True:
@@ -95,6 +135,8 @@ class _Enumeration:
             if j == i:
                 table[front][word[i]] = back
                 table[back][word[i] ^ 1] = front
+                return
+            if not define:
                 return
             self.define(front, word[i])
 

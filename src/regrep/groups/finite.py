@@ -226,10 +226,20 @@ def closure(table: np.ndarray, generators: Sequence[int]) -> list[int]:
 
 
 def greedy_generators(table: np.ndarray) -> tuple[int, ...]:
-    """Generators found by adding the first element not yet reached."""
+    """Generators found by adding the first element not yet reached, without those that became superfluous."""
     generators: list[int] = []
     reached = {0}
     while len(reached) < len(table):
         generators.append(next(g for g in range(len(table)) if g not in reached))
         reached = set(closure(table, generators))
-    return tuple(generators)
+    return without_superfluous(table, generators)
+
+
+def without_superfluous(table: np.ndarray, generators: Sequence[int]) -> tuple[int, ...]:
+    """Drop, from the first on, every generator that the others generate."""
+    kept = list(generators)
+    for g in generators:
+        fewer = [h for h in kept if h != g]
+        if len(closure(table, fewer)) == len(table):
+            kept = fewer
+    return tuple(kept)

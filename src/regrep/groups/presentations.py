@@ -80,14 +80,14 @@ class Presentation:
         return ", ".join(self.word_text(word) for word in self.relators)
 
     def word_text(self, word: Word) -> str:
-        """A word as text; a power of a word is written as one."""
+        """A word as text; a power of a word is written as one, the empty word as ``e`` (``1`` if that is a name)."""
         for length in range(1, len(word) // 2 + 1):
             times, rest = divmod(len(word), length)
             if rest == 0 and word == word[:length] * times:
                 if length == 1:
                     break
                 return f"({self._letters(word[:length])})^{times}"
-        return self._letters(word) or "e"
+        return self._letters(word) or ("1" if "e" in self.names else "e")
 
     def _letters(self, word: Word) -> str:
         runs: list[tuple[int, int]] = []

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from regrep.groups.cosets import CosetLimitError, enumerate_cosets
-from regrep.groups.presentations import Presentation, Word, inverse_word, reduced
+from regrep.groups.presentations import Presentation, Word, inverse_word
 
 if TYPE_CHECKING:
     from regrep.groups.finite import FiniteGroup
+
+PRUNED_ORDER = 128
+"""Up to this order a derived presentation is searched for superfluous relators."""
 
 
 def table_and_words(right: np.ndarray, order: int) -> tuple[np.ndarray, tuple[Word, ...]]:
@@ -72,39 +75,127 @@ def evaluate(group: FiniteGroup, word: Word) -> int:
 
 
 def presentation_of(group: FiniteGroup) -> Presentation:
-    """A presentation on the group's generators, proved by coset enumeration to define it.
+    """A presentation on the group's generators (Cannon, "Construction of defining relators for finite groups", 1973).
 
-    The edges of the Cayley graph outside a spanning tree give relators that surely suffice. Powers of the
-    generators and the shortest of the others are taken until the enumeration closes at the group's order, and
-    what is superfluous is dropped again.
+    A relator is a loop of the Cayley graph at every vertex. Edges of a spanning tree hold no relation; once all
+    edges of a loop but one are known to follow, so does the last one. The orders of the generators come first; then
+    edges that are still open give their relators, the shortest first, and when none is open the relators
+    define the group. In small groups, those that coset enumeration proves superfluous are dropped again.
 
     >>> from regrep.groups import from_table, dihedral
     >>> G = from_table(dihedral(3).mul.numpy())
     >>> G.presentation
     Presentation.parse('a,b', 'a^3, b^2, (a b)^2')
     """
-    count = len(group.generators)
-    names = tuple("abcdfghijklmnopqrstuvwxyz"[k] for k in range(count))  # e is the identity
-    orders = group.element_orders
-    relators: list[Word] = [(k + 1,) * int(orders[g]) for k, g in enumerate(group.generators)]
-    words = words_of(group)
-    others: set[Word] = set()
-    for a in range(group.order):
-        for k, s in enumerate(group.generators):
-            word = _cyclic((*words[a], k + 1, *inverse_word(words[int(group.mul[a, s])])), orders, group.generators)
-            if word:
-                others.add(min(word, inverse_word(word), key=_shortlex))
-    ranked = sorted(others - set(relators), key=_shortlex)
-    taken = 0
-    while not _defines(names, relators + ranked[:taken], group.order):
-        taken = min(len(ranked), max(1, 2 * taken))
-    chosen = ranked[:taken]
-    if group.order <= 128:
-        for word in reversed(chosen):
-            rest = [other for other in chosen if other != word]
-            if _defines(names, relators + rest, group.order):
-                chosen = rest
-    return Presentation(names, tuple(relators + chosen))
+    steps, order = group.generators, group.order
+    powers = [int(group.element_orders[s]) for s in steps]
+    right = group.mul.numpy()[:, list(steps)].T.reshape(len(steps), order)
+    relators = [(k + 1,) * power for k, power in enumerate(powers)]
+    edges, opened = _edge_relators(right, powers)
+    loops = [_loops(word, right) for word in relators]
+    _deduce(opened, loops)
+    for word in sorted(edges, key=_shortlex):
+        if word and opened[edges[word]].any():
+            relators.append(word)
+            loops.append(_loops(word, right))
+        opened[edges[word]] = False
+        _deduce(opened, loops)
+    letters = "abcdfghijklmnopqrstuvwxyz"  # e is the identity
+    names = tuple(letters[k] if len(steps) <= len(letters) else f"x{k}" for k in range(len(steps)))
+    if order <= PRUNED_ORDER:
+        for word in sorted(relators, key=_shortlex, reverse=True):
+            fewer = [other for other in relators if other != word]
+            if _defines(names, fewer, order):
+                relators = fewer
+    return Presentation(names, tuple(relators))
+
+
+def _edge_relators(right: np.ndarray, powers: list[int]) -> tuple[dict[Word, list[int]], np.ndarray]:
+    """The relator of each edge outside a spanning tree, and which edges are outside.
+
+    Edge k·n + a leads from a to a·s_k; its relator goes along the tree to a, over the edge, and back along the tree.
+    Edges with the same relator, up to rotation, inversion and the orders of the generators, come together.
+    """
+    count, order = right.shape
+    left = np.argsort(right, axis=1)
+    opened = np.ones(count * order, dtype=bool)
+    words: list[Word | None] = [None] * order
+    words[0] = ()
+    front = [0]
+    while front:
+        following = []
+        for a in front:
+            for k in range(count):
+                for b, letter, edge in (
+                    (right[k, a], k + 1, k * order + a),
+                    (left[k, a], -k - 1, k * order + left[k, a]),
+                ):
+                    if words[b] is None:
+                        words[b] = (*words[a], letter)  # type: ignore[misc]
+                        opened[edge] = False
+                        following.append(int(b))
+        front = following
+    edges: dict[Word, list[int]] = {}
+    for edge in np.flatnonzero(opened).tolist():
+        k, a = divmod(edge, order)
+        there, back = words[a], words[right[k, a]]
+        assert there is not None
+        assert back is not None
+        edges.setdefault(_canonical((*there, k + 1, *inverse_word(back)), powers), []).append(edge)
+    return edges, opened
+
+
+def _loops(word: Word, right: np.ndarray) -> np.ndarray:
+    """The edges that a relator runs over, from every vertex: int64 [letters, n]."""
+    order = right.shape[1]
+    left = np.argsort(right, axis=1)
+    vertex, rows = np.arange(order), []
+    for letter in word:
+        k = abs(letter) - 1
+        if letter < 0:
+            vertex = left[k][vertex]
+        rows.append(k * order + vertex)
+        if letter > 0:
+            vertex = right[k][vertex]
+    return np.stack(rows)
+
+
+def _deduce(opened: np.ndarray, loops: list[np.ndarray]) -> None:
+    """Close every edge that is the only open one of a loop; forget the loops without an open edge."""
+    changed = True
+    while changed:
+        changed = False
+        for position, loop in enumerate(loops):
+            unknown = opened[loop]
+            single = unknown.sum(axis=0) == 1
+            if single.any():
+                opened[loop[:, single][unknown[:, single]]] = False
+                changed = True
+            loops[position] = loop[:, unknown.any(axis=0) & ~single]
+
+
+def _canonical(word: Word, powers: list[int]) -> Word:
+    """The first of all rotations of a relator and its inverse, exponents brought between -order/2 and order/2."""
+
+    def least(k: int, exponent: int) -> int:
+        half = (powers[k] - 1) // 2
+        return (exponent + half) % powers[k] - half
+
+    runs: list[tuple[int, int]] = []
+    for letter in word:
+        k, exponent = abs(letter) - 1, 1 if letter > 0 else -1
+        if runs and runs[-1][0] == k:
+            exponent += runs.pop()[1]
+        if exponent := least(k, exponent):
+            runs.append((k, exponent))
+    while len(runs) > 1 and runs[0][0] == runs[-1][0]:
+        k, exponent = runs.pop()
+        if exponent := least(k, exponent + runs.pop(0)[1]):
+            runs.insert(0, (k, exponent))
+    back = [(k, least(k, -exponent)) for k, exponent in reversed(runs)]
+    turned = [side[i:] + side[:i] for side in (runs, back) for i in range(len(runs))]
+    flat = [tuple((k + 1 if e > 0 else -k - 1) for k, e in side for _ in range(abs(e))) for side in turned]
+    return min(flat, key=_shortlex, default=())
 
 
 def _defines(names: tuple[str, ...], relators: list[Word], order: int) -> bool:
@@ -114,16 +205,6 @@ def _defines(names: tuple[str, ...], relators: list[Word], order: int) -> bool:
     except CosetLimitError:
         return False
     return (right.shape[1] if len(names) else 1) == order
-
-
-def _cyclic(word: Word, orders: object, generators: tuple[int, ...]) -> Word:
-    """Cancel at the seam of a relator too, and write inverses of involutions as the involutions."""
-    flat = reduced(
-        tuple(-k if k < 0 and int(orders[generators[-k - 1]]) == 2 else k for k in word)  # type: ignore[index]
-    )
-    while len(flat) > 1 and flat[0] == -flat[-1]:
-        flat = flat[1:-1]
-    return flat
 
 
 def _shortlex(word: Word) -> tuple[int, int, Word]:

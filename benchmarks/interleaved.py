@@ -1,0 +1,54 @@
+"""Time several functions in turn, so that a machine whose speed drifts slows them alike."""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+
+RESULTS = Path(__file__).parents[1] / "results" / "benchmarks"
+
+
+def medians(functions: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of each function in each round, after one round of warming up."""
+    times: dict[str, list[float]] = {name: [] for name in functions}
+    for turn in range(rounds + 1):
+        for name, function in functions.items():
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            start = time.perf_counter()
+            function()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            if turn:
+                times[name].append(time.perf_counter() - start)
+    return times
+
+
+def ratio(times: Mapping[str, list[float]], one: str, other: str) -> float:
+    """Median over rounds of the ratio within a round."""
+    return statistics.median(a / b for a, b in zip(times[one], times[other], strict=True))
+
+
+def save(name: str, times: Mapping[str, list[float]], ratios: Mapping[str, float]) -> None:
+    """Print the table and keep it as JSON."""
+    width = max(map(len, [*times, *ratios]))
+    for key, values in times.items():
+        print(f"{key:{width}}  {1e3 * statistics.median(values):9.2f} ms  (min {1e3 * min(values):.2f})")
+    for key, value in ratios.items():
+        print(f"{key:{width}}  {value:9.3f}")
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    record = {
+        "benchmark": name,
+        "machine": platform.processor() or platform.machine(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "seconds": {key: [round(v, 6) for v in values] for key, values in times.items()},
+        "ratios": {key: round(value, 4) for key, value in ratios.items()},
+    }
+    (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=2) + "\n")
