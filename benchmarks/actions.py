@@ -1,4 +1,7 @@
-"""Actions beside one contiguous copy of the batch. python benchmarks/actions.py [ROUNDS]"""
+"""Actions beside one contiguous copy of the batch.
+
+python benchmarks/actions.py [ROUNDS]
+"""
 
 from __future__ import annotations
 

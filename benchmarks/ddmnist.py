@@ -57,11 +57,10 @@ def main(rounds: int = 15) -> None:
     rho = models["ours"].objective.latents[""]
     z = torch.randn(BATCH, 66, device=device)
     functions = {f"step, {method}": step(model, views, half) for method, model in models.items()}
+    direct = direct_pooling(DDMNIST("D4", "cnn-augmented").to(device))
     functions |= {
         "step, cnn-augmented, 32 bit": step(models["cnn-augmented"], views, False),
-        "step, cnn-augmented, direct pooling": step(
-            direct_pooling(DDMNIST("D4", "cnn-augmented").to(device)), views, half
-        ),
+        "step, cnn-augmented, direct pooling": step(direct, views, half),
         "augmentation of a batch": lambda: data.views(raw),
         "input action": lambda: data.action(views.x, views.g),
         "latent action": lambda: rho(z, views.g),

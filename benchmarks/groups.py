@@ -1,4 +1,7 @@
-"""From a table to exact characters and real irreducibles, per group. python benchmarks/groups.py [ROUNDS]"""
+"""From a table to exact characters and real irreducibles, per group.
+
+python benchmarks/groups.py [ROUNDS]
+"""
 
 from __future__ import annotations
 

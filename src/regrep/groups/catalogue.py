@@ -240,7 +240,12 @@ def product(left: FiniteGroup, right: FiniteGroup) -> FiniteGroup:
 
 
 def _factor(group: FiniteGroup) -> str:
-    return f"({group.name})" if "x" in group.name and not group.name.startswith("(") else group.name
+    """The name as a factor, in parentheses where it is itself a product."""
+    outside, depth = "", 0
+    for letter in group.name:
+        depth += (letter in "(<") - (letter in ")>")
+        outside += letter if depth == 0 else ""
+    return f"({group.name})" if "x" in outside else group.name
 
 
 def _of_images(name: str, images: np.ndarray, steps: np.ndarray, presentation: Presentation) -> FiniteGroup:

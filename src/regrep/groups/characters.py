@@ -106,15 +106,16 @@ def character_table(group: FiniteGroup) -> CharacterTable:
     class_of = np.empty(group.order, dtype=np.int64)
     for k, members in enumerate(classes):
         class_of[list(members)] = k
-    snapped = _exact(group, sizes, first, class_of)
-    order = sorted(range(len(snapped)), key=lambda i: (round(snapped[i, 0].real), *_descending(snapped[i])))
-    snapped = snapped[order]
+    values = _of_abelian(group) if group.is_abelian else _of_any(group, sizes, first, class_of)
+    pairs = np.stack([values.real, values.imag], axis=2).reshape(len(values), -1).round(9)
+    columns = np.concatenate([np.rint(values[:, :1].real), -pairs], axis=1).T
+    values = values[np.lexsort(columns[::-1])]
     squares = class_of[group.mul.numpy().diagonal()]
-    indicators = np.rint(snapped[:, squares].mean(axis=1).real).astype(int)
+    indicators = np.rint(values[:, squares].mean(axis=1).real).astype(int)
     return CharacterTable(
         classes=classes,
-        values=torch.from_numpy(snapped),
-        degrees=tuple(int(d) for d in np.rint(snapped[:, 0].real)),
+        values=torch.from_numpy(values),
+        degrees=tuple(int(d) for d in np.rint(values[:, 0].real)),
         frobenius_schur=tuple(int(v) for v in indicators),
     )
 
@@ -135,6 +136,8 @@ def real_characters(group: FiniteGroup) -> tuple[RealCharacter, ...]:
         class_of[list(members)] = k
     rows: list[tuple[np.ndarray, int, RealType, tuple[int, ...]]] = []
     used: set[int] = set()
+    prints = values @ np.random.default_rng(0).normal(size=len(values))  # one number tells a row from the others
+    conjugate = np.abs(prints[:, None] - prints.conj()).argmin(axis=0).tolist()
     for i, (degree, indicator) in enumerate(zip(table.degrees, table.frobenius_schur, strict=True)):
         if i in used:
             continue
@@ -143,9 +146,8 @@ def real_characters(group: FiniteGroup) -> tuple[RealCharacter, ...]:
         elif indicator == -1:
             rows.append((2 * values[i].real, 2 * degree, "H", (i,)))
         else:
-            j = int(np.abs(values - values[i].conj()).max(axis=1).argmin())
-            used.add(j)
-            rows.append((2 * values[i].real, 2 * degree, "C", (i, j)))
+            used.add(conjugate[i])
+            rows.append((2 * values[i].real, 2 * degree, "C", (i, conjugate[i])))
     rows.sort(key=lambda row: row[1])  # stable: within a dimension in the order of the complex table
     letters = [_letter(group, row[class_of], dim) for row, dim, _, _ in rows]
     names = []
@@ -166,13 +168,26 @@ def _letter(group: FiniteGroup, values: np.ndarray, dim: int) -> str:
     return {1: "A", 2: "E", 3: "T", 4: "G", 5: "H"}.get(dim, f"X{dim}_")
 
 
-def _descending(row: np.ndarray) -> tuple[float, ...]:
-    pairs = np.stack([row.real, row.imag], axis=1).round(9)
-    return tuple(-v for v in pairs.flatten().tolist())
+def _of_abelian(group: FiniteGroup) -> np.ndarray:
+    """Characters of an abelian group, extended from subgroup to subgroup in whole multiples of 1 / exponent.
+
+    If s^m is the first power of s in the subgroup, a character χ extends in m ways: χ(s)^m = χ(s^m).
+    """
+    table, exponent = group.mul.numpy(), group.exponent
+    elements, phases = np.zeros(1, dtype=np.int64), np.zeros((1, 1), dtype=np.int64)
+    for s in group.generators:
+        powers = [0]
+        while (power := int(table[powers[-1], s])) not in elements:
+            powers.append(power)
+        m = len(powers)
+        root = phases[:, elements == power] // m + np.arange(m) * (exponent // m)
+        turned = root[:, :, None, None] * np.arange(m)[:, None] + phases[:, None, None, :]
+        phases = turned.reshape(m * len(elements), m * len(elements)) % exponent
+        elements = table[powers][:, elements].ravel()
+    return _tidy(_roots(exponent)[phases[:, np.argsort(elements)]])
 
 
-def _exact(group: FiniteGroup, sizes: np.ndarray, first: np.ndarray, class_of: np.ndarray) -> np.ndarray:
-    """Exact characters; a draw whose eigenvalues lie too close is repeated."""
+def _of_any(group: FiniteGroup, sizes: np.ndarray, first: np.ndarray, class_of: np.ndarray) -> np.ndarray:
     powers = _power_classes(group, first, class_of)
     for seed in range(5):
         values = _solve(group, sizes, first, class_of, np.random.default_rng(seed))
@@ -225,10 +240,15 @@ def _snap(values: np.ndarray, powers: list[np.ndarray]) -> np.ndarray | None:
         if np.abs(counts - rounded).max() > SNAP or (rounded < 0).any() or (rounded.sum(axis=1) != degrees).any():
             return None
         exact[:, column] = rounded @ _roots(order)
-    for part in (exact.real, exact.imag):
-        near = np.rint(part)
+    return _tidy(exact)
+
+
+def _tidy(values: np.ndarray) -> np.ndarray:
+    """Remove the last bits of values that are multiples of one half."""
+    for part in (values.real, values.imag):
+        near = np.rint(2 * part) / 2
         part[np.abs(part - near) < 1e-11] = near[np.abs(part - near) < 1e-11] + 0.0
-    return exact
+    return values
 
 
 def _roots(order: int) -> np.ndarray:

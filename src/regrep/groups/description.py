@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import cmath
+import math
+import re
+from fractions import Fraction
 from typing import Any
 
 from regrep.groups.characters import real_characters
@@ -10,21 +14,27 @@ from regrep.groups.finite import FiniteGroup
 WIDEST_TABLE = 24
 """Orders up to this get their multiplication table printed."""
 
+LONGEST_LIST = 200
+"""As many elements, classes and irreducible representations are printed."""
+
 WIDEST_CHARACTERS = 20
 """Numbers of classes up to this get their character table printed."""
 
-_NAMED = {
-    0.5**0.5: "1/√2",
-    2**0.5: "√2",
-    3**0.5: "√3",
-    3**0.5 / 2: "√3/2",
-    0.5: "1/2",
-    (1 + 5**0.5) / 2: "(1+√5)/2",
-    5**0.5: "√5",
-    6**0.5: "√6",
-    7**0.5: "√7",
-    7**0.5 / 2: "√7/2",
+SQUAREFREE = (2, 3, 5, 6, 7, 10, 11, 13, 14, 15, 17, 19, 21, 23)
+"""Radicands recognised in character values."""
+
+NEAR = 1e-9
+"""Distance at which a value counts as the one recognised."""
+
+_ROOTS = {
+    (1, 3): (1, "ω"),
+    (2, 3): (1, "ω²"),
+    (1, 4): (1, "i"),
+    (3, 4): (-1, "i"),
+    (1, 6): (-1, "ω²"),
+    (5, 6): (-1, "ω"),
 }
+"""exp(2πi p/q) as a sign and a unit."""
 
 
 def describe(group: FiniteGroup) -> str:
@@ -48,8 +58,9 @@ def describe(group: FiniteGroup) -> str:
             [["index", "name", "order", "inverse"]]
             + [
                 [str(k), name, str(int(group.element_orders[k])), group.names[int(group.inverse[k])]]
-                for k, name in enumerate(group.names)
-            ],
+                for k, name in enumerate(group.names[:LONGEST_LIST])
+            ]
+            + [["...", "", "", ""]] * (group.order > LONGEST_LIST),
         ),
     ]
     if group.order <= WIDEST_TABLE:
@@ -64,19 +75,23 @@ def describe(group: FiniteGroup) -> str:
             [["size", "order", "elements"]]
             + [
                 [str(len(c)), str(int(group.element_orders[c[0]])), _shortened([group.names[k] for k in c])]
-                for c in table.classes
-            ],
+                for c in table.classes[:LONGEST_LIST]
+            ]
+            + [["...", "", ""]] * (len(table.classes) > LONGEST_LIST),
         )
     )
     if len(table.classes) <= WIDEST_CHARACTERS:
-        values = table.values.tolist()
+        orders = [int(group.element_orders[c[0]]) for c in table.classes]
+        values = [[_number(v, o) for v, o in zip(row, orders, strict=True)] for row in table.values.tolist()]
         rows = [["", *first, "indicator"]] + [
-            [f"χ{k + 1}", *(_number(v) for v in row), f"{table.frobenius_schur[k]:+d}".replace("+0", "0")]
-            for k, row in enumerate(values)
+            [f"χ{k + 1}", *row, f"{table.frobenius_schur[k]:+d}".replace("+0", "0")] for k, row in enumerate(values)
         ]
-        sections.append(_columns("complex irreducible characters (a column per class)", rows))
+        legend = _legend([cell for row in values for cell in row])
+        title = "complex irreducible characters (a column per class" + (f"; {legend})" if legend else ")")
+        sections.append(_columns(title, rows))
     else:
         sections.append(f"complex irreducible characters: {len(table.classes)}, in the output of --json")
+    characters = real_characters(group)
     rows = [["name", "dimension", "type", "in regular", "made of"]]
     rows += [
         [
@@ -86,9 +101,10 @@ def describe(group: FiniteGroup) -> str:
             str(chi.dim // chi.endomorphism_dimension),
             " + ".join(f"χ{k + 1}" for k in chi.constituents * (2 if chi.type == "H" else 1)),
         ]
-        for chi in real_characters(group)
+        for chi in characters[:LONGEST_LIST]
     ]
-    sections.append(_columns("irreducible representations over the real numbers", rows))
+    rows += [["...", "", "", "", ""]] * (len(characters) > LONGEST_LIST)
+    sections.append(_columns(f"irreducible representations over the real numbers ({len(characters)})", rows))
     return "\n\n".join(sections)
 
 
@@ -131,26 +147,69 @@ def describe_json(group: FiniteGroup) -> dict[str, Any]:
     }
 
 
-def _number(value: complex) -> str:
-    """A character value: integers and common square roots exactly, others to three digits."""
-    real, imaginary = _part(value.real), _part(abs(value.imag))
-    if abs(value.imag) < 1e-9:
-        return real
-    tail = "i" if imaginary == "1" else imaginary + "i"
-    sign = "-" if value.imag < 0 else "+"
-    return (sign if sign == "-" else "") + tail if abs(value.real) < 1e-9 else real + sign + tail
+def _number(value: complex, order: int) -> str:
+    """A character value on an element of that order: in closed form where that is short, else to three digits.
+
+    Tried in turn: integers and square roots, multiples of a root of unity, Gaussian integers, imaginary quadratic
+    numbers.
+
+    >>> [_number(v, 12) for v in (2, -0.5 - 0.75**0.5 * 1j, 1j, 1 + 5**0.5, (3**0.5 - 1j) / 2, 0.1)]
+    ['2', 'ω²', 'i', '1+√5', 'ζ12^11', '0.100']
+    """
+    if abs(value.imag) < NEAR:
+        return _real(value.real) or f"{value.real:.3f}"
+    return _root_multiple(value, order) or _quadratic(value) or f"{value.real:.3f}{value.imag:+.3f}i"
 
 
-def _part(x: float) -> str:
-    if abs(x - round(x)) < 1e-9:
+def _real(x: float) -> str | None:
+    """An integer, a + b√m, or (a + b√m)/2 where that is an algebraic integer."""
+    if abs(x - round(x)) < NEAR:
         return str(round(x))
-    golden = (5**0.5 - 1) / 2
-    if abs(abs(x) - golden) < 1e-9:
-        return "(√5-1)/2" if x > 0 else "(1-√5)/2"
-    for known, text in _NAMED.items():
-        if abs(abs(x) - known) < 1e-9:
-            return ("-" if x < 0 else "") + text
-    return f"{x:.3f}"
+    for b in (1, -1, 2, -2, 3, -3, 4, -4):
+        for m in SQUAREFREE:
+            for half in (1, 2) if m % 4 == 1 and b % 2 else (1,):
+                a = half * x - b * m**0.5
+                if abs(a - round(a)) < NEAR:
+                    text = (str(round(a)) if round(a) else "") + _times(b, f"√{m}", signed=bool(round(a)))
+                    return text if half == 1 else f"({text})/2"
+    return None
+
+
+def _root_multiple(value: complex, order: int) -> str | None:
+    """K times a root of unity of that order."""
+    times = round(abs(value))
+    turns = round(cmath.phase(value) / (2 * math.pi) * order)
+    if times == 0 or abs(value - times * cmath.exp(2j * math.pi * turns / order)) > NEAR:
+        return None
+    part = Fraction(turns % order, order)
+    p, q = part.numerator, part.denominator
+    sign, unit = _ROOTS.get((p, q), (1, f"ζ{q}" + (f"^{p}" if p > 1 else "")))
+    return _times(sign * times, unit, signed=False)
+
+
+def _quadratic(value: complex) -> str | None:
+    """A number a + b i√m, or half of that, with integers a and b."""
+    for m in (1, *SQUAREFREE):
+        for half in (1, 2):
+            a, b = half * value.real, half * value.imag / m**0.5
+            if abs(a - round(a)) < NEAR and abs(b - round(b)) < NEAR:
+                text = (str(round(a)) if round(a) else "") + _times(
+                    round(b), "i" if m == 1 else f"i√{m}", signed=bool(round(a))
+                )
+                return text if half == 1 else f"({text})/2"
+    return None
+
+
+def _times(count: int, unit: str, signed: bool) -> str:
+    sign = "-" if count < 0 else "+" if signed else ""
+    return sign + ("" if abs(count) == 1 else str(abs(count))) + unit
+
+
+def _legend(cells: list[str]) -> str:
+    """What the roots of unity among the cells mean."""
+    orders = sorted({int(n) for cell in cells for n in re.findall(r"ζ(\d+)", cell)})
+    known = ["ω = exp(2πi/3)"] if any("ω" in cell for cell in cells) else []
+    return ", ".join(known + [f"ζ{n} = exp(2πi/{n})" for n in orders])
 
 
 def _shortened(names: list[str]) -> str:

@@ -36,11 +36,13 @@ class FiniteGroup:
         names: n distinct names of the elements, the identity first.
         mul: int64 tensor [n, n], the multiplication table.
         generators: indices of elements that generate the group; found greedily when not given.
-        presentation: generators and relators on exactly these generators; derived when first asked for.
+        presentation_given: generators and relators on exactly these generators; derived when first asked for
+            if not given. Its relators are checked, not that they suffice.
         points: int64 tensor [n, degree], the natural action on points, ``points[g, i]`` = g(i), if there is one.
 
     Raises:
-        RegrepError: the table is not a group with identity 0, or it is larger than ``MAX_ORDER``.
+        RegrepError: the table is not a group with identity 0, it is larger than ``MAX_ORDER``, or the generators,
+            relators or points are not those of this group.
 
     >>> from regrep.groups import dihedral
     >>> G = dihedral(4)
@@ -61,6 +63,11 @@ class FiniteGroup:
     identity = 0
 
     def __post_init__(self) -> None:
+        if self.mul.dtype != torch.int64 or self.mul.is_cuda:
+            raise RegrepError(
+                f"a multiplication table is an int64 tensor on the CPU, got {str(self.mul.dtype)[6:]} on"
+                f" {self.mul.device}; use regrep.groups.from_table, which converts it"
+            )
         table = check_table(self.mul.numpy())
         if len(self.names) != len(table) or len(set(self.names)) != len(table):
             raise RegrepError(
@@ -78,7 +85,46 @@ class FiniteGroup:
                 " add generators or leave them out to have them found"
             )
         check_associative(table, generators)
+        object.__setattr__(self, "names", tuple(self.names))
         object.__setattr__(self, "generators", tuple(int(g) for g in generators))
+        self._check_points()
+        self._check_presentation()
+
+    def _check_points(self) -> None:
+        if self.points is None:
+            return
+        points = self.points
+        if points.dim() != 2 or len(points) != self.order:
+            raise RegrepError(
+                f"the points of {self.name} are an int64 tensor [{self.order}, degree], got {list(points.shape)}"
+            )
+        every = torch.arange(points.shape[1])
+        good = bool((points.sort(dim=1).values == every).all()) and bool((points[0] == every).all())
+        for s in self.generators if good else ():
+            good = good and torch.equal(points[self.mul[s]], points[s][points])
+        if not good:
+            raise RegrepError(
+                f"points[g] permutes the points and points[gh] is points[g] after points[h], but not in these points"
+                f" of {self.name}; check their order"
+            )
+
+    def _check_presentation(self) -> None:
+        if self.presentation_given is None:
+            return
+        from regrep.groups.words import evaluate
+
+        presentation = self.presentation_given
+        if len(presentation.names) != len(self.generators):
+            raise RegrepError(
+                f"a presentation names each of the {len(self.generators)} generators of {self.name}, got"
+                f" {len(presentation.names)} names; give one name per generator"
+            )
+        for relator in presentation.relators:
+            if evaluate(self, relator) != 0:
+                raise RegrepError(
+                    f"every relator equals the identity, but {presentation.word_text(relator)} is"
+                    f" {self.names[evaluate(self, relator)]} in {self.name}; check it and the order of the generators"
+                )
 
     @property
     def order(self) -> int:

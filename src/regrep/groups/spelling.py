@@ -24,15 +24,15 @@ SINGLES: dict[str, Callable[[], FiniteGroup]] = {
     "Oh": catalogue.full_octahedral,
 }
 
-_TOKEN = re.compile(r"\s*(?:([A-Z][a-z]?)(\d*)|([()])|([x×]))")
+_TOKEN = re.compile(r"\s*([A-Z][a-z]?\d*|[()]|[x×]|<[^>]*>)\s*")
 
 
 def parse(text: str) -> FiniteGroup:
     """The group that a text names.
 
     ``C4`` (cyclic), ``D4`` (dihedral, order 8), ``S4``, ``A5``, ``Q8`` (quaternion), ``T`` and ``O`` (rotations of
-    tetrahedron and cube), ``Oh`` (all symmetries of the cube); products ``D4xD4``, ``(C2xC2)xS3``; presentations
-    ``<r,s | r^4, s^2, (r s)^2>``.
+    tetrahedron and cube), ``Oh`` (all symmetries of the cube); presentations ``<r,s | r^4, s^2, (r s)^2>``; products
+    of all these, ``D4xD4``, ``(C2xC2)xS3``.
 
     Raises:
         RegrepError: the text names no group.
@@ -41,11 +41,6 @@ def parse(text: str) -> FiniteGroup:
     (16, 7)
     """
     body = text.strip()
-    if body.startswith("<"):
-        match = re.fullmatch(r"<([^|]*)\|(.*)>", body, flags=re.DOTALL)
-        if match is None:
-            raise RegrepError(f"a presentation is written <generators | relators>, got {text!r}")
-        return from_presentation(match[1], match[2])
     tokens: list[str] = []
     position = 0
     while position < len(body):
@@ -53,7 +48,7 @@ def parse(text: str) -> FiniteGroup:
         if found is None:
             raise _unknown(text)
         position = found.end()
-        tokens.append(found[0].strip())
+        tokens.append(found[1])
     group, rest = _product(tokens, text)
     if rest:
         raise _unknown(text)
@@ -77,6 +72,11 @@ def _factor(tokens: list[str], text: str) -> tuple[FiniteGroup, list[str]]:
         if not rest or rest[0] != ")":
             raise _unknown(text)
         return group, rest[1:]
+    if head.startswith("<"):
+        names, bar, relators = head[1:-1].partition("|")
+        if not bar:
+            raise RegrepError(f"a presentation is written <generators | relators>, got {head!r}; add the bar")
+        return from_presentation(names, relators), rest
     if head in SINGLES:
         return SINGLES[head](), rest
     if head[0] in FAMILIES and head[1:].isdigit():

@@ -67,10 +67,15 @@ def evaluate(group: FiniteGroup, word: Word) -> int:
     >>> evaluate(dihedral(4), (1, 2, -1))
     6
     """
+    table, inverse = group.mul.numpy(), group.inverse.numpy()
+    steps = {
+        sign * (k + 1): table[:, s if sign > 0 else inverse[s]]
+        for k, s in enumerate(group.generators)
+        for sign in (1, -1)
+    }
     element = 0
-    for k in word:
-        step = group.generators[abs(k) - 1]
-        element = int(group.mul[element, step if k > 0 else group.inverse[step]])
+    for letter in word:
+        element = int(steps[letter][element])
     return element
 
 

@@ -11,6 +11,9 @@ from regrep.representations.representation import MatrixRepresentation
 SPLIT = 1e-10
 """Eigenvalues of the random commuting operator closer than this, relative to its norm, belong together."""
 
+BLOCK = 10**7
+"""Numbers gathered at a time, to bound memory."""
+
 
 class Irrep(MatrixRepresentation):
     """An irreducible representation over the real numbers.
@@ -33,7 +36,7 @@ def irreps(group: FiniteGroup) -> list[Irrep]:
 
     A random symmetric element of the group algebra, acting from the right on functions on G, commutes with the left
     regular representation; with probability one each of its eigenspaces is irreducible. The matrices are
-    orthogonal and determined up to a change of basis; the basis taken is the same in every run.
+    orthogonal and determined up to a change of basis; the basis taken follows from the order of the elements.
 
     >>> from regrep.groups import quaternion
     >>> [(rho.name, rho.dim, rho.type) for rho in irreps(quaternion())]
@@ -72,9 +75,30 @@ def _split(group: FiniteGroup, characters: tuple[RealCharacter, ...], rng: np.ra
         taken.setdefault(k, space)
     found = []
     for k, chi in enumerate(characters):
-        space = taken[k]
-        matrices = np.stack([space.T @ space[table[inverse[g]]] for g in range(group.order)])
+        space = _in_standard_basis(taken[k])
+        matrices = np.empty((group.order, chi.dim, chi.dim))
+        block = max(1, BLOCK // space.size)
+        for start in range(0, group.order, block):
+            shifted = space[table[inverse[start : start + block]]]
+            matrices[start : start + block] = space.T @ shifted
         if chi.dim == 1:
             matrices = np.rint(matrices)
         found.append(Irrep(group, torch.from_numpy(matrices), chi))
     return found
+
+
+def _in_standard_basis(space: np.ndarray) -> np.ndarray:
+    """Another orthonormal basis of the column space: its projections of δ_e, δ_1, ..., by Gram and Schmidt.
+
+    An eigenspace comes in a basis that depends on the machine; the projections do not. The squared distances of
+    all n rows from the span so far sum to what is missing, at least 1, so that one of them exceeds 1 / 2n.
+    """
+    basis = np.empty((0, space.shape[1]))
+    for row in space:
+        if len(basis) == space.shape[1]:
+            break
+        for _ in range(2):  # the second time removes rounding
+            row = row - basis.T @ (basis @ row)
+        if row @ row > 0.5 / len(space):
+            basis = np.vstack([basis, row / np.linalg.norm(row)])
+    return space @ basis.T
