@@ -1,4 +1,4 @@
-"""The numbers in README come from the records under results/, never from a hand."""
+"""The numbers in README and docs come from the records under results/, never from a hand."""
 
 import re
 from pathlib import Path
@@ -10,15 +10,21 @@ from regrep.report.table import rows_of, select
 from regrep.report.text import HEADINGS, cells, markdown
 
 ROOT = Path(__file__).parents[2]
-BLOCKS = re.findall(r"<!-- table of (\S+) -->\n(.*?)<!-- end -->", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+PAGES = [ROOT / "README.md", ROOT / "docs" / "penalty.md"]
+BLOCKS = [
+    (page.name, *block)
+    for page in PAGES
+    for block in re.findall(r"<!-- (table|all) of (\S+) -->\n(.*?)<!-- end -->", page.read_text(), flags=re.DOTALL)
+]
 
 
-def test_readme_has_tables():
-    assert BLOCKS
+def test_pages_have_tables():
+    assert {page for page, *_ in BLOCKS} == {page.name for page in PAGES}
 
 
-@pytest.mark.parametrize(("folder", "table"), BLOCKS)
-def test_tables_are_those_of_the_records(folder, table):
+@pytest.mark.parametrize(("page", "kind", "folder", "table"), BLOCKS)
+def test_tables_are_those_of_the_records(page, kind, folder, table):
     runs, unreadable = read_runs(ROOT / folder)
     assert not unreadable
-    assert table == markdown(HEADINGS, cells(select(rows_of(runs))))
+    rows = rows_of(runs)
+    assert table == markdown(HEADINGS, cells(select(rows) if kind == "table" else rows))

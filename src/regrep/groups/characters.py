@@ -152,7 +152,8 @@ def real_characters(group: FiniteGroup) -> tuple[RealCharacter, ...]:
     letters = [_letter(group, row[class_of], dim) for row, dim, _, _ in rows]
     names = []
     for k, letter in enumerate(letters):
-        names.append(letter if letters.count(letter) == 1 else f"{letter}{letters[: k + 1].count(letter)}")
+        alone = letters.count(letter) == 1
+        names.append(letter.rstrip("_") if alone else f"{letter}{letters[: k + 1].count(letter)}")
     return tuple(
         RealCharacter(name, torch.from_numpy(row[class_of].copy()), dim, kind, members)
         for name, (row, dim, kind, members) in zip(names, rows, strict=True)

@@ -140,7 +140,7 @@ def describe_json(group: FiniteGroup) -> dict[str, Any]:
                 "type": chi.type,
                 "endomorphism_dimension": chi.endomorphism_dimension,
                 "constituents": list(chi.constituents),
-                "character": [chi.values[c[0]].item() for c in table.classes],
+                "character": chi.values[[c[0] for c in table.classes]].tolist(),
             }
             for chi in real_characters(group)
         ],

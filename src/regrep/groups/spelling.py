@@ -24,7 +24,7 @@ SINGLES: dict[str, Callable[[], FiniteGroup]] = {
     "Oh": catalogue.full_octahedral,
 }
 
-_TOKEN = re.compile(r"\s*([A-Z][a-z]?\d*|[()]|[x×]|<[^>]*>)\s*")
+_TOKEN = re.compile(r"\s*(Oh|[A-Z]\d*|[()]|[x×]|<[^>]*>)\s*")
 
 
 def parse(text: str) -> FiniteGroup:
