@@ -100,6 +100,13 @@ def test_marks_best_and_ties(records):
     assert markdown(HEADINGS, cells(rows)).count("\n") == plain(HEADINGS, cells(rows)).count("\n") == 5
 
 
+def test_the_paper_stands_beside_its_own_task_only(tmp_path):
+    write_run(tmp_path / "paper")
+    write_run(tmp_path / "small", classes=4)
+    write_run(tmp_path / "digits", data="digits")
+    assert sorted(row.paper is not None for row in rows_of(read_runs(tmp_path)[0])) == [False, False, True]
+
+
 def test_page_is_whole_and_deterministic(records, tmp_path_factory):
     first, second = (tmp_path_factory.mktemp("report") for _ in range(2))
     made = build(records, first)

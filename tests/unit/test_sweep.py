@@ -55,9 +55,10 @@ except FolderBusyError:
 """
 
 SWEEPER = """
-import json, sys
+import json, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell inherits it ignored
 from test_sweep import cells_of
 from regrep.training.executors import LocalExecutor
 from regrep.training.sweep import Runner
@@ -280,8 +281,14 @@ def test_jobs_share_the_cores(tmp_path, monkeypatch):
 def test_gpus_are_taken_in_turn(tmp_path, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
     executor = LocalExecutor(3)
-    words = [sys.executable, "-S", "-c", "import os; print(os.environ['CUDA_VISIBLE_DEVICES'])"]
+    go = tmp_path / "go"  # none ends before all have started
+    program = (
+        "import os, sys, time\nprint(os.environ['CUDA_VISIBLE_DEVICES'])\n"
+        "while not os.path.exists(sys.argv[1]): time.sleep(0.01)"
+    )
+    words = [sys.executable, "-S", "-c", program, str(go)]
     tasks = [executor.start(words, tmp_path / f"{k}.txt") for k in range(3)]
+    go.touch()
     wait_for(lambda: all(task.poll() == 0 for task in tasks))
     assert [(tmp_path / f"{k}.txt").read_text().strip() for k in range(3)] == ["2", "5", "2"]
 

@@ -56,7 +56,9 @@ class Row:
 
     @property
     def paper(self) -> Published | None:
-        """The paper's number."""
+        """The paper's number, if the row is the paper's task: all ten digits of MNIST."""
+        if self.key.get("classes", 10) != 10 or self.key.get("data") != "mnist":
+            return None
         return published(self.key["experiment"], self.key["group"], self.key["method"])
 
     @property
