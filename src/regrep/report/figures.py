@@ -138,8 +138,8 @@ def examples(rows: Sequence[Row]) -> Figure | None:
                     axis = axes[2 * line + part, k]
                     axis.imshow(data[key][k], cmap="gray", vmin=0, vmax=255)
                     title = f"x, label {data['label'][k]:02d}" if key == "x" else f"gx, g = {data['element'][k]}"
-                    axis.set_title(title, fontsize=7)
-            axes[2 * line, 0].annotate(heading, (0, 1.3), xycoords="axes fraction", fontsize=9, weight="bold")
+                    above = f"{heading}\n" if part == 0 and k == 0 else ""
+                    axis.set_title(above + title, fontsize=7)
     return figure
 
 
