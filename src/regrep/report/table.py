@@ -121,16 +121,23 @@ def select(rows: Sequence[Row]) -> list[Row]:
 
 
 def best_of(rows: Sequence[Row]) -> dict[str, tuple[Row, list[Row]]]:
-    """For each group: the row with the best mean test accuracy, and those within one of its standard deviations."""
+    """For each setting: the row with the best mean test accuracy, and those that the spread does not tell from it."""
     found: dict[str, tuple[Row, list[Row]]] = {}
     for heading in dict.fromkeys(heading_of(row) for row in rows):
         members = [(row, row.mean("test", "accuracy")) for row in rows if heading_of(row) == heading]
         scored = [(row, mean) for row, mean in members if mean is not None]
         if scored:
             best, top = max(scored, key=lambda pair: pair[1])
-            margin = best.spread("test", "accuracy") or 0.0
-            found[heading] = (best, [row for row, mean in scored if row is not best and mean >= top - margin])
+            found[heading] = (
+                best,
+                [row for row, mean in scored if row is not best and top - mean <= _margin(best, row)],
+            )
     return found
+
+
+def _margin(*rows: Row) -> float:
+    """The larger standard deviation: a small one over few seeds tells nothing apart."""
+    return max(row.spread("test", "accuracy") or 0.0 for row in rows)
 
 
 def heading_of(row: Row) -> str:
