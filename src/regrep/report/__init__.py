@@ -1,5 +1,5 @@
 """Reports: records in, tables, figures and one page out. Imports no training code."""
 
-from regrep.report.page import Report, build
+from regrep.report.page import Report, build, print_table
 
-__all__ = ["Report", "build"]
+__all__ = ["Report", "build", "print_table"]

@@ -1,54 +1,57 @@
-"""The report: one HTML page, the table in four forms, and the figures as files."""
+"""The report: one HTML page, the table in three forms, and the figures as files."""
 
 from __future__ import annotations
 
-import html
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from regrep.errors import MissingExtraError
+from regrep.report.paper import TABLES
+from regrep.report.provenance import commands, name_below, provenance
 from regrep.report.runs import Run, read_runs
-from regrep.report.table import Row, best_of, rows_of, select
-from regrep.report.text import HEADINGS, cells, comma_separated, latex, markdown, plain, spread
-
-RUN_HEADINGS = ("run", "state", "epochs", "best epoch", "minutes", "precision", "data", "commit", "command")
-
-CAPTIONS = {
-    "validation-accuracy": (
-        "Learning curves",
-        "Validation accuracy over training, pairs moved at random. Line: mean over seeds; band: their range.",
-    ),
-    "relative-error": (
-        "Relative equivariance error over training",
-        "On the validation split. Unlike the mean-squared penalty it does not fall when the latent shrinks.",
-    ),
-    "latent-scale": (
-        "Latent scale over training",
-        "Root mean square over channels of the latent's standard deviation over validation samples.",
-    ),
-    "error-per-element": (
-        "Error per group element",
-        "Relative error of each element at the best epoch, on validation pairs, mean over seeds.",
-    ),
-    "examples": ("Example pairs", "Training pairs x and gx as the network sees them, before normalisation."),
-}
+from regrep.report.summary import summary
+from regrep.report.table import Row, rivals, rows_of, select
+from regrep.report.text import (
+    Line,
+    brief,
+    by_problem,
+    cells,
+    choice,
+    comma_separated,
+    headings,
+    latex,
+    markdown,
+    split_mark,
+)
+from regrep.training.records import write_atomic
 
 
 @dataclass(frozen=True)
 class Report:
-    """Where a report lies, and its table as text for the terminal."""
+    """What :func:`build` wrote.
+
+    Attributes:
+        folder: that holds all of it.
+        page: report.html.
+        tables: table.md, table.csv and table.tex.
+        figures: figures/*.svg and figures/*.pdf.
+        text: the table for the terminal.
+    """
 
     folder: Path
     page: Path
+    tables: tuple[Path, ...]
+    figures: tuple[Path, ...]
     text: str
 
 
 def build(folder: Path | str, out: Path | str | None = None, title: str | None = None) -> Report:
     """Write report.html, table.{md,csv,tex} and figures/*.{svg,pdf} from all runs below a folder.
+
+    The same records give the same bytes.
 
     Args:
         folder: holds run folders, at any depth.
@@ -56,122 +59,87 @@ def build(folder: Path | str, out: Path | str | None = None, title: str | None =
         title: of the page.
 
     Raises:
-        RegrepError: the folder holds no run.
+        RegrepError: the folder holds no run, or ``out`` cannot be written.
         MissingExtraError: matplotlib or jinja2 is not installed; the tables are written all the same.
     """
     folder = Path(folder)
     out = Path(out) if out is not None else folder / "report"
     runs, unreadable = read_runs(folder)
-    every = rows_of(runs)
-    chosen = select(every)
-    table = cells(chosen)
-    out.mkdir(parents=True, exist_ok=True)
-    _write(out / "table.md", markdown(HEADINGS, table))
-    _write(out / "table.csv", comma_separated(HEADINGS, table))
-    _write(out / "table.tex", latex(HEADINGS, table))
+    rows = rows_of(runs)
+    chosen = select(rows)
+    columns, lines = headings(chosen), cells(chosen)
+    tables = {
+        out / "table.md": markdown(columns, lines),
+        out / "table.csv": comma_separated(rows, chosen),
+        out / "table.tex": latex(columns, lines),
+    }
+    for path, text in tables.items():
+        write_atomic(path, text)
 
     try:
         import jinja2
+
+        from regrep.report.figures import draw
     except ImportError as cause:
         raise MissingExtraError("report") from cause
-    from regrep.report.figures import draw, pdf, svg
 
-    pictures = []
-    (out / "figures").mkdir(exist_ok=True)
-    for name, figure in draw(chosen).items():
-        drawn = svg(figure)
-        _write(out / "figures" / f"{name}.svg", drawn)
-        _write(out / "figures" / f"{name}.pdf", pdf(figure))
-        heading, caption = CAPTIONS[name]
-        pictures.append(
-            (
-                heading,
-                drawn.replace('id="', f'id="{name}-').replace('"#', f'"#{name}-').replace("(#", f"(#{name}-"),
-                caption,
-            )
-        )
-    template = jinja2.Template(resources.files("regrep.report").joinpath("page.html").read_text(), autoescape=False)
-    page = template.render(
-        title=html.escape(title or f"Results of {folder.name}"),
-        summary=[html.escape(line) for line in summary(chosen)],
-        headings=HEADINGS,
-        chosen=table,
-        every=cells(every),
-        figures=pictures,
-        run_headings=RUN_HEADINGS,
-        runs=[describe_run(run, folder) for run in runs],
-        unreadable={html.escape(str(path)): html.escape(reason) for path, reason in unreadable.items()},
-        table=_html_table,
+    figures = draw(chosen)
+    files: list[Path] = []
+    for figure in figures:
+        for kind, content in (("svg", figure.svg), ("pdf", figure.pdf)):
+            files.append(out / "figures" / f"{figure.name}.{kind}")
+            write_atomic(files[-1], content)
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    _write(out / "report.html", page)
-    return Report(out, out / "report.html", plain(HEADINGS, table))
+    source = resources.files("regrep.report").joinpath("page.html").read_text("utf-8")
+    page = environment.from_string(source).render(
+        title=title or f"Results of {folder.resolve().name}",
+        figures=figures,
+        **_content(runs, rows, chosen, folder),
+        unreadable={name_below(path, folder): reason for path, reason in unreadable.items()},
+    )
+    write_atomic(out / "report.html", page)
+    return Report(out, out / "report.html", tuple(tables), tuple(files), _text(chosen, unreadable))
 
 
-def summary(rows: Sequence[Row]) -> list[str]:
-    """Which method wins where, as far as the numbers carry it.
+def print_table(folder: Path | str) -> None:
+    """Print the table of all runs below a folder, as aligned text; needs no extra.
 
-    One sentence per setting, with the number of seeds.
+    Raises:
+        RegrepError: the folder holds no run.
     """
-    lines = []
-    for heading, (best, ties) in best_of(rows).items():
-        value = spread(best, "test", "accuracy")
-        line = f"{heading}: {best.label} has the best mean test accuracy, {value} over {len(best.runs)} seeds"
-        if ties:
-            others = ", ".join(f"{row.label} {spread(row, 'test', 'accuracy')}" for row in ties)
-            line += f"; within its spread, so not told apart: {others}"
-        if len(best.runs) < 3:
-            line += "; too few seeds for a verdict"
-        lines.append(line + ".")
-    unfinished = sum(len(row.open) for row in rows)
-    if unfinished:
-        lines.append(f"{unfinished} runs are not finished or failed; they are listed below and count nowhere.")
-    return lines or ["No run is finished yet."]
+    runs, unreadable = read_runs(Path(folder))
+    print(_text(select(rows_of(runs)), unreadable), end="")
 
 
-def describe_run(run: Run, folder: Path) -> list[str]:
-    """A line of the table of runs."""
-    done, record = run.done or {}, run.record
-    git = record.get("git") or {}
-    commit = (git.get("commit") or "unknown")[:10] + (" + changes" if git.get("dirty") else "")
-    sizes = (record.get("data") or {}).get("sizes", {})
-    data = f"{(record.get('data') or {}).get('name', '?')}: " + ", ".join(f"{k} {v}" for k, v in sizes.items())
-    best = done.get("best_epoch")
-    return [
-        str(run.folder.relative_to(folder)) if run.folder != folder else run.folder.name,
-        run.state,
-        str(done.get("epochs", len(run.metrics.get("epoch", [])))),
-        "–" if best is None else str(best + 1),
-        f"{done['seconds'] / 60:.1f}" if done.get("seconds") else "–",
-        str(record.get("precision", "?")),
-        data,
-        commit,
-        " ".join(record.get("command", [])),
-    ]
+def _content(runs: Sequence[Run], rows: Sequence[Row], chosen: Sequence[Row], folder: Path) -> dict[str, Any]:
+    """What the page shows besides figures, by the names that the template uses."""
+    shared, run_headings, lines = provenance(runs, folder)
+    experiments = dict.fromkeys(row.key["experiment"] for row in chosen)
+    compared = [m for row in chosen for m in row.experiment.results if row.paper(m)]
+    return {
+        "summary": summary(chosen),
+        "unfinished": sum(not run.finished for run in runs),
+        "results": _shown(headings(chosen), cells(chosen)),
+        "choice": _shown(*choice(rows, chosen)),
+        "tuned": any(len(rivals(row, rows)) > 1 for row in rows),
+        "paper": [TABLES[name] for name in experiments if name in TABLES] if compared else [],
+        "shared": shared,
+        "run_headings": run_headings,
+        "runs": lines,
+        "commands": commands(runs, folder),
+    }
 
 
-def _html_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{html.escape(h)}</th>" for h in headings)
-    body = []
-    for row in rows:
-        cells_ = []
-        for heading, cell in zip(headings, row, strict=True):
-            kind = "best" if cell.endswith(" *") else "tie" if cell.endswith(" ~") else ""
-            kind = "path" if heading in ("command", "run", "state") else kind
-            text = cell[:-2] if kind in ("best", "tie") else cell
-            cells_.append(f'<td class="{kind}">{html.escape(text)}</td>' if kind else f"<td>{html.escape(text)}</td>")
-        body.append("<tr>" + "".join(cells_) + "</tr>")
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+def _shown(columns: Sequence[str], lines: Sequence[Line]) -> dict[str, Any]:
+    """A table for the template: the problems as headings between the lines, marks apart from the text."""
+    parts = {
+        problem: [[split_mark(cell) for cell in line] for line in part] for problem, part in by_problem(lines).items()
+    }
+    return {"headings": columns[1:], "parts": parts}
 
 
-def _write(path: Path, content: str | bytes) -> None:
-    """Replace the file in one step; reports import no training code, hence not its writer."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-        part.chmod(0o644)
-        part.replace(path)
-    except BaseException:
-        part.unlink()
-        raise
+def _text(chosen: Sequence[Row], unreadable: dict[Path, str]) -> str:
+    text = brief(chosen) + "\nMean (standard deviation) over n seeds; * best, ~ within one standard deviation.\n"
+    return text + "".join(f"unreadable: {reason}\n" for reason in unreadable.values())

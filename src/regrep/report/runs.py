@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
-import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from regrep.errors import RegrepError
+from regrep.training.records import FORMAT, read_json
 
-FORMAT = 1
+Series = dict[int, float]
+"""Epoch, counted from 1 -> value; epochs without a finite value are left out."""
 
 
 @dataclass(frozen=True)
@@ -21,13 +23,15 @@ class Run:
         folder: where it lies.
         record: content of run.json.
         done: content of done.json, or None while the run is not over.
-        metrics: column name -> one value per epoch, None where blank.
+        metrics: column of metrics.csv -> its values.
+        epochs: that metrics.csv tells of.
     """
 
     folder: Path
     record: dict[str, Any]
     done: dict[str, Any] | None
-    metrics: dict[str, list[float | None]] = field(repr=False)
+    metrics: dict[str, Series] = field(repr=False)
+    epochs: int
 
     @property
     def cell(self) -> dict[str, Any]:
@@ -41,10 +45,13 @@ class Run:
 
     @property
     def state(self) -> str:
-        """``finished``, ``failed: <why>`` or ``unfinished after <n> epochs``."""
-        if self.done is None:
-            return f"unfinished after {len(self.metrics.get('epoch', []))} epochs"
-        return "finished" if self.finished else f"failed: {self.done.get('message', 'no reason given')}"
+        """``finished``, ``failed: <why>`` or ``unfinished, epoch <n> of <all>``."""
+        if self.finished:
+            return "finished"
+        if self.done is not None:
+            return f"failed: {self.done.get('message') or 'no reason given'}"
+        planned = self.cell.get("epochs")
+        return f"unfinished, epoch {self.epochs}" + (f" of {planned}" if planned else "")
 
 
 def read_runs(folder: Path) -> tuple[list[Run], dict[Path, str]]:
@@ -70,32 +77,46 @@ def read_run(folder: Path) -> Run:
     """One run folder.
 
     Raises:
-        RegrepError: a file of it is broken or of another format.
+        RegrepError: a file of it is broken or of another format; the message names the file.
     """
-    record = _json(folder / "run.json")
-    if not isinstance(record.get("cell"), dict):
-        raise RegrepError(f"{folder / 'run.json'} names no cell; it is no record of a run")
-    done = _json(folder / "done.json") if (folder / "done.json").exists() else None
-    metrics: dict[str, list[float | None]] = {}
-    path = folder / "metrics.csv"
+    path = folder / "run.json"
+    record = _read(path)
+    cell = record.get("cell")
+    lacking = [key for key in ("experiment", "method", "seed") if not isinstance(cell, dict) or key not in cell]
+    if lacking:
+        raise RegrepError(f'{path} must name the run\'s {", ".join(lacking)} under "cell"; restore a copy or delete it')
+    done = _read(folder / "done.json") if (folder / "done.json").exists() else None
+    if done is not None and done.get("status") not in ("finished", "failed"):
+        raise RegrepError(
+            f'{folder / "done.json"} must have the status "finished" or "failed", got {done.get("status")!r};'
+            " delete it to continue the run"
+        )
+    metrics, epochs = _metrics(folder / "metrics.csv")
+    return Run(folder, record, done, metrics, epochs)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    content = read_json(path)
+    if "format" not in content:
+        raise RegrepError(f"{path} must tell its record format, {FORMAT} for this version; it is no record of a run")
+    return content
+
+
+def _metrics(path: Path) -> tuple[dict[str, Series], int]:
+    """Columns by epoch and the number of epochs; a later line of the same epoch (after a resumption) counts."""
+    metrics: dict[str, Series] = {}
+    seen = set()
     if path.exists():
         try:
-            with path.open(newline="") as file:
-                rows = list(csv.DictReader(file))
-            for row in rows:
-                for name, value in row.items():
-                    metrics.setdefault(name, []).append(float(value) if value else None)
-        except (ValueError, TypeError, OSError) as cause:
-            raise RegrepError(f"{path} is not a table of numbers ({cause}); delete it or restore a copy") from cause
-    return Run(folder, record, done, metrics)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError) as cause:
-        raise RegrepError(f"{path} is not readable JSON ({cause}); delete it or restore a copy") from cause
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        found = content.get("format") if isinstance(content, dict) else None
-        raise RegrepError(f"{path} has record format {found!r}, this version reads format {FORMAT}; use a newer one")
-    return content
+            with path.open(newline="", encoding="utf-8") as file:
+                for line, row in enumerate(csv.DictReader(file)):
+                    epoch = int(row.get("epoch") or line) + 1
+                    seen.add(epoch)
+                    for name, text in row.items():
+                        series = metrics.setdefault(name, {})
+                        value = float(text) if text else math.nan
+                        if math.isfinite(value):
+                            series[epoch] = value
+        except (ValueError, TypeError, OSError, csv.Error) as cause:
+            raise RegrepError(f"{path} must be a table of numbers ({cause}); restore a copy or delete it") from cause
+    return metrics, len(seen)
