@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from regrep.objectives import (
         CapacityWarning,
         EquivariantObjective,
+        RepresentationObjective,
         equivariance_loss,
         latent_of,
         relative_error,
     )
     from regrep.representations import (
         Irrep,
+        LearnedRepresentation,
         Representation,
         direct_sum,
         irreps,
@@ -38,12 +40,14 @@ _HOME = {
     "objectives": (
         "CapacityWarning",
         "EquivariantObjective",
+        "RepresentationObjective",
         "equivariance_loss",
         "latent_of",
         "relative_error",
     ),
     "representations": (
         "Irrep",
+        "LearnedRepresentation",
         "Representation",
         "direct_sum",
         "irreps",
@@ -63,9 +67,11 @@ __all__ = [
     "EquivariantObjective",
     "FiniteGroup",
     "Irrep",
+    "LearnedRepresentation",
     "MissingExtraError",
     "RegrepError",
     "Representation",
+    "RepresentationObjective",
     "__version__",
     "actions",
     "diagnostics",

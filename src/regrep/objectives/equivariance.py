@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Literal, get_args
 
@@ -83,3 +84,18 @@ def check_penalty(penalty: str) -> None:
     """Raise for anything but the two penalties."""
     if penalty not in get_args(Penalty):
         raise RegrepError(f'penalty is "mse" or "relative", got {penalty!r}')
+
+
+def check_weight(name: str, value: float) -> None:
+    """Raise for a weight below 0 or not finite."""
+    if not (math.isfinite(value) and value >= 0):
+        raise RegrepError(f"{name} is a finite number of at least 0, got {value}; use 0 to switch the term off")
+
+
+def check_views(x: Tensor, g: Tensor | None, gx: Tensor | None) -> None:
+    """Raise for moved inputs without their elements, or of another shape than the inputs."""
+    if gx is not None and (g is None or gx.shape != x.shape):
+        raise RegrepError(
+            f"moved inputs gx come with their elements g and have the shape of x {list(x.shape)},"
+            f" got gx of shape {list(gx.shape)} and {'no g' if g is None else 'g'}; pass both or neither"
+        )

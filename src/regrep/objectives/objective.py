@@ -17,6 +17,8 @@ from regrep.objectives.equivariance import (
     LatentAction,
     Penalty,
     check_penalty,
+    check_views,
+    check_weight,
     equivariance_loss,
     relative_error,
 )
@@ -98,8 +100,8 @@ class EquivariantObjective(nn.Module):
     ) -> None:
         super().__init__()
         check_penalty(penalty)
-        _check_weight("weight", weight)
-        _check_weight("shifted_weight", shifted_weight)
+        check_weight("weight", weight)
+        check_weight("shifted_weight", shifted_weight)
         if not 0 <= fraction <= 1:
             raise RegrepError(f"fraction is the part of the batch that is moved, from 0 to 1, got {fraction}")
         latents = dict(latent) if isinstance(latent, Mapping) else {"": latent}
@@ -159,11 +161,7 @@ class EquivariantObjective(nn.Module):
         """
         encoder, head = self._network
         count = math.ceil(self.fraction * len(x))
-        if gx is not None and (g is None or gx.shape != x.shape):
-            raise RegrepError(
-                f"moved inputs gx come with their elements g and have the shape of x {list(x.shape)},"
-                f" got gx of shape {list(gx.shape)} and {'no g' if g is None else 'g'}; pass both or neither"
-            )
+        check_views(x, g, gx)
         if g is None:
             g = sample(self.input_action.group, len(x), generator=generator, device=x.device)
         moved = g[:count]
@@ -233,8 +231,3 @@ class EquivariantObjective(nn.Module):
             f"{self.input_action.group!r}, {latents}, weight={self.weight}, penalty={self.penalty!r},"
             f" fraction={self.fraction}, latent_augmentation={self.latent_augmentation}"
         )
-
-
-def _check_weight(name: str, value: float) -> None:
-    if not (math.isfinite(value) and value >= 0):
-        raise RegrepError(f"{name} is a finite number of at least 0, got {value}; use 0 to switch the term off")

@@ -1,8 +1,9 @@
-"""Exact representations: permutation form first, matrices derived."""
+"""Exact representations, permutation form first and matrices derived; learned ones over a presentation."""
 
 from regrep.representations import layouts
 from regrep.representations.irreducible import Irrep, irreps
 from regrep.representations.layouts import FeatureMap
+from regrep.representations.learned import LearnedRepresentation, SingularMatrixError
 from regrep.representations.permutation import (
     PermutationRepresentation,
     latent,
@@ -24,9 +25,11 @@ __all__ = [
     "DirectSum",
     "FeatureMap",
     "Irrep",
+    "LearnedRepresentation",
     "MatrixRepresentation",
     "PermutationRepresentation",
     "Representation",
+    "SingularMatrixError",
     "direct_sum",
     "irreps",
     "latent",

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from regrep.errors import RegrepError
-from regrep.groups import FiniteGroup
+from regrep.groups import FiniteGroup, real_characters
 
 HOMOMORPHISM_TOLERANCE = 1e-8
 """Largest entry of rho(g) rho(h) - rho(gh) that counts as rounding, for float64 matrices."""
@@ -99,13 +99,7 @@ class Representation(ABC):
         >>> regrep.regular(regrep.groups.symmetric(3)).multiplicities()
         {'A1': 1.0, 'A2': 1.0, 'E': 2.0}
         """
-        from regrep.groups.characters import real_characters
-
-        character = self.character
-        return {
-            chi.name: round(float((character * chi.values).mean() / chi.endomorphism_dimension), 9) + 0.0
-            for chi in real_characters(self.group)
-        }
+        return {name: round(value, 9) + 0.0 for name, value in multiplicities_of(self.group, self.character).items()}
 
     def __add__(self, other: Representation) -> Representation:
         if not isinstance(other, Representation):
@@ -224,6 +218,13 @@ def direct_sum(parts: Sequence[Representation]) -> Representation:
     for part in parts:
         flat.extend(part.parts if isinstance(part, DirectSum) else [part])
     return DirectSum(flat)
+
+
+def multiplicities_of(group: FiniteGroup, character: Tensor) -> dict[str, float]:
+    """How often each real irreducible is in a character, float64 [n]: <chi_rho, chi> / e, not rounded (Eq. (3))."""
+    return {
+        chi.name: float((character * chi.values).mean() / chi.endomorphism_dimension) for chi in real_characters(group)
+    }
 
 
 def restrict(rho: Representation, subgroup: FiniteGroup, elements: Sequence[int | str]) -> Representation:
