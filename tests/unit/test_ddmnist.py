@@ -6,8 +6,9 @@ from torch import nn
 
 from regrep.errors import RegrepError
 from regrep.experiments.cells import cell_command, check_cell
-from regrep.experiments.ddmnist.data import DEVIATION, MEAN, BatchSampler, DoubleDigits, canvas
-from regrep.experiments.ddmnist.digits import load
+from regrep.experiments.data.batches import BatchSampler
+from regrep.experiments.data.digits import load
+from regrep.experiments.ddmnist.data import DEVIATION, MEAN, DoubleDigits, canvas
 from regrep.experiments.ddmnist.model import DDMNIST
 from regrep.experiments.ddmnist.network import AveragePool, DoubleDigitCNN
 from tolerance import assert_near

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,11 +11,12 @@ import lightning
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset
 
 from regrep.actions import RotateFlip2d, SideBySide, rotate, sample
 from regrep.errors import RegrepError
-from regrep.experiments.ddmnist.digits import Digits, Source, Split, load
+from regrep.experiments.data.batches import BatchSampler, mix
+from regrep.experiments.data.digits import Digits, Source, Split, load
 from regrep.groups import FiniteGroup, cyclic, dihedral
 from regrep.training.records import write_atomic
 
@@ -134,7 +134,7 @@ class DoubleDigits(lightning.LightningDataModule):
             return
         self.digits = load(self.source, self.data_dir)
         for offset, (split, count) in enumerate(self.per_class.items()):
-            generator = torch.Generator().manual_seed(_mix(self.seed, offset))
+            generator = torch.Generator().manual_seed(mix(self.seed, offset))
             self._pairs[split] = PairDataset(
                 self.digits.images[split], self.digits.labels[split], self.classes, count, generator
             )
@@ -198,7 +198,7 @@ class DoubleDigits(lightning.LightningDataModule):
         self.setup()
         pairs = self._pairs["train"]
         step = max(1, len(pairs) // count)
-        views = self.views(pairs[(torch.arange(0, len(pairs), step)[:count], _mix(self.seed, 7))])
+        views = self.views(pairs[(torch.arange(0, len(pairs), step)[:count], mix(self.seed, 7))])
         moved = self.action(views.x, views.g) if views.gx is None else views.gx
         pictures = {
             key: ((x[:, 0] * DEVIATION + MEAN) * 255).round().clamp(0, 255).to(torch.uint8).numpy()
@@ -245,31 +245,6 @@ class PairDataset(Dataset[Pairs]):
         return Pairs(self.images[self.index[index]], self.labels[index], seed)
 
 
-class BatchSampler(Sampler[Any]):
-    """Yields (indices, seed) of whole batches; a function of (seed, epoch) alone."""
-
-    def __init__(self, size: int, batch_size: int, seed: int, shuffle: bool) -> None:
-        self.size, self.batch_size, self.seed, self.shuffle = size, batch_size, seed, shuffle
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by the trainer at the start of each epoch."""
-        self.epoch = epoch if self.shuffle else 0
-
-    def __len__(self) -> int:
-        return math.ceil(self.size / self.batch_size)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, int]]:
-        seed = _mix(self.seed, 1000 + self.epoch)
-        order = (
-            torch.randperm(self.size, generator=torch.Generator().manual_seed(seed))
-            if self.shuffle
-            else torch.arange(self.size)
-        )
-        for k, index in enumerate(order.split(self.batch_size)):
-            yield index, _mix(seed, k)
-
-
 def canvas(digits: Tensor) -> Tensor:
     """Paste digits [B, 2, a, a] in [0, 1] side by side into the middle rows of [B, 1, 2a, 2a]; normalise.
 
@@ -280,11 +255,3 @@ def canvas(digits: Tensor) -> Tensor:
     sheet = digits.new_zeros(b, 1, 2 * a, 2 * a)
     sheet[:, 0, a // 2 : a // 2 + a] = digits.permute(0, 2, 1, 3).reshape(b, a, 2 * a)
     return (sheet - MEAN) / DEVIATION
-
-
-def _mix(seed: int, salt: int) -> int:
-    """Well separated seeds from small integers (Weyl steps and a shift-multiply finaliser, 63 bits)."""
-    mask = (1 << 64) - 1
-    v = ((seed + 1) * 0x9E3779B97F4A7C15 + (salt + 1) * 0xD1B54A32D192ED03) & mask
-    v = ((v ^ (v >> 29)) * 0xBF58476D1CE4E5B9) & mask
-    return (v ^ (v >> 32)) >> 1

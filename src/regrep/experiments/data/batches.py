@@ -1,0 +1,44 @@
+"""Batches as a function of (seed, epoch) alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Sampler
+
+
+class BatchSampler(Sampler[Any]):
+    """Yields (indices, seed) of whole batches; a function of (seed, epoch) alone."""
+
+    def __init__(self, size: int, batch_size: int, seed: int, shuffle: bool) -> None:
+        self.size, self.batch_size, self.seed, self.shuffle = size, batch_size, seed, shuffle
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the trainer at the start of each epoch."""
+        self.epoch = epoch if self.shuffle else 0
+
+    def __len__(self) -> int:
+        return math.ceil(self.size / self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, int]]:
+        seed = mix(self.seed, 1000 + self.epoch)
+        order = (
+            torch.randperm(self.size, generator=torch.Generator().manual_seed(seed))
+            if self.shuffle
+            else torch.arange(self.size)
+        )
+        for k, index in enumerate(order.split(self.batch_size)):
+            yield index, mix(seed, k)
+
+
+def mix(seed: int, salt: int) -> int:
+    """Well separated seeds from small integers (Weyl steps and a shift-multiply finaliser, 63 bits)."""
+    mask = (1 << 64) - 1
+    v = ((seed + 1) * 0x9E3779B97F4A7C15 + (salt + 1) * 0xD1B54A32D192ED03) & mask
+    v = ((v ^ (v >> 29)) * 0xBF58476D1CE4E5B9) & mask
+    return (v ^ (v >> 32)) >> 1
