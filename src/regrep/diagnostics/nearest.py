@@ -121,7 +121,10 @@ def defect(group: FiniteGroup, matrices: Tensor, left: Sequence[int]) -> float:
     >>> defect(G, regular(G).stack(), G.generators)
     0.0
     """
-    pairs = [rms(matrices[s] @ matrices - matrices[group.mul[s]]) for s in (left or (group.identity,))]
+    pairs = [
+        rms(torch.baddbmm(matrices[group.mul[s]], matrices[s].expand_as(matrices), matrices, alpha=-1))
+        for s in left or (group.identity,)
+    ]
     return math.sqrt(sum(value * value for value in pairs) / len(pairs))
 
 

@@ -173,7 +173,7 @@ class RepresentationAnalysis:
 def analyse(group: FiniteGroup, matrices: Tensor, *, generators: bool = False) -> RepresentationAnalysis:
     """Decompose a learned, approximate representation, and say whether it is one.
 
-    Multiplicities are m = (1/n) Σ χ(g^-1) tr rho(g) / e (Eq. (3), over the real numbers, with e = 1, 2, 4 for types R, C, H).
+    Multiplicities are m = (1/n) Σ χ(g^-1) tr rho(g) / e (Eq. (3) over the real numbers; e = 1, 2, 4 for types R, C, H).
     They are close to integers, and to those of the regular representation, even for random matrices: judge by
     ``defect`` and ``moved`` first, and against :func:`~regrep.diagnostics.null_controls`.
 
@@ -231,7 +231,7 @@ def analyse(group: FiniteGroup, matrices: Tensor, *, generators: bool = False) -
 def _stack(group: FiniteGroup, matrices: Tensor, generators: bool) -> Tensor:
     """Float64 copy [n, d, d] of the matrices, after filling in products of generators if only those are given."""
     count = len(group.generators) if generators else group.order
-    if matrices.dim() != 3 or len(matrices) != count or matrices.shape[1] != matrices.shape[2] or not matrices.numel():
+    if matrices.dim() != 3 or len(matrices) != count or not 0 < matrices.shape[1] == matrices.shape[2]:
         raise RegrepError(
             f"one square matrix for each of the {count} {'generators' if generators else 'elements'} of {group.name}"
             f" is needed, got shape {list(matrices.shape)}; stack them in the group's order"
