@@ -12,7 +12,17 @@ from torch.utils.data import Sampler
 
 
 class BatchSampler(Sampler[Any]):
-    """Yields (indices, seed) of whole batches; a function of (seed, epoch) alone."""
+    """Yields (indices, seed) of whole batches; a function of (seed, epoch) alone.
+
+    Args:
+        size: number of samples.
+        batch_size: samples in a batch; the last one may have fewer.
+        seed: of the order and of the batches' seeds.
+        shuffle: draw a new order in every epoch; the same batches in every epoch otherwise.
+
+    >>> [index.tolist() for index, _ in BatchSampler(5, 2, seed=0, shuffle=False)]
+    [[0, 1], [2, 3], [4]]
+    """
 
     def __init__(self, size: int, batch_size: int, seed: int, shuffle: bool) -> None:
         self.size, self.batch_size, self.seed, self.shuffle = size, batch_size, seed, shuffle

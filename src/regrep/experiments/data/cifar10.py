@@ -246,7 +246,7 @@ FORMS = (
 def _compressed(path: Path, counts: Counts) -> Images:
     """The JPEG copy."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             jpeg, offsets, label, is_train = (arrays[key] for key in ("jpeg", "offsets", "label", "is_train"))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as cause:
         raise RegrepError(
