@@ -14,6 +14,9 @@ from regrep._version import __version__
 from regrep.errors import MissingExtraError, RegrepError
 from regrep.suggestions import repair
 
+LEARNED = ("tmnist", "mnist", "cifar10")
+"""The exploratory experiments of section 4."""
+
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 """Exit codes: an error, a misspelt command line, Ctrl-C."""
 
@@ -193,6 +196,45 @@ def sweep(words: Sequence[str]) -> int:
     )
 
 
+def learn(words: Sequence[str]) -> int:
+    """``regrep learn CELL``: learn the representation of a latent, several times, and analyse it."""
+    parser = _parser("learn")
+    parser.add_argument("cell", metavar="CELL", help="tmnist, mnist or cifar10")
+    parser.add_argument("--runs", metavar="N", type=int, default=5, help="runs, with seeds 0 to N-1 (default 5)")
+    parser.add_argument("--jobs", metavar="N", type=int, default=1, help="runs at a time (default 1)")
+    parser.add_argument("--out", metavar="DIR", type=Path, help="folder (default runs/learn-CELL)")
+    parser.add_argument("--data-dir", metavar="DIR", type=Path, help="folder with data files")
+    parser.add_argument("--font-a", metavar="FILE", type=Path, help="first font of tmnist (default: an embedded one)")
+    parser.add_argument("--font-b", metavar="FILE", type=Path, help="second font of tmnist")
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="a setting, may be repeated; a list makes several runs, for example init=[identity,orthogonal]",
+    )
+    options = parser.parse_all(words)
+    if options.cell not in LEARNED:
+        parser.error(f"there is no cell {options.cell}; {repair(options.cell, LEARNED)}")
+    if options.runs < 1:
+        parser.error(f"--runs is at least 1, got {options.runs}")
+    fonts = {key: str(path) for key, path in (("font_a", options.font_a), ("font_b", options.font_b)) if path}
+    if fonts and options.cell != "tmnist":
+        parser.error(f"fonts belong to tmnist, and {options.cell} has none; leave out --font-a and --font-b")
+
+    from importlib.resources import as_file, files
+
+    from regrep.experiments import cells as experiments
+    from regrep.training import sweep as sweeps
+    from regrep.training.manifest import parse_assignments
+
+    out = options.out or Path("runs") / f"learn-{options.cell}"
+    settings = {"seed": list(range(options.runs)), **fonts, **parse_assignments(options.set)}
+    with as_file(files("regrep.experiments") / "learning" / f"{options.cell}.yaml") as file:
+        code = sweeps.sweep(file, experiments, out=out, data_dir=options.data_dir, jobs=options.jobs, settings=settings)
+    return code or _report(out, out / "report")
+
+
 def report(words: Sequence[str]) -> int:
     """``regrep report DIR``: tables and figures of all runs in a folder."""
     parser = _parser("report")
@@ -252,6 +294,7 @@ COMMANDS: dict[str, tuple[str, Callable[[Sequence[str]], int]]] = {
     "measure": ("how equivariant a trained model is, per group element", measure),
     "fit": ("train one run, or continue it", fit),
     "test": ("evaluate a trained run", evaluate),
+    "learn": ("learn the representation of a latent, and analyse it", learn),
     "sweep": ("run every cell of a sweep file, or continue", sweep),
     "report": ("tables and figures of all runs in a folder", report),
     "data": ("download a data set, or verify its files", data),

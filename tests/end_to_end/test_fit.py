@@ -94,6 +94,16 @@ def test_test_measures_the_best_checkpoint_again(finished):
     assert f"test/accuracy            {accuracy:.4f}" in text
 
 
+def test_measure_finds_the_error_of_the_record(finished):
+    out, _ = finished
+    process = regrep("measure", str(out), "--json")
+    text, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, text
+    again, before = json.loads(text), json.loads((out / "done.json").read_text())["equivariance"]
+    assert again["elements"] == before["elements"]
+    assert again["relative"] == pytest.approx(before["relative"], rel=1e-5)
+
+
 @pytest.mark.parametrize("moment", [1, 2])
 def test_killed_and_resumed_is_bit_identical(finished, tmp_path, moment):
     """SIGKILL after some epochs, at whatever point of a step it hits; the same weights and rows in the end."""

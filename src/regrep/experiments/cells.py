@@ -3,31 +3,72 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from regrep.errors import RegrepError
 from regrep.suggestions import repair
 
-EXPERIMENTS = {"ddmnist": "regrep.experiments.ddmnist.definition"}
+EXPERIMENTS = {
+    "ddmnist": "regrep.experiments.ddmnist.definition",
+    "tmnist": "regrep.experiments.learning.definition",
+    "mnist": "regrep.experiments.learning.definition",
+    "cifar10": "regrep.experiments.learning.definition",
+}
 """Each experiment and the module that defines it; imported when it is used."""
 
+RUN_OPTIONS = {
+    "seed": "seed_everything",
+    "epochs": "trainer.max_epochs",
+    "precision": "trainer.precision",
+    "patience": "patience",
+}
+"""Keys of a cell that belong to the run, and the options they set."""
 
-def experiment(name: str) -> ModuleType:
+
+@dataclass(frozen=True)
+class Definition:
+    """What the command line needs to know of an experiment.
+
+    Attributes:
+        model: Lightning module; its ``cell()`` names its own settings.
+        data: Lightning data module.
+        epochs: trained when nothing else is said.
+        data_cell: arguments of the data that belong to a cell, and their names there.
+        model_options: keys of a cell that the model takes by the same name.
+        links: arguments of the data or the model that follow another option.
+        precision: of the training; that of the machine where None.
+        reads_files: whether the data take ``data_dir``.
+    """
+
+    model: type
+    data: type
+    epochs: int
+    data_cell: Mapping[str, str]
+    model_options: Sequence[str]
+    links: Sequence[tuple[str, str]] = ()
+    precision: str | None = None
+    reads_files: bool = True
+
+    @property
+    def options(self) -> dict[str, str]:
+        """Keys of a cell and the options they set."""
+        data = {key: f"data.{argument}" for argument, key in self.data_cell.items()}
+        return {**data, **{key: f"model.{key}" for key in self.model_options}, **RUN_OPTIONS}
+
+
+def experiment(name: str) -> Definition:
     """The definition of an experiment.
-
-    A definition has ``MODEL`` and ``DATA`` (Lightning classes), ``EPOCHS``, ``LINKS`` (arguments of one that follow
-    those of another), ``DATA_CELL`` (arguments of the data that belong to a cell, and their names there) and
-    ``OPTIONS`` (keys of a cell and the options they set).
 
     Raises:
         RegrepError: there is no such experiment.
     """
     if name not in EXPERIMENTS:
         raise RegrepError(f"the experiments are {', '.join(EXPERIMENTS)}, got {name!r}")
-    return importlib.import_module(EXPERIMENTS[name])
+    definitions: Mapping[str, Definition] = importlib.import_module(EXPERIMENTS[name]).DEFINITIONS
+    return definitions[name]
 
 
 def check_cell(cell: Mapping[str, Any]) -> None:
@@ -47,7 +88,7 @@ def options_of(cell: Mapping[str, Any]) -> Mapping[str, str]:
     """Keys of a cell and the options they set."""
     if "experiment" not in cell:
         raise RegrepError(f"a cell names its experiment, one of {', '.join(EXPERIMENTS)}; add the key 'experiment'")
-    return experiment(str(cell["experiment"])).OPTIONS
+    return experiment(str(cell["experiment"])).options
 
 
 def cell_command(cell: Mapping[str, Any], out: Path, data_dir: Path | None = None) -> list[str]:
@@ -59,7 +100,7 @@ def cell_command(cell: Mapping[str, Any], out: Path, data_dir: Path | None = Non
     check_cell(cell)
     options = options_of(cell)
     command = ["fit", str(cell["experiment"]), f"--out={out}"]
-    if data_dir is not None:
+    if data_dir is not None and experiment(str(cell["experiment"])).reads_files:
         command.append(f"--data.data_dir={data_dir}")
     for key, value in cell.items():
         if key != "experiment" and value is not None:

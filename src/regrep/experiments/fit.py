@@ -9,22 +9,26 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NoReturn
 
 import torch
+from jsonargparse import ActionConfigFile
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
-from regrep.diagnostics import EquivarianceError, equivariance_error
+from regrep.diagnostics import EquivarianceError, RepresentationAnalysis
 from regrep.errors import RegrepError
-from regrep.experiments.cells import experiment
+from regrep.experiments.cells import Definition, experiment
 from regrep.suggestions import repair
 from regrep.training.callbacks import FiniteLoss, MetricsFile, ProgressLines
 from regrep.training.machine import default_precision, tune_allocator
 from regrep.training.module import ClassifierModule
 from regrep.training.records import RunFolder
+from regrep.training.representation import RepresentationModule
+
+Module = ClassifierModule | RepresentationModule
+"""What an experiment trains: ``monitor``, ``cell()``, ``measure()`` and ``diagnose()`` are all that is asked of it."""
 
 
 class _Parser(LightningArgumentParser):
@@ -43,11 +47,11 @@ class _Parser(LightningArgumentParser):
 class ExperimentCLI(LightningCLI):
     """LightningCLI with a run folder, early stopping and resumption, and no logger of Lightning's own."""
 
-    def __init__(self, definition: ModuleType, args: Sequence[str]) -> None:
+    def __init__(self, definition: Definition, args: Sequence[str]) -> None:
         self.definition = definition
         super().__init__(
-            definition.MODEL,
-            definition.DATA,
+            definition.model,
+            definition.data,
             save_config_callback=None,
             seed_everything_default=0,
             trainer_defaults={
@@ -56,8 +60,8 @@ class ExperimentCLI(LightningCLI):
                 "enable_model_summary": False,
                 "enable_progress_bar": False,
                 "num_sanity_val_steps": 0,
-                "precision": default_precision(),
-                "max_epochs": definition.EPOCHS,
+                "precision": definition.precision or default_precision(),
+                "max_epochs": definition.epochs,
             },
             args=list(args),
             run=False,
@@ -65,8 +69,12 @@ class ExperimentCLI(LightningCLI):
         )
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
-        """The parser that answers in one sentence."""
-        return _Parser(**kwargs)
+        """The parser that answers in one sentence, and reads a run's ``config.yaml`` with ``--config``."""
+        parser = _Parser(**kwargs)
+        parser.add_argument(
+            "-c", "--config", action=ActionConfigFile, help="a file with options, such as a config.yaml"
+        )
+        return parser
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Options of the run beside those of model, data and trainer."""
@@ -74,7 +82,7 @@ class ExperimentCLI(LightningCLI):
         parser.add_argument(
             "--patience", type=int | None, default=None, help="stop after that many epochs without gain"
         )
-        for source, target in self.definition.LINKS:
+        for source, target in self.definition.links:
             parser.link_arguments(source, target)
 
 
@@ -90,27 +98,28 @@ def fit(name: str, args: Sequence[str]) -> dict[str, Any]:
     out: Path = cli.config.out
     folder = RunFolder(out)
     with folder.lock():
-        if folder.done is not None and folder.done["status"] == "finished":
+        if folder.finished:
             print(f"{out} holds a finished run; nothing to do")
-            return folder.done
-        cli.parser.save(cli.config, out / "config.yaml", overwrite=True, skip_check=True)
+            return folder.done or {}
+        cli.parser.save(cli.config, out / "config.yaml", overwrite=True, skip_validation=True)
+        trainer, model, data = cli.trainer, cli.model, cli.datamodule
+        monitor, direction = model.monitor
         metrics = MetricsFile(out / "metrics.csv")
         checkpoints = {
             which: ModelCheckpoint(
                 out / "checkpoints",
                 filename=which,
-                monitor=monitor,
-                mode="max",
+                monitor=metric,
+                mode=direction,
                 enable_version_counter=False,
                 save_on_train_epoch_end=True,
             )
-            for which, monitor in (("best", "validation/accuracy"), ("last", None))
+            for which, metric in (("best", monitor), ("last", None))
         }
         callbacks: list[Callback] = [metrics, FiniteLoss(folder.checkpoint("last")), *checkpoints.values()]
         if cli.config.patience is not None:
-            callbacks.append(EarlyStopping("validation/accuracy", mode="max", patience=cli.config.patience))
+            callbacks.append(EarlyStopping(monitor, mode=direction, patience=cli.config.patience))
         callbacks.append(RichProgressBar() if sys.stdout.isatty() else ProgressLines())
-        trainer, model, data = cli.trainer, cli.model, cli.datamodule
         own = trainer.callbacks  # type: ignore[attr-defined]
         own.extend(callbacks)
         own.sort(key=lambda callback: isinstance(callback, ModelCheckpoint))  # checkpoints hold the others' state
@@ -134,9 +143,10 @@ def fit(name: str, args: Sequence[str]) -> dict[str, Any]:
         if trainer.interrupted:
             raise KeyboardInterrupt
         folder.finish(record)
+        name = monitor.removeprefix("validation/")
         print(
-            f"test accuracy {record['test']['accuracy']:.4f}"
-            f" (validation {record['validation']['accuracy']:.4f}, epoch {record['best_epoch'] + 1}); record: {out}"
+            f"test {name} {record['test'][name]:.4f}"
+            f" (validation {record['validation'][name]:.4f}, epoch {record['best_epoch'] + 1}); record: {out}"
         )
         return record
 
@@ -175,8 +185,10 @@ def _own_arguments() -> Iterator[None]:
         sys.argv = argv
 
 
-def measure(run: Path, samples: int = 256) -> EquivarianceError:
-    """Equivariance error of a run's best checkpoint, on validation samples moved at random.
+def measure(run: Path, samples: int = 256) -> EquivarianceError | RepresentationAnalysis:
+    """What a run's best checkpoint is worth: its equivariance error on validation samples moved at random.
+
+    Of a learned representation, the analysis of its matrices.
 
     Args:
         run: the run folder.
@@ -194,21 +206,14 @@ def measure(run: Path, samples: int = 256) -> EquivarianceError:
     name, args = record["cell"]["experiment"], [f"--config={run / 'config.yaml'}"]
     cli = _cli(name, args)
     _load_best(folder, cli.model)
-    return _error(cli.model, cli.datamodule, samples)
-
-
-def _error(model: ClassifierModule, data: Any, samples: int) -> EquivarianceError:
-    """Error per element in single precision, on the first validation samples."""
-    data.setup()
-    x = torch.cat([data.views(batch).x for batch in data.val_dataloader()[0]])[:samples]
-    objective = model.objective
-    return equivariance_error(model.network.encoder.cpu(), x, objective.input_action, objective.latents[""])
+    measured: EquivarianceError | RepresentationAnalysis = cli.model.measure(cli.datamodule, samples)
+    return measured
 
 
 def _cell(cli: ExperimentCLI) -> dict[str, Any]:
     """All settings of model, data and run that name the cell, resolved."""
     config = cli.config
-    data = {option: getattr(config.data, key) for key, option in cli.definition.DATA_CELL.items()}
+    data = {option: getattr(config.data, key) for key, option in cli.definition.data_cell.items()}
     run = {
         "seed": config.seed_everything,
         "epochs": config.trainer.max_epochs,
@@ -223,23 +228,19 @@ def _measured(loaders: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: value for metrics in loaders for name, value in metrics.items()}
 
 
-def _load_best(folder: RunFolder, model: ClassifierModule) -> int:
+def _load_best(folder: RunFolder, model: Module) -> int:
     """Load the best weights into the model; returns their epoch."""
     checkpoint = torch.load(folder.checkpoint("best"), map_location="cpu", weights_only=True)
     model.load_state_dict(checkpoint["state_dict"])
     return int(checkpoint["epoch"])
 
 
-def _evaluate(
-    folder: RunFolder, trainer: Trainer, model: ClassifierModule, data: Any, metrics: MetricsFile
-) -> dict[str, Any]:
+def _evaluate(folder: RunFolder, trainer: Trainer, model: Module, data: Any, metrics: MetricsFile) -> dict[str, Any]:
     """Test the best epoch, chosen on validation, once; error per element on the validation split."""
     epochs, seconds = trainer.current_epoch, metrics.seconds
     epoch = _load_best(folder, model)
     row = next(row for row in metrics.rows if row["epoch"] == epoch)
     measured = _measured(trainer.test(model, datamodule=data, verbose=False))
-    error = _error(model, data, samples=256)
-    data.write_examples(folder.path / "examples.npz")
     return {
         "status": "finished",
         "best_epoch": epoch,
@@ -247,5 +248,5 @@ def _evaluate(
         "seconds": round(seconds, 1),
         "validation": {k.removeprefix("validation/"): v for k, v in row.items() if k.startswith("validation/")},
         "test": {k.removeprefix("test/"): v for k, v in measured.items()},
-        "equivariance": error.as_dict(),
+        **model.diagnose(data, folder.path),
     }

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import lightning
 import torch
 from torch import Tensor, nn
 
+from regrep.diagnostics import EquivarianceError, equivariance_error
 from regrep.errors import RegrepError
-from regrep.objectives import EquivariantObjective, relative_error
+from regrep.objectives import EquivariantObjective, equivariance_loss, relative_error
 
 
 class EncoderHead(nn.Module, ABC):
@@ -36,6 +38,9 @@ class ClassifierModule(lightning.LightningModule, ABC):
         network: module with ``encoder`` and ``head``.
         learning_rate: of Adam, > 0.
     """
+
+    monitor: ClassVar[tuple[str, str]] = ("validation/accuracy", "max")
+    """The metric that chooses the best epoch, and its direction."""
 
     def __init__(self, network: EncoderHead, learning_rate: float) -> None:
         super().__init__()
@@ -75,6 +80,20 @@ class ClassifierModule(lightning.LightningModule, ABC):
         """Adam without weight decay or schedule, as in appendix C."""
         return torch.optim.Adam(self.network.parameters(), lr=self.learning_rate)
 
+    def measure(self, data: Any, samples: int = 256) -> EquivarianceError:
+        """Equivariance error per element in single precision, on the first validation samples, moved at random."""
+        data.setup()
+        x = torch.cat([data.views(batch).x for batch in data.val_dataloader()[0]])[:samples]
+        return equivariance_error(
+            self.network.encoder.cpu(), x, self.objective.input_action, self.objective.latents[""]
+        )
+
+    def diagnose(self, data: Any, folder: Path) -> dict[str, Any]:
+        """What the record of a trained run says beyond its metrics; writes pictures into its folder."""
+        error = self.measure(data)
+        data.write_examples(folder / "examples.npz")
+        return {"equivariance": error.as_dict()}
+
     def _measure(self, stage: str, batch: Any, upright: bool) -> None:
         encoder, head = self.network.encoder, self.network.head
         z = encoder(batch.x)
@@ -89,7 +108,7 @@ class ClassifierModule(lightning.LightningModule, ABC):
             metrics = {
                 f"{stage}/accuracy": accuracy,
                 f"{stage}/loss": nn.functional.cross_entropy(scores, batch.y),
-                f"{stage}/equivariance": (rho(z, batch.g) - z_g).square().mean(),
+                f"{stage}/equivariance": equivariance_loss(z, z_g, batch.g, rho),
                 f"{stage}/relative_error": relative_error(z, z_g, batch.g, rho),
                 f"{stage}/latent_scale": z.std(dim=0, unbiased=False).square().mean().sqrt(),
             }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +17,7 @@ from regrep.errors import RegrepError
 from regrep.experiments.data.batches import BatchSampler, mix
 from regrep.experiments.data.digits import Digits, Source, Split, load
 from regrep.groups import FiniteGroup, cyclic, dihedral
-from regrep.training.records import write_atomic
+from regrep.training.arrays import write_arrays
 
 GROUPS = {"C4": (cyclic, 4), "D1": (dihedral, 1), "D4": (dihedral, 4)}
 """The groups of Table 8; each acts on both digits independently, as G x G."""
@@ -205,9 +204,7 @@ class DoubleDigits(lightning.LightningDataModule):
             for key, x in (("x", views.x), ("gx", moved))
         }
         names = np.array([self.action.group.names[k] for k in views.g.tolist()])
-        with io.BytesIO() as buffer:
-            np.savez_compressed(buffer, element=names, label=views.y.numpy(), x=pictures["x"], gx=pictures["gx"])
-            write_atomic(path, buffer.getvalue())
+        write_arrays(path, element=names, label=views.y.numpy(), **pictures)
 
     def _noisy(self, digits: Tensor, generator: torch.Generator) -> Tensor:
         """Each digit turned by a random angle and back, which leaves interpolation artefacts."""

@@ -1,0 +1,168 @@
+"""The Lightning module around section 4's objective: encoder, head and representation learn together."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar
+
+import lightning
+import numpy as np
+import torch
+from torch import Tensor
+
+from regrep.diagnostics import RepresentationAnalysis, analyse, control, null_controls
+from regrep.errors import RegrepError
+from regrep.objectives import RepresentationObjective
+from regrep.representations import LearnedRepresentation, SingularMatrixError
+from regrep.training.arrays import write_arrays
+from regrep.training.module import EncoderHead
+
+DRAWS = 20
+"""Draws of each null control."""
+
+
+class RepresentationModule(lightning.LightningModule, ABC):
+    """Trains ``network.head(network.encoder(x))`` and a representation on its latent, under section 4's loss.
+
+    Batches have the fields ``x``, ``gx`` (moved inputs), ``y`` and ``g``. Logged once per epoch: ``train/<term>`` and
+    ``validation/<term>`` for each term of the objective, with ``loss`` for the total, ``latent_scale``, and for
+    classifiers ``accuracy``. The same for ``test/``. The eigenvalues of the generators are kept for every epoch.
+
+    Args:
+        network: module with ``encoder`` and ``head``.
+        learned: the representation, on the encoder's output.
+        learning_rate: of Adam, > 0.
+        start: describes how the representation was drawn, for a control that draws it again.
+    """
+
+    monitor: ClassVar[tuple[str, str]] = ("validation/loss", "min")
+    """The metric that chooses the best epoch, and its direction."""
+
+    classifies: ClassVar[bool] = False
+    """Whether targets are labels; otherwise the network is an auto-encoder."""
+
+    def __init__(self, network: EncoderHead, learned: LearnedRepresentation, learning_rate: float) -> None:
+        super().__init__()
+        if not learning_rate > 0:
+            raise RegrepError(f"the learning rate is positive, got {learning_rate}")
+        self.network, self.learned, self.learning_rate = network, learned, learning_rate
+        self.untrained = learned.snapshot()
+        self.trajectory: list[Tensor] = []
+
+    @property
+    @abstractmethod
+    def objective(self) -> RepresentationObjective:
+        """What is minimised; built on the network and the representation of this module."""
+
+    @abstractmethod
+    def cell(self) -> dict[str, Any]:
+        """The settings that name this run, for its record."""
+
+    @abstractmethod
+    def another_start(self, generator: torch.Generator) -> LearnedRepresentation:
+        """A representation drawn as that of this module was."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Outputs of the network."""
+        return self.network(x)
+
+    def on_fit_start(self) -> None:
+        """Keep the eigenvalues of the start."""
+        self.trajectory = self.trajectory or [self.learned.eigenvalues().to(torch.complex64)]
+
+    def on_train_epoch_end(self) -> None:
+        """Keep the eigenvalues after this epoch."""
+        self.trajectory.append(self.learned.eigenvalues().to(torch.complex64))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """The trajectory travels in the checkpoint, so that a resumed run continues it."""
+        checkpoint["trajectory"] = list(self.trajectory)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Continue the trajectory of the checkpoint."""
+        self.trajectory = list(checkpoint["trajectory"])
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """One update; logs the terms of the objective."""
+        try:
+            terms = self.objective(batch.x, batch.y if self.classifies else None, batch.g, batch.gx)
+        except SingularMatrixError as error:
+            raise RegrepError(f"epoch {self.current_epoch + 1}, step {self.global_step}: {error}") from error
+        self.log_dict(terms.log("train/"), on_step=False, on_epoch=True, batch_size=len(batch.y), sync_dist=True)
+        return terms.total
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        """Metrics on the validation split."""
+        self._measure("validation", batch)
+
+    def test_step(self, batch: Any, batch_idx: int) -> None:
+        """Metrics on the test split."""
+        self._measure("test", batch)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam on what is trained (appendix B)."""
+        return torch.optim.Adam([p for p in self.parameters() if p.requires_grad], lr=self.learning_rate)
+
+    def _measure(self, stage: str, batch: Any) -> None:
+        terms = self.objective(batch.x, batch.y if self.classifies else None, batch.g, batch.gx)
+        metrics = {name.replace("total", "loss"): value for name, value in terms.log().items()}
+        z = self.network.encoder(batch.x).float()
+        metrics["latent_scale"] = z.std(dim=0, unbiased=False).square().mean().sqrt()
+        if self.classifies:
+            metrics["accuracy"] = (self.network.head(z).argmax(dim=1) == batch.y).float().mean()
+        self.log_dict(
+            {f"{stage}/{name}": value for name, value in metrics.items()},
+            on_step=False,
+            on_epoch=True,
+            batch_size=len(batch.y),
+            sync_dist=True,
+        )
+
+    def measure(self, data: Any = None, samples: int = 0) -> RepresentationAnalysis:
+        """Analysis of the learned matrices; no data are needed."""
+        return analyse(self.learned.group, self.learned.snapshot())
+
+    def diagnose(self, data: Any, folder: Path) -> dict[str, Any]:
+        """Analysis of the learned matrices with its null controls; writes trajectories and pictures into the folder."""
+        group = self.learned.group
+        write_arrays(
+            folder / "eigenvalues.npz",
+            epoch=np.arange(len(self.trajectory)),
+            generators=np.array(group.presentation.names),
+            orders=group.element_orders[list(group.generators)].numpy(),
+            eigenvalues=torch.stack(self.trajectory).numpy(),
+        )
+        write_arrays(folder / "matrices.npz", matrices=self.learned.matrices.detach().cpu().float().numpy())
+        self._write_examples(data, folder / "examples.npz")
+        generator = torch.Generator().manual_seed(0)
+        matrices = self.learned.snapshot()
+        controls = null_controls(group, matrices, DRAWS, generator)
+        starts = (self.another_start(generator).snapshot() for _ in range(DRAWS))
+        controls |= {
+            "same initialisation": control(group, starts),
+            "untrained start": control(group, [self.untrained]),
+        }
+        return {
+            "representation": self.measure().as_dict(),
+            "controls": {name: found.as_dict() for name, found in controls.items()},
+        }
+
+    @torch.no_grad()
+    def _write_examples(self, data: Any, path: Path, count: int = 6) -> None:
+        """A few validation pairs x and gx with D(rho(g) E(x)) as pictures (Figures 3 and 5)."""
+        self.network.cpu().eval()
+        pair = data.views(next(iter(data.val_dataloader())))
+        x, g = pair.x[:count], pair.g[:count]
+        pictures = {"x": x, "gx": pair.gx[:count]}
+        if not self.classifies:
+            pictures["decoded"] = self.network.head(self.learned.cpu()(self.network.encoder(x), g))
+        arrays = {name: _picture(value) for name, value in pictures.items()}
+        names = np.array([self.learned.group.names[k] for k in g.tolist()])
+        write_arrays(path, element=names, label=pair.y[:count].numpy(), **arrays)
+
+
+def _picture(x: Tensor) -> np.ndarray:
+    """Images in 0..1 as uint8 [k, H, W], or [k, H, W, 3] in colour."""
+    x = (x * 255).round().clamp(0, 255).to(torch.uint8)
+    return (x[:, 0] if x.shape[1] == 1 else x.permute(0, 2, 3, 1)).numpy()

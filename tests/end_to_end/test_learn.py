@@ -1,0 +1,147 @@
+"""`regrep learn`: from the command to records that tell what was learned."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from regrep.cli import main
+from regrep.errors import RegrepError
+from regrep.experiments.cells import cell_command
+from regrep.experiments.fit import fit
+from regrep.experiments.learning.model import MNIST, TMNIST
+
+SMALL = ("--trainer.max_epochs=2", "--data.train_samples=128", "--data.validation_samples=32", "--data.test_samples=32")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    out = tmp_path_factory.mktemp("learn") / "tmnist"
+    fit("tmnist", [f"--out={out}", *SMALL])
+    return out
+
+
+def test_record(run):
+    done = json.loads((run / "done.json").read_text())
+    assert done["status"] == "finished"
+    assert set(done["representation"]["multiplicities"]) == {"A", "B"}
+    assert sum(value["value"] for value in done["representation"]["multiplicities"].values()) == pytest.approx(42)
+    assert done["representation"]["verdict"]
+    assert set(done["controls"]) == {
+        "shuffled labels",
+        "random orthogonal matrices",
+        "same initialisation",
+        "untrained start",
+    }
+    record = json.loads((run / "run.json").read_text())
+    assert record["cell"]["latent"] == 42  # Table 7
+    assert record["cell"]["output_weight"] == 0.025
+    assert {"font_a", "font_b"} <= set(record["data"]["files"])
+
+
+def test_trajectories_and_pictures(run):
+    with np.load(run / "eigenvalues.npz", allow_pickle=False) as found:
+        assert found["eigenvalues"].shape == (3, 1, 42)  # the start and two epochs
+        assert found["orders"].tolist() == [2]
+        assert not np.allclose(found["eigenvalues"][0], found["eigenvalues"][2])
+    with np.load(run / "matrices.npz", allow_pickle=False) as found:
+        learned = torch.from_numpy(found["matrices"])
+    best = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]["learned.matrices"]
+    assert torch.equal(learned, best)
+    with np.load(run / "examples.npz", allow_pickle=False) as found:
+        assert found["x"].shape == found["gx"].shape == found["decoded"].shape == (6, 28, 28)
+
+
+def test_measure_analyses_the_matrices(run, capsys):
+    assert main(["measure", str(run), "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    before = json.loads((run / "done.json").read_text())["representation"]
+    assert again["multiplicities"]["A"]["value"] == pytest.approx(before["multiplicities"]["A"]["value"])
+
+
+def test_resumed_run_keeps_its_trajectory(run, tmp_path):
+    """Interrupted after one epoch and continued: the same eigenvalues as in one go."""
+    out = tmp_path / "tmnist"
+
+    def stop(module):
+        after(module)
+        if len(module.trajectory) == 3:
+            raise RuntimeError("power cut")
+
+    after = TMNIST.on_train_epoch_end
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TMNIST, "on_train_epoch_end", stop)
+        with pytest.raises(RuntimeError, match="power cut"):
+            fit("tmnist", [f"--out={out}", *SMALL])
+    assert not (out / "done.json").exists()
+    fit("tmnist", [f"--out={out}", *SMALL])
+    with np.load(run / "eigenvalues.npz") as whole, np.load(out / "eigenvalues.npz") as continued:
+        assert np.array_equal(whole["eigenvalues"], continued["eigenvalues"])
+
+
+def test_a_singular_matrix_is_reported_with_its_step(tmp_path, monkeypatch):
+    draw = TMNIST.on_fit_start
+
+    def collapse(module):
+        draw(module)
+        with torch.no_grad():
+            module.learned.matrices.zero_()
+
+    monkeypatch.setattr(TMNIST, "on_fit_start", collapse)
+    with pytest.raises(RegrepError, match="epoch 1, step 0: the matrix of r has become singular"):
+        fit("tmnist", [f"--out={tmp_path}", *SMALL])
+    assert json.loads((tmp_path / "done.json").read_text())["status"] == "failed"
+
+
+def test_settings_of_table_7():
+    module = MNIST()
+    assert (module.cell()["latent"], module.cell()["algebra_weight"], module.cell()["latent_weight"]) == (
+        30,
+        0.5,
+        0.005,
+    )
+    assert module.learned.weights == (0.5, 0.5, 0.1)  # lambda_alg times these: 0.25, 0.25, 0.05
+    assert not any(p.requires_grad for p in MNIST(frozen_encoder=True).network.encoder.parameters())
+    start = MNIST(init="A1=30").learned
+    assert start.multiplicities()["A1"] == pytest.approx(30, abs=1e-4)
+
+
+def test_commands_of_cells(tmp_path):
+    cell = {"experiment": "mnist", "init": "identity", "frozen_encoder": True, "seed": 1}
+    assert cell_command(cell, tmp_path, tmp_path)[2:] == [
+        f"--out={tmp_path}",
+        f"--data.data_dir={tmp_path}",
+        "--model.init=identity",
+        "--model.frozen_encoder=true",
+        "--seed_everything=1",
+    ]
+    assert "data_dir" not in " ".join(cell_command({"experiment": "tmnist"}, tmp_path, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["learn", "mnits"], "did you mean mnist"),
+        (["learn", "mnist", "--runs", "0"], "--runs is at least 1"),
+        (["learn", "mnist", "--font-a", "a.ttf"], "fonts belong to tmnist"),
+    ],
+)
+def test_wrong_words(words, told, capsys):
+    with pytest.raises(SystemExit):
+        main(words)
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["--model.latent=0"], "dimension at least 1"),
+        (["--model.init=orthogonl"], "starts as one of"),
+        (["--model.algebra_weight=-1"], "at least 0"),
+        (["--data.font_a=/nowhere/a.ttf"], "a.ttf"),
+    ],
+)
+def test_wrong_settings(args, told, tmp_path):
+    with pytest.raises(RegrepError, match=told):
+        fit("tmnist", [f"--out={tmp_path}", *SMALL, *args])
