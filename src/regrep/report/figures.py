@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from matplotlib.figure import Figure
+
 from regrep.report.curves import Curve, curves
 from regrep.report.elements import elements
 from regrep.report.examples import examples
+from regrep.report.learned import learned, slug
+from regrep.report.reconstructions import reconstructions
 from regrep.report.style import Drawing, drawing
 from regrep.report.table import Row
+from regrep.report.trajectories import trajectories
 
 UNRELATED = 2**0.5
 """Relative error of two latents of one size at a right angle."""
@@ -50,6 +55,13 @@ def draw(rows: Sequence[Row]) -> list[Drawing]:
             curves(rows, Curve("validation/latent_scale", "latent scale (units of the latent)", "log")),
         ),
         (
+            "algebra-loss",
+            "Algebra loss over training",
+            "How far the learned matrices are from satisfying the relators of the group. Line: mean over seeds; band:"
+            " their range.",
+            curves(rows, Curve("train/algebra", "algebra loss", "log")),
+        ),
+        (
             "error-per-element",
             "Error per group element",
             "Relative error of each element at the best epoch, on validation samples, mean over seeds. The average"
@@ -60,7 +72,37 @@ def draw(rows: Sequence[Row]) -> list[Drawing]:
             "examples",
             "Example pairs",
             "Training samples x and their images gx as the network sees them, before normalisation.",
-            examples(rows),
+            examples([row for row in rows if not row.experiment.learned]),
         ),
     ]
+    return _drawn(plans)
+
+
+def draw_learned(rows: Sequence[Row]) -> dict[str, list[Drawing]]:
+    """Eigenvalues over training and reconstructions, under each heading of experiments that learn ρ."""
+    drawings = {}
+    for heading, members in learned(rows).items():
+        plans = [
+            (
+                f"eigenvalues-{slug(heading)}",
+                f"Eigenvalues over training, {heading}",
+                "Eigenvalues of each generator in the complex plane, from the start (open) to the last epoch (filled),"
+                " with the unit circle and the roots of unity (crosses). Numbers: eigenvalues that end nearest to it."
+                " Lines join each eigenvalue to the closest of the next epoch.",
+                trajectories(members),
+            ),
+            (
+                f"reconstructions-{slug(heading)}",
+                f"Pictures, {heading}",
+                "Samples x and their images gx as the network sees them; where there is a decoder, below them what it"
+                " makes of the latent moved by the learned ρ(g).",
+                reconstructions(members),
+            ),
+        ]
+        drawings[heading] = _drawn(plans)
+    return drawings
+
+
+def _drawn(plans: Sequence[tuple[str, str, str, Figure | None]]) -> list[Drawing]:
+    """Name, heading, caption and figure, without the figures that are not there."""
     return [drawing(name, heading, caption, figure) for name, heading, caption, figure in plans if figure is not None]

@@ -47,6 +47,7 @@ class Experiment:
         usual: values that a label leaves out.
         words: how a label spells a setting, where not by its name.
         factors: what the two parts of an element ``(g, h)`` move.
+        learned: whether ρ itself is learned, so that its multiplicities are the result.
     """
 
     title: str
@@ -59,6 +60,7 @@ class Experiment:
     task: tuple[str, ...] = ("data", "group")
     baseline: str = "cnn-augmented"
     factors: tuple[str, str] = ("first factor", "second factor")
+    learned: bool = False
     tuned: tuple[str, ...] = ("learning_rate", "weight")
     usual: Mapping[str, Any] = field(default_factory=dict)
     words: Mapping[str, str] = field(default_factory=dict)
@@ -67,6 +69,25 @@ class Experiment:
     def measures(self) -> tuple[Measure, ...]:
         """All columns of numbers, in order."""
         return (self.selection, *self.results, *self.others)
+
+
+def _learned(title: str, *results: Measure) -> Experiment:
+    """An experiment that learns ρ: nothing is tuned, and losses under other weights are no contest."""
+    return Experiment(
+        title=title,
+        selection=Measure("validation loss", "validation", "loss", -1, 4),
+        results=(Measure("test loss", "test", "loss", 0, 4), *results),
+        others=(
+            Measure("equivariance loss", "test", "equivariance", 0, 5),
+            Measure("relative error", "test", "relative_error"),
+            Measure("latent scale", "test", "latent_scale"),
+        ),
+        task=("data", "group", "latent"),
+        tuned=(),
+        usual={"frozen_encoder": False},
+        words={"init": "{} initialisation"},
+        learned=True,
+    )
 
 
 EXPERIMENTS = {
@@ -85,6 +106,9 @@ EXPERIMENTS = {
         words={"latent": "{} channels"},
         factors=("left digit moved by", "right digit moved by"),
     ),
+    "tmnist": _learned("TMNIST"),
+    "mnist": _learned("MNIST"),
+    "cifar10": _learned("CIFAR10", Measure("test accuracy", "test", "accuracy")),
 }
 """Experiments that differ from the default; an unknown one is measured by accuracy."""
 

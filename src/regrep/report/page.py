@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from regrep.errors import MissingExtraError
+from regrep.report import learned
 from regrep.report.paper import TABLES
 from regrep.report.provenance import commands, name_below, provenance
 from regrep.report.runs import Run, read_runs
@@ -79,23 +80,29 @@ def build(folder: Path | str, out: Path | str | None = None, title: str | None =
     try:
         import jinja2
 
-        from regrep.report.figures import draw
+        from regrep.report.figures import draw, draw_learned
+        from regrep.report.trajectories import animation
     except ImportError as cause:
         raise MissingExtraError("report") from cause
 
-    figures = draw(chosen)
+    figures, drawings = draw(chosen), draw_learned(chosen)
     files: list[Path] = []
-    for figure in figures:
+    for figure in [*figures, *(figure for several in drawings.values() for figure in several)]:
         for kind, content in (("svg", figure.svg), ("pdf", figure.pdf)):
             files.append(out / "figures" / f"{figure.name}.{kind}")
             write_atomic(files[-1], content)
     environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.FunctionLoader(lambda name: resources.files("regrep.report").joinpath(name).read_text("utf-8")),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
-    source = resources.files("regrep.report").joinpath("page.html").read_text("utf-8")
-    page = environment.from_string(source).render(
+    page = environment.get_template("page.html").render(
         title=title or f"Results of {folder.resolve().name}",
         figures=figures,
+        drawings=drawings,
+        animations={heading: animation(rows) for heading, rows in learned.learned(chosen).items()},
         **_content(runs, rows, chosen, folder),
         unreadable={name_below(path, folder): reason for path, reason in unreadable.items()},
     )
@@ -115,11 +122,14 @@ def print_table(folder: Path | str) -> None:
 
 def _content(runs: Sequence[Run], rows: Sequence[Row], chosen: Sequence[Row], folder: Path) -> dict[str, Any]:
     """What the page shows besides figures, by the names that the template uses."""
+    parts = learned.sections(chosen)
     shared, run_headings, lines = provenance(runs, folder)
     experiments = dict.fromkeys(row.key["experiment"] for row in chosen)
     compared = [m for row in chosen for m in row.experiment.results if row.paper(m)]
     return {
-        "summary": summary(chosen),
+        "summary": [*summary(chosen), *((part.heading, part.summary) for part in parts)],
+        "learned": parts,
+        "contest": any(not row.experiment.learned for row in chosen),
         "unfinished": sum(not run.finished for run in runs),
         "results": _shown(headings(chosen), cells(chosen)),
         "choice": _shown(*choice(rows, chosen)),
@@ -142,4 +152,5 @@ def _shown(columns: Sequence[str], lines: Sequence[Line]) -> dict[str, Any]:
 
 def _text(chosen: Sequence[Row], unreadable: dict[Path, str]) -> str:
     text = brief(chosen) + "\nMean (standard deviation) over n seeds; * best, ~ within one standard deviation.\n"
+    text += learned.text(learned.sections(chosen))
     return text + "".join(f"unreadable: {reason}\n" for reason in unreadable.values())

@@ -126,6 +126,50 @@ TABLES = {"ddmnist": TABLE_4, "medmnist3d": TABLE_5, "smoke": TABLE_6}
 """The table of each experiment."""
 
 
+@dataclass(frozen=True)
+class PaperRuns:
+    """What the paper tells of its runs that learn ρ, one line per run.
+
+    Attributes:
+        name: where it stands in the paper.
+        group: the group of its runs; under another one ours stand beside nothing.
+        columns: multiplicities of irreducible representations, or numbers of eigenvalues at roots of unity.
+        lines: a value per column for each run.
+    """
+
+    name: str
+    group: str
+    columns: tuple[str, ...]
+    lines: tuple[tuple[float, ...], ...]
+
+
+RUNS = {
+    "tmnist": PaperRuns("Table 1", "C2", ("A", "B"), ((22, 20), (21, 21), (22, 20), (21, 21), (21, 21))),
+    "mnist": PaperRuns(
+        "Table 2",
+        "D3",
+        ("A1", "A2", "E"),
+        (
+            (5.017, 4.992, 9.99),
+            (6.471, 4.752, 9.39),
+            (5.004, 4.193, 10.40),
+            (4.960, 4.928, 10.06),
+            (5.021, 4.990, 9.99),
+        ),
+    ),
+    "cifar10": PaperRuns(
+        "Table 3",
+        "C4",
+        ("1", "i", "−1", "−i", "A", "B", "E"),
+        tuple(
+            (*counts, counts[0], counts[2], (counts[1] + counts[3]) / 2)
+            for counts in ((16, 16, 16, 16),) * 2 + ((15, 17, 15, 17), (16, 16, 16, 16), (16, 15, 18, 15))
+        ),
+    ),
+}
+"""Experiments that learn ρ. Table 3 counts eigenvalues: A is those at 1, B those at −1, E the pairs i, −i."""
+
+
 def published(cell: Mapping[str, Any], metric: str = "accuracy") -> Published | None:
     """The paper's number for a cell, if it has one.
 

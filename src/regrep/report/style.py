@@ -23,6 +23,7 @@ COLOURS = {
     "pscnn": "#e69f00",
     "scnn": "#56b4e9",
     "restriction": "#8c6d31",
+    "learned": "#5b4fb3",
 }
 """Okabe and Ito's colours, which stay apart for colour-blind readers; one per method, in all figures."""
 

@@ -11,13 +11,12 @@ from regrep.report.text import mean_and_spread, seeds_text
 
 
 def summary(rows: Sequence[Row]) -> list[tuple[str, str]]:
-    """Heading and verdict, one per problem and measure of comparison."""
+    """Heading and verdict, one per problem and measure that methods compete in."""
     lines = []
     for heading, members in by_heading(rows).items():
         for measure in members[0].experiment.results:
-            verdict = _verdict(members, measure)
-            if verdict:
-                lines.append((heading, verdict))
+            if measure.sign:
+                lines.append((heading, _verdict(members, measure)))
     return lines
 
 

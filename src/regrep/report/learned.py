@@ -1,0 +1,288 @@
+"""Learned representations in tables and sentences: multiplicities beside the paper's, controls, verdicts."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from regrep.report.paper import RUNS, PaperRuns
+from regrep.report.runs import Run
+from regrep.report.table import Row, by_heading
+from regrep.report.text import DASH, plain, seeds_text
+
+
+@dataclass(frozen=True)
+class Table:
+    """Headings and lines of a table, all text."""
+
+    headings: list[str]
+    lines: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Section:
+    """What the page tells of the runs of one experiment that learn ρ.
+
+    Attributes:
+        heading: experiment and group.
+        slug: the same for names of files.
+        runs: a line per run.
+        paper: name and numbers of the paper's runs, None where it has none.
+        controls: what the same measurement gives where nothing was learned, None without records.
+        verdicts: run and sentence.
+        summary: sentences over all runs.
+    """
+
+    heading: str
+    slug: str
+    runs: Table
+    paper: tuple[str, Table] | None
+    controls: Table | None
+    verdicts: list[tuple[str, str]]
+    summary: str
+
+
+def sections(rows: Sequence[Row]) -> list[Section]:
+    """A section per experiment (and group, width) that learns ρ; none where there is no such run."""
+    return [_section(heading, members) for heading, members in learned(rows).items()]
+
+
+def learned(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """The rows under each heading, of experiments that learn ρ."""
+    return by_heading([row for row in rows if row.experiment.learned])
+
+
+def members(rows: Sequence[Row]) -> list[tuple[str, Run]]:
+    """Name and run, the finished ones of each row first."""
+    return [(_name(row, run), run) for row in rows for run in (*row.runs, *row.open)]
+
+
+def slug(heading: str) -> str:
+    """A heading as part of a file's name.
+
+    >>> slug("MNIST, D3")
+    'mnist-d3'
+    """
+    return "-".join("".join(letter if letter.isalnum() else " " for letter in heading.lower()).split())
+
+
+def root_name(power: int, order: int) -> str:
+    """The root of unity exp(2πi power / order).
+
+    >>> [root_name(k, 4) for k in range(4)], [root_name(k, 3) for k in range(3)]
+    (['1', 'i', '−1', '−i'], ['1', 'ω', 'ω²'])
+    """
+    exact = {0: "1", 1: "i", 2: "−1", 3: "−i"}
+    if 4 * power % order == 0:
+        return exact[4 * power // order]
+    return "ω" + ("" if power == 1 else str(power).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")))
+
+
+def text(parts: Sequence[Section]) -> str:
+    """The lines per run for the terminal."""
+    tables = [
+        plain(["", *part.runs.headings], [[f"Multiplicities, {part.heading}", *line] for line in part.runs.lines])
+        for part in parts
+    ]
+    return "".join(f"\n{table}" for table in tables)
+
+
+def representation(run: Run) -> dict[str, Any]:
+    """What was measured of ρ; empty where the run is not over or has no such record."""
+    return _mapping((run.done or {}).get("representation")) if run.finished else {}
+
+
+def _section(heading: str, rows: Sequence[Row]) -> Section:
+    runs = members(rows)
+    paper = RUNS.get(rows[0].key["experiment"])
+    if paper is not None and paper.group != rows[0].key.get("group"):
+        paper = None
+    verdicts = [(name, str(representation(run).get("verdict") or "")) for name, run in runs]
+    return Section(
+        heading,
+        slug(heading),
+        _runs(runs),
+        None if paper is None else (paper.name, Table(["run", *paper.columns], _numbered(paper))),
+        _controls([run for _, run in runs]),
+        [(name, verdict) for name, verdict in verdicts if verdict],
+        _summary([run for _, run in runs], paper),
+    )
+
+
+def _runs(runs: Sequence[tuple[str, Run]]) -> Table:
+    """Multiplicities with standard errors, eigenvalues at each root of unity, losses and defect, line by line."""
+    measured = [representation(run) for _, run in runs]
+    irreps = _names(_mapping(one.get("multiplicities")) for one in measured)
+    expected = _expected(measured)
+    roots = {
+        generator: max(len(_mapping(_mapping(one.get("roots")).get(generator))) for one in measured)
+        for generator in _names(_mapping(one.get("roots")) for one in measured)
+    }
+    headings = [
+        "run",
+        *(f"{name} (expected {expected[name]:g})" if name in expected else name for name in irreps),
+        *(f"{name} near {', '.join(root_name(k, n) for k in range(n))}" for name, n in roots.items()),
+        *("algebra loss", "equivariance loss", "relative error", "smallest confidence", "defect", "rounds to"),
+    ]
+    lines = []
+    for (name, run), one in zip(runs, measured, strict=True):
+        found = {irrep: _mapping(_mapping(one.get("multiplicities")).get(irrep)) for irrep in irreps}
+        confidences = [c for entry in found.values() if (c := _number(entry.get("confidence"))) is not None]
+        test = _mapping((run.done or {}).get("test")) if run.finished else {}
+        lines.append(
+            [
+                name,
+                *(_multiplicity(entry) for entry in found.values()),
+                *(_counts(_mapping(_mapping(one.get("roots")).get(generator)), n) for generator, n in roots.items()),
+                _short(_algebra(run)),
+                _short(_number(test.get("equivariance"))),
+                _short(_number(test.get("relative_error"))),
+                _short(min(confidences, default=None), 4),
+                _short(_number(one.get("defect"))),
+                _rounded(one) if run.finished else run.state,
+            ]
+        )
+    return Table(headings, lines)
+
+
+def _controls(runs: Sequence[Run]) -> Table | None:
+    """Means over all draws of all runs, below the trained runs themselves."""
+    records = [_mapping((run.done or {}).get("controls")) for run in runs if run.finished]
+    names = _names(records)
+    if not names:
+        return None
+    trained = [one for run in runs if (one := representation(run))]
+    agreements = [agreement for one in trained if (agreement := _as_expected(one)) is not None]
+    lines = [
+        [
+            "trained",
+            str(len(trained)),
+            f"{statistics.fmean(agreements):.0%}" if agreements else DASH,
+            DASH,
+            *(_short(_mean([(_number(one.get(name)), 1.0) for one in trained])) for name in ("defect", "moved")),
+        ]
+    ]
+    for name in names:
+        entries = [_mapping(record[name]) for record in records if name in record]
+        draws = [_number(entry.get("draws")) or 0.0 for entry in entries]
+
+        def mean(key: str, entries: Sequence[Mapping] = entries, draws: Sequence[float] = draws) -> float | None:
+            return _mean([(_number(entry.get(key)), n) for entry, n in zip(entries, draws, strict=True)])
+
+        shares = (mean(key) for key in ("rounded_to_regular", "confident"))
+        told = [DASH if share is None else f"{share:.0%}" for share in shares]
+        lines.append([name, f"{sum(draws):g}", *told, *(_short(mean(key)) for key in ("defect", "moved"))])
+    return Table(["", "draws", "round to the expected", "confident", "mean defect", "mean distance moved"], lines)
+
+
+def _summary(runs: Sequence[Run], paper: PaperRuns | None) -> str:
+    """How many runs give the expected multiplicities, and how often the controls do."""
+    finished = [run for run in runs if run.finished]
+    if not finished:
+        return "no run is finished yet."
+    sentences = [f"{len(finished)} of {len(runs)} runs finished."]
+    measured = [representation(run) for run in finished]
+    judged = [(run, agreement) for run in finished if (agreement := _as_expected(representation(run))) is not None]
+    if judged:
+        wanted = ", ".join(f"{name} {value:g}" for name, value in _expected(measured).items())
+        agree = sorted({run.cell["seed"] for run, agreement in judged if agreement})
+        told = f" ({seeds_text(agree)})" if agree else ""
+        sentences.append(
+            f"{sum(agreement for _, agreement in judged)} of {len(judged)} measured representations round to the"
+            f" expected multiplicities {wanted}{told}."
+        )
+    means = {}
+    for name in _names(_mapping(one.get("multiplicities")) for one in measured):
+        values = [_number(_mapping(_mapping(one.get("multiplicities")).get(name)).get("value")) for one in measured]
+        means[name] = _mean([(value, 1.0) for value in values])
+    if means:
+        sentences.append(f"Mean before rounding: {_listed(means)}{_paper_means(paper, means)}.")
+    controls = _controls(finished)
+    if controls is not None:
+        shares = ", ".join(f"{line[0]} {line[2]}" for line in controls.lines[1:])
+        sentences.append(f"Controls that round to the expected multiplicities too: {shares}.")
+    return " ".join(sentences)
+
+
+def _paper_means(paper: PaperRuns | None, ours: Mapping[str, Any]) -> str:
+    if paper is None or not set(ours) <= set(paper.columns):
+        return ""
+    means = {name: statistics.fmean(line[paper.columns.index(name)] for line in paper.lines) for name in ours}
+    return f" (the paper's {len(paper.lines)} runs: {_listed(means)})"
+
+
+def _listed(means: Mapping[str, float | None]) -> str:
+    return ", ".join(f"{name} {DASH if value is None else format(value, '.2f')}" for name, value in means.items())
+
+
+def _numbered(paper: PaperRuns) -> list[list[str]]:
+    return [[str(k), *(f"{value:g}" for value in line)] for k, line in enumerate(paper.lines, start=1)]
+
+
+def _name(row: Row, run: Run) -> str:
+    """Initialisation, what else tells the row from others, and the seed."""
+    others = [word for word in row.label.split(", ")[1:] if not word.endswith(" initialisation")]
+    return ", ".join([str(run.cell.get("init") or row.method), *others, f"seed {run.cell['seed']}"])
+
+
+def _algebra(run: Run) -> float | None:
+    """Of the validation record, else of the last epoch: it depends on ρ alone, on no data."""
+    value = _number(_mapping((run.done or {}).get("validation")).get("algebra"))
+    series = run.metrics.get("train/algebra") or {}
+    return series[max(series)] if value is None and series else value
+
+
+def _rounded(one: Mapping[str, Any]) -> str:
+    nearest, agreement = _mapping(one.get("nearest")), _as_expected(one)
+    if not nearest:
+        return DASH
+    verdict = "" if agreement is None else " as expected" if agreement else ", not as expected"
+    return ", ".join(f"{name} {value}" for name, value in nearest.items()) + verdict
+
+
+def _as_expected(one: Mapping[str, Any]) -> bool | None:
+    """Whether the nearest whole multiplicities are the expected ones; None where either is missing."""
+    nearest, expected = _mapping(one.get("nearest")), _mapping(one.get("expected"))
+    if not nearest or not expected:
+        return None
+    return all(nearest.get(name, 0) == value for name, value in expected.items())
+
+
+def _expected(measured: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    found = [_mapping(one.get("expected")) for one in measured]
+    return {name: v for one in found for name, value in one.items() if (v := _number(value)) is not None}
+
+
+def _multiplicity(entry: Mapping[str, Any]) -> str:
+    value, error = _number(entry.get("value")), _number(entry.get("standard_error"))
+    if value is None:
+        return DASH
+    return f"{value:.3f}" + ("" if error is None else f" ± {error:.3f}")
+
+
+def _counts(entry: Mapping[str, Any], number: int) -> str:
+    return ", ".join(str(entry.get(str(k), DASH)) for k in range(number)) if entry else DASH
+
+
+def _names(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(name for record in records for name in record))
+
+
+def _mean(weighted: Sequence[tuple[float | None, float]]) -> float | None:
+    known = [(value, weight) for value, weight in weighted if value is not None and weight > 0]
+    return sum(v * w for v, w in known) / sum(w for _, w in known) if known else None
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
+
+
+def _short(value: float | None, digits: int = 3) -> str:
+    return DASH if value is None else f"{value:.{digits}g}"
