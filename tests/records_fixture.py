@@ -135,7 +135,7 @@ def write_learned(
     pictures: bool = True,
     **cell,
 ) -> Path:
-    """A run folder that learns ρ; ``shift`` moves so many eigenvalues of the first generator from 1 to −1.
+    """A run folder that learns ρ; ``shift`` adds so many to the first multiplicity and takes them from the second.
 
     Without ``extras`` it has neither multiplicities, controls, eigenvalues nor pictures.
     """

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from regrep.report.curves import Curve, curves
 from regrep.report.elements import elements
 from regrep.report.examples import examples
-from regrep.report.learned import learned, slug
+from regrep.report.learned import learned_rows, slug
 from regrep.report.reconstructions import reconstructions
 from regrep.report.style import Drawing, drawing
 from regrep.report.table import Row
@@ -81,7 +81,7 @@ def draw(rows: Sequence[Row]) -> list[Drawing]:
 def draw_learned(rows: Sequence[Row]) -> dict[str, list[Drawing]]:
     """Eigenvalues over training and reconstructions, under each heading of experiments that learn ρ."""
     drawings = {}
-    for heading, members in learned(rows).items():
+    for heading, members in learned_rows(rows).items():
         plans = [
             (
                 f"eigenvalues-{slug(heading)}",

@@ -47,10 +47,10 @@ class Section:
 
 def sections(rows: Sequence[Row]) -> list[Section]:
     """A section per experiment (and group, width) that learns ρ; none where there is no such run."""
-    return [_section(heading, members) for heading, members in learned(rows).items()]
+    return [_section(heading, members) for heading, members in learned_rows(rows).items()]
 
 
-def learned(rows: Sequence[Row]) -> dict[str, list[Row]]:
+def learned_rows(rows: Sequence[Row]) -> dict[str, list[Row]]:
     """The rows under each heading, of experiments that learn ρ."""
     return by_heading([row for row in rows if row.experiment.learned])
 
@@ -81,7 +81,7 @@ def root_name(power: int, order: int) -> str:
     return "ω" + ("" if power == 1 else str(power).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")))
 
 
-def text(parts: Sequence[Section]) -> str:
+def plain_sections(parts: Sequence[Section]) -> str:
     """The lines per run for the terminal."""
     tables = [
         plain(["", *part.runs.headings], [[f"Multiplicities, {part.heading}", *line] for line in part.runs.lines])
@@ -106,9 +106,9 @@ def _section(heading: str, rows: Sequence[Row]) -> Section:
         slug(heading),
         _runs(runs),
         None if paper is None else (paper.name, Table(["run", *paper.columns], _numbered(paper))),
-        _controls([run for _, run in runs]),
+        _controls(rows),
         [(name, verdict) for name, verdict in verdicts if verdict],
-        _summary([run for _, run in runs], paper),
+        _summary(rows, paper),
     )
 
 
@@ -123,9 +123,9 @@ def _runs(runs: Sequence[tuple[str, Run]]) -> Table:
     }
     headings = [
         "run",
-        *(f"{name} (expected {expected[name]:g})" if name in expected else name for name in irreps),
+        *irreps,
         *(f"{name} near {', '.join(root_name(k, n) for k in range(n))}" for name, n in roots.items()),
-        *("algebra loss", "equivariance loss", "relative error", "smallest confidence", "defect", "rounds to"),
+        *("algebra loss", "equivariance loss", "relative error", "smallest confidence", "defect", "rounded"),
     ]
     lines = []
     for (name, run), one in zip(runs, measured, strict=True):
@@ -145,66 +145,70 @@ def _runs(runs: Sequence[tuple[str, Run]]) -> Table:
                 _rounded(one) if run.finished else run.state,
             ]
         )
+    if expected:
+        line = ["expected", *(_short(expected.get(irrep)) for irrep in irreps)]
+        lines.insert(0, line + [""] * (len(headings) - len(line)))
     return Table(headings, lines)
 
 
-def _controls(runs: Sequence[Run]) -> Table | None:
-    """Means over all draws of all runs, below the trained runs themselves."""
-    records = [_mapping((run.done or {}).get("controls")) for run in runs if run.finished]
-    names = _names(records)
-    if not names:
-        return None
-    trained = [one for run in runs if (one := representation(run))]
-    agreements = [agreement for one in trained if (agreement := _as_expected(one)) is not None]
-    lines = [
-        [
-            "trained",
-            str(len(trained)),
-            f"{statistics.fmean(agreements):.0%}" if agreements else DASH,
-            DASH,
-            *(_short(_mean([(_number(one.get(name)), 1.0) for one in trained])) for name in ("defect", "moved")),
-        ]
-    ]
-    for name in names:
-        entries = [_mapping(record[name]) for record in records if name in record]
-        draws = [_number(entry.get("draws")) or 0.0 for entry in entries]
-
-        def mean(key: str, entries: Sequence[Mapping] = entries, draws: Sequence[float] = draws) -> float | None:
-            return _mean([(_number(entry.get(key)), n) for entry, n in zip(entries, draws, strict=True)])
-
-        shares = (mean(key) for key in ("rounded_to_regular", "confident"))
-        told = [DASH if share is None else f"{share:.0%}" for share in shares]
-        lines.append([name, f"{sum(draws):g}", *told, *(_short(mean(key)) for key in ("defect", "moved"))])
-    return Table(["", "draws", "round to the expected", "confident", "mean defect", "mean distance moved"], lines)
+def _controls(rows: Sequence[Row]) -> Table | None:
+    """Means over all draws of all runs of a row, below the trained runs themselves."""
+    lines = []
+    for row in rows:
+        prefix = f"{_spelt(row)}: " if len(rows) > 1 else ""
+        records = [_mapping((run.done or {}).get("controls")) for run in row.runs]
+        trained = [one for run in row.runs if (one := representation(run))]
+        agreements = [agreement for one in trained if (agreement := _as_expected(one)) is not None]
+        names = _names(records)
+        if names:
+            share = f"{statistics.fmean(agreements):.0%}" if agreements else DASH
+            means = [_mean([(_number(one.get(key)), 1.0) for one in trained]) for key in ("defect", "moved")]
+            lines.append([f"{prefix}trained", str(len(trained)), share, DASH, *map(_short, means)])
+        for name in names:
+            entries = [_mapping(record.get(name)) for record in records]
+            draws = [_number(entry.get("draws")) or 0.0 for entry in entries]
+            shares, means = (
+                [_mean([(_number(entry.get(key)), n) for entry, n in zip(entries, draws, strict=True)]) for key in keys]
+                for keys in (("rounded_to_regular", "confident"), ("defect", "moved"))
+            )
+            told = [DASH if share is None else f"{share:.0%}" for share in shares]
+            lines.append([f"{prefix}{name}", f"{sum(draws):g}", *told, *map(_short, means)])
+    headings = ["", "draws", "round to the expected", "confident", "mean defect", "mean moved"]
+    return Table(headings, lines) if lines else None
 
 
-def _summary(runs: Sequence[Run], paper: PaperRuns | None) -> str:
+def _summary(rows: Sequence[Row], paper: PaperRuns | None) -> str:
     """How many runs give the expected multiplicities, and how often the controls do."""
-    finished = [run for run in runs if run.finished]
+    finished = sum(len(row.runs) for row in rows)
     if not finished:
         return "no run is finished yet."
-    sentences = [f"{len(finished)} of {len(runs)} runs finished."]
-    measured = [representation(run) for run in finished]
-    judged = [(run, agreement) for run in finished if (agreement := _as_expected(representation(run))) is not None]
+    sentences = [f"{finished} of {finished + sum(len(row.open) for row in rows)} runs finished."]
+    for row in rows:
+        if told := _row_summary(row, paper):
+            sentences += [f"{_spelt(row).capitalize()}:" if len(rows) > 1 else "", *told]
+    return " ".join(filter(None, sentences))
+
+
+def _row_summary(row: Row, paper: PaperRuns | None) -> list[str]:
+    measured = [(run.cell["seed"], one) for run in row.runs if (one := representation(run))]
+    judged = {seed: agreement for seed, one in measured if (agreement := _as_expected(one)) is not None}
+    sentences = []
     if judged:
-        wanted = ", ".join(f"{name} {value:g}" for name, value in _expected(measured).items())
-        agree = sorted({run.cell["seed"] for run, agreement in judged if agreement})
+        wanted = ", ".join(f"{name} {value:g}" for name, value in _expected([one for _, one in measured]).items())
+        agree = [seed for seed, agreement in judged.items() if agreement]
         told = f" ({seeds_text(agree)})" if agree else ""
-        sentences.append(
-            f"{sum(agreement for _, agreement in judged)} of {len(judged)} measured representations round to the"
-            f" expected multiplicities {wanted}{told}."
-        )
-    means = {}
-    for name in _names(_mapping(one.get("multiplicities")) for one in measured):
-        values = [_number(_mapping(_mapping(one.get("multiplicities")).get(name)).get("value")) for one in measured]
-        means[name] = _mean([(value, 1.0) for value in values])
+        sentences.append(f"{len(agree)} of {len(judged)} round to the expected multiplicities {wanted}{told}.")
+    found = [_mapping(one.get("multiplicities")) for _, one in measured]
+    means = {
+        name: _mean([(_number(_mapping(one.get(name)).get("value")), 1.0) for one in found]) for name in _names(found)
+    }
     if means:
         sentences.append(f"Mean before rounding: {_listed(means)}{_paper_means(paper, means)}.")
-    controls = _controls(finished)
+    controls = _controls([row])
     if controls is not None:
         shares = ", ".join(f"{line[0]} {line[2]}" for line in controls.lines[1:])
-        sentences.append(f"Controls that round to the expected multiplicities too: {shares}.")
-    return " ".join(sentences)
+        sentences.append(f"Controls that round to the expected ones too: {shares}.")
+    return sentences
 
 
 def _paper_means(paper: PaperRuns | None, ours: Mapping[str, Any]) -> str:
@@ -219,13 +223,22 @@ def _listed(means: Mapping[str, float | None]) -> str:
 
 
 def _numbered(paper: PaperRuns) -> list[list[str]]:
-    return [[str(k), *(f"{value:g}" for value in line)] for k, line in enumerate(paper.lines, start=1)]
+    """Lines of the paper, each column with the decimals that its numbers need."""
+    digits = [max(len(f"{value:g}".partition(".")[2]) for value in column) for column in zip(*paper.lines, strict=True)]
+    return [
+        [str(k), *(f"{value:.{digit}f}" for value, digit in zip(line, digits, strict=True))]
+        for k, line in enumerate(paper.lines, start=1)
+    ]
 
 
 def _name(row: Row, run: Run) -> str:
-    """Initialisation, what else tells the row from others, and the seed."""
+    return f"{_spelt(row)}, seed {run.cell['seed']}"
+
+
+def _spelt(row: Row) -> str:
+    """The initialisation, and what else tells the row from others."""
     others = [word for word in row.label.split(", ")[1:] if not word.endswith(" initialisation")]
-    return ", ".join([str(run.cell.get("init") or row.method), *others, f"seed {run.cell['seed']}"])
+    return ", ".join([str(row.key.get("init") or row.method), *others])
 
 
 def _algebra(run: Run) -> float | None:
@@ -239,8 +252,10 @@ def _rounded(one: Mapping[str, Any]) -> str:
     nearest, agreement = _mapping(one.get("nearest")), _as_expected(one)
     if not nearest:
         return DASH
-    verdict = "" if agreement is None else " as expected" if agreement else ", not as expected"
-    return ", ".join(f"{name} {value}" for name, value in nearest.items()) + verdict
+    words = [", ".join(map(str, nearest.values()))]
+    words += [] if agreement is None else ["as expected" if agreement else "not as expected"]
+    words += ["not converged"] if one.get("converged") is False else []
+    return "; ".join(words)
 
 
 def _as_expected(one: Mapping[str, Any]) -> bool | None:

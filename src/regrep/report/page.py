@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from regrep.errors import MissingExtraError
-from regrep.report import learned
+from regrep.report.learned import learned_rows, plain_sections, sections
 from regrep.report.paper import TABLES
 from regrep.report.provenance import commands, name_below, provenance
 from regrep.report.runs import Run, read_runs
@@ -102,7 +102,7 @@ def build(folder: Path | str, out: Path | str | None = None, title: str | None =
         title=title or f"Results of {folder.resolve().name}",
         figures=figures,
         drawings=drawings,
-        animations={heading: animation(rows) for heading, rows in learned.learned(chosen).items()},
+        animations={heading: animation(rows) for heading, rows in learned_rows(chosen).items()},
         **_content(runs, rows, chosen, folder),
         unreadable={name_below(path, folder): reason for path, reason in unreadable.items()},
     )
@@ -122,7 +122,7 @@ def print_table(folder: Path | str) -> None:
 
 def _content(runs: Sequence[Run], rows: Sequence[Row], chosen: Sequence[Row], folder: Path) -> dict[str, Any]:
     """What the page shows besides figures, by the names that the template uses."""
-    parts = learned.sections(chosen)
+    parts = sections(chosen)
     shared, run_headings, lines = provenance(runs, folder)
     experiments = dict.fromkeys(row.key["experiment"] for row in chosen)
     compared = [m for row in chosen for m in row.experiment.results if row.paper(m)]
@@ -152,5 +152,5 @@ def _shown(columns: Sequence[str], lines: Sequence[Line]) -> dict[str, Any]:
 
 def _text(chosen: Sequence[Row], unreadable: dict[Path, str]) -> str:
     text = brief(chosen) + "\nMean (standard deviation) over n seeds; * best, ~ within one standard deviation.\n"
-    text += learned.text(learned.sections(chosen))
+    text += plain_sections(sections(chosen))
     return text + "".join(f"unreadable: {reason}\n" for reason in unreadable.values())

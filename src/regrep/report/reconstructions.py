@@ -14,7 +14,7 @@ from regrep.report.learned import members
 from regrep.report.style import STYLE, canvas, place, write_heading
 from regrep.report.table import Row
 
-SIZE, GAP, TOP, LEFT = 1.0, 0.1, 0.5, 0.95
+SIZE, GAP, TOP, LEFT = 1.0, 0.1, 0.35, 0.95
 """Side of a picture, between two, above the first line, and left of it; in inches."""
 
 MOST = 8

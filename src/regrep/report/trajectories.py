@@ -25,7 +25,7 @@ FRAMES = 36
 LARGE, SMALL, GAP, HEAD = 3.6, 1.7, 0.2, 0.42
 """Side of the panel of the first run and of the others, between panels, and above a line of them; in inches."""
 
-REACH = 1.45
+REACH = 1.6
 """Panels show the square from -REACH to REACH; a start further out is outside."""
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d31", "#6b6b6b")
@@ -85,7 +85,8 @@ def read_trajectories(path: Path) -> list[Trajectories]:
 def followed(values: NDArray) -> NDArray:
     """Eigenvalues [E, d] with each epoch reordered so that every column continues.
 
-    The closest pair of consecutive epochs is matched first, then the closest of what is left.
+    The closest pair of consecutive epochs is matched first, then the closest of what is left; pairs are then exchanged
+    as long as that makes the sum of squared distances smaller, since what is left last may lie far apart.
 
     >>> followed(np.array([[1, -1], [-0.9, 0.9], [1, -1]]))
     array([[ 1. , -1. ],
@@ -93,16 +94,27 @@ def followed(values: NDArray) -> NDArray:
            [ 1. , -1. ]])
     """
     result = np.array(values)
-    width = result.shape[1]
     for before, row in itertools.pairwise(result):
-        distance = np.abs(before[:, None] - row)
-        matched = np.empty(width, dtype=np.int64)
-        for _ in range(width):
-            old, new = divmod(int(distance.argmin()), width)
-            matched[old] = new
-            distance[old], distance[:, new] = np.inf, np.inf
-        row[:] = row[matched]
+        row[:] = row[_matched(np.abs(before[:, None] - row).astype(np.float64) ** 2)]
     return result
+
+
+def _matched(cost: NDArray) -> NDArray:
+    """A column for each row of a square matrix, with a small sum that no exchange of two lowers."""
+    width = len(cost)
+    chosen, left = np.empty(width, dtype=np.int64), cost.copy()
+    for _ in range(width):
+        row, column = divmod(int(left.argmin()), width)
+        chosen[row] = column
+        left[row], left[:, column] = np.inf, np.inf
+    while True:
+        mixed = cost[:, chosen]
+        own = mixed.diagonal()
+        gain = own[:, None] + own - mixed - mixed.T
+        one, other = divmod(int(gain.argmax()), width)
+        if not gain[one, other] > 1e-9 * cost.max():  # rounding would exchange for ever
+            return chosen
+        chosen[[one, other]] = chosen[[other, one]]
 
 
 def trajectories(rows: Sequence[Row]) -> Figure | None:
@@ -139,8 +151,9 @@ def _panel(axis: Axes, one: Trajectories, name: str, large: bool) -> None:
     axis.plot(one.roots.real, one.roots.imag, "+", color="#1c2430", ms=13 if large else 8, mew=0.9, zorder=5)
     for k, root in enumerate(one.roots):
         told = f"{root_name(k, one.order)}: {int((one.nearest == k).sum())}" if large else str((one.nearest == k).sum())
+        side = "center" if abs(root.real) < 0.5 else "left" if root.real > 0 else "right"
         axis.text(
-            1.22 * root.real, 1.22 * root.imag, told, ha="center", va="center", fontsize=9 if large else 7,
+            1.15 * root.real, 1.2 * root.imag, told, ha=side, va="center", fontsize=9 if large else 7,
             weight="bold", color=COLOURS[k % len(COLOURS)], zorder=6,
         )  # fmt: skip
     axis.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH), xticks=[], yticks=[], frame_on=False, aspect="equal")
@@ -156,23 +169,25 @@ def animation(rows: Sequence[Row]) -> str:
     if not found:
         return ""
     run, several = found[0]
-    width = 2 * REACH + 0.1
-    parts = [_moving(one, k * width) for k, one in enumerate(several)]
+    width, height = 2 * REACH, 2 * REACH + 0.25
+    parts = [_moving(one, k * width, height) for k, one in enumerate(several)]
     label = f"Eigenvalues over training, {run}"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{_escaped(label)}"'
-        f' viewBox="{-REACH:g} {-REACH - 0.25:g} {width * len(several):g} {2 * REACH + 0.25:g}"'
+        f' viewBox="0 0 {width * len(several):g} {height:g}"'
         f' style="width:{26 * len(several)}rem;background:#fff;font:0.13px sans-serif" text-anchor="middle">'
         "<style>@media (prefers-reduced-motion: reduce) {.moving {display: none}}"
         " @media (prefers-reduced-motion: no-preference) {.still {opacity: .18}}</style>" + "".join(parts) + "</svg>"
     )
 
 
-def _moving(one: Trajectories, left: float) -> str:
+def _moving(one: Trajectories, left: float, height: float) -> str:
     title = f"ρ({_escaped(one.generator)}), epochs {one.epoch[0]} to {one.epoch[-1]}"
     parts = [
-        f'<g transform="translate({left:g} 0)">',
-        f'<text y="{-REACH - 0.08:g}" fill="#1c2430">{title}</text>',
+        # an inner svg cuts off what starts far out, so that it does not lie on the next panel
+        f'<svg x="{left:g}" width="{2 * REACH:g}" height="{height:g}"'
+        f' viewBox="{-REACH:g} {REACH - height:g} {2 * REACH:g} {height:g}">',
+        f'<text y="{0.15 + REACH - height:g}" fill="#1c2430">{title}</text>',
         '<circle r="1" fill="none" stroke="#b9c0c8" stroke-width=".012"/>',
     ]
     for k, root in enumerate(one.roots):
@@ -200,7 +215,7 @@ def _moving(one: Trajectories, left: float) -> str:
             for name, values in (("cx", xs), ("cy", ys))
         )
         moving.append(f'<circle cx="{xs[0]}" cy="{ys[0]}" r=".035" fill="{colour}" fill-opacity=".75">{steps}</circle>')
-    return "".join([*parts, '<g class="still">', *still, '</g><g class="moving">', *moving, "</g></g>"])
+    return "".join([*parts, '<g class="still">', *still, '</g><g class="moving">', *moving, "</g></svg>"])
 
 
 def _found(rows: Sequence[Row]) -> list[tuple[str, list[Trajectories]]]:
