@@ -87,7 +87,7 @@ def draw_learned(rows: Sequence[Row]) -> dict[str, list[Drawing]]:
                 f"eigenvalues-{slug(heading)}",
                 f"Eigenvalues over training, {heading}",
                 "Eigenvalues of each generator in the complex plane, from the start (open) to the last epoch (filled),"
-                " with the unit circle and the roots of unity (crosses). Numbers: eigenvalues that end nearest to it."
+                " with the unit circle and the roots of unity (crosses); beside each root how many end nearest to it."
                 " Lines join each eigenvalue to the closest of the next epoch.",
                 trajectories(members),
             ),

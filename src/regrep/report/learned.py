@@ -125,7 +125,7 @@ def _runs(runs: Sequence[tuple[str, Run]]) -> Table:
         "run",
         *irreps,
         *(f"{name} near {', '.join(root_name(k, n) for k in range(n))}" for name, n in roots.items()),
-        *("algebra loss", "equivariance loss", "relative error", "smallest confidence", "defect", "rounded"),
+        *("algebra loss", "equivariance loss", "relative error", "smallest confidence", "defect", "rounds to expected"),
     ]
     lines = []
     for (name, run), one in zip(runs, measured, strict=True):
@@ -249,13 +249,11 @@ def _algebra(run: Run) -> float | None:
 
 
 def _rounded(one: Mapping[str, Any]) -> str:
-    nearest, agreement = _mapping(one.get("nearest")), _as_expected(one)
-    if not nearest:
+    agreement = _as_expected(one)
+    if agreement is None:
         return DASH
-    words = [", ".join(map(str, nearest.values()))]
-    words += [] if agreement is None else ["as expected" if agreement else "not as expected"]
-    words += ["not converged"] if one.get("converged") is False else []
-    return "; ".join(words)
+    told = "yes" if agreement else "no: " + ", ".join(map(str, one["nearest"].values()))
+    return told + ("; not converged" if one.get("converged") is False else "")
 
 
 def _as_expected(one: Mapping[str, Any]) -> bool | None:
