@@ -190,26 +190,31 @@ def _write_outcome(path: Path, experiment: str, seed: int, shift: int, extras: b
     names = list(expected)
     nearest[names[0]] += shift
     nearest[names[1]] -= shift
-    roots = {name: {str(k): n for k, n in enumerate(counts)} for name, counts in ROOTS[experiment].items()}
+    roots = {name: list(counts) for name, counts in ROOTS[experiment].items()}
     first = roots[next(iter(roots))]
-    first["0"] += shift
-    first[str(len(first) // 2)] -= shift
+    first[0] += shift
+    first[len(first) // 2] -= shift
     if extras:
         done["representation"] = {
-            "dim": dim, "order": 2, "gauge_condition": 1.2, "defect": 0.003, "held_out_defect": 0.004,
-            "relators": {"r^2": 0.003}, "faithfulness": 1.9, "kernel": [],
+            "dim": dim, "group": LEARNED[experiment][0], "gauge_condition": 1.2, "defect": 0.003,
+            "held_out_defect": 0.004, "relators": {"r^2": 0.003}, "faithfulness": 1.9, "kernel": [],
             "multiplicities": {
-                name: {"value": n + 0.012 * (k - 0.5), "standard_error": 0.002, "confidence": 0.999 - 0.01 * k}
+                name: {
+                    "value": n + 0.012 * (k - 0.5), "standard_error": 0.002, "confidence": 0.999 - 0.01 * k,
+                    "expected": float(expected[name]),
+                }
                 for k, (name, n) in enumerate(nearest.items())
             },
-            "expected": {name: float(n) for name, n in expected.items()},
             "projectors": {name: {"rank": n, "gap": 0.9, "residual": 0.01} for name, n in nearest.items()},
-            "moved": 3.2, "converged": True, "nearest": nearest, "roots": roots,
-            "root_distance": dict.fromkeys(orders, 0.01), "distance_from_regular": float(abs(shift)),
+            "moved": 3.2, "converged": True, "nearest": nearest,
+            "generators": {
+                name: {"order": orders[name], "roots": counts, "root_distance": 0.01} for name, counts in roots.items()
+            },
+            "rounds_to_regular": not shift, "confident": True, "distance_from_regular": float(abs(shift)),
             "verdict": "ρ is the regular representation." if not shift else "ρ is not the regular representation.",
         }  # fmt: skip
         done["controls"] = {
-            name: {"draws": 10, "rounded_to_regular": share, "confident": 0.5, "defect": 0.3, "moved": 2.5}
+            name: {"draws": 10, "regular": share, "confident": 0.5, "defect": 0.3, "moved": 2.5}
             for name, share in {
                 "shuffled labels": 0.2, "random orthogonal matrices": 0.1, "same initialisation": 0.4,
                 "untrained start": 0.0,

@@ -11,6 +11,7 @@ from regrep.errors import RegrepError
 from regrep.experiments.cells import cell_command
 from regrep.experiments.fit import fit
 from regrep.experiments.learning.model import MNIST, TMNIST
+from regrep.report import build
 
 SMALL = ("--trainer.max_epochs=2", "--data.train_samples=128", "--data.validation_samples=32", "--data.test_samples=32")
 
@@ -58,6 +59,16 @@ def test_measure_analyses_the_matrices(run, capsys):
     again = json.loads(capsys.readouterr().out)
     before = json.loads((run / "done.json").read_text())["representation"]
     assert again["multiplicities"]["A"]["value"] == pytest.approx(before["multiplicities"]["A"]["value"])
+
+
+def test_report_of_the_record(run):
+    done = json.loads((run / "done.json").read_text())
+    made = build(run.parent)
+    page = made.page.read_text()
+    assert done["representation"]["verdict"] in page
+    assert {path.stem for path in made.figures} >= {"eigenvalues-tmnist-c2", "reconstructions-tmnist-c2"}
+    for name, control in done["controls"].items():
+        assert f"<td>{name}</td><td>{control['draws']}</td><td>{control['regular']:.0%}</td>" in page
 
 
 def test_resumed_run_keeps_its_trajectory(run, tmp_path):

@@ -72,13 +72,6 @@ def test_numbers_of_a_run_that_failed_are_not_shown(records):
     )
 
 
-def test_what_did_not_converge_says_so(records):
-    representation = json.loads((records / "t0" / "done.json").read_text())["representation"]
-    change(records / "t0", representation={**representation, "converged": False})
-    (part,) = sections(rows_in(records))
-    assert part.runs.lines[1][-1] == "yes; not converged"
-
-
 def test_summary_counts_and_compares(records):
     (part,) = sections(rows_in(records))
     assert part.summary == (
@@ -100,15 +93,15 @@ def test_initialisations_stay_apart(tmp_path):
         "orthogonal, seed 0", "uniform, seed 0", "orthogonal, frozen encoder, seed 0",
     }  # fmt: skip
     assert "Uniform: 0 of 1 round to the expected multiplicities A1 5, A2 5, E 10." in part.summary
-    assert ["uniform: trained", "1", "0%", "–", "0.003", "3.2"] in part.controls.lines
+    assert ["uniform: trained", "1", "0%", "100%", "0.003", "3.2"] in part.controls.lines
 
 
 def test_controls_are_means_over_draws(records):
-    few = {"shuffled labels": {"draws": 30, "rounded_to_regular": 1.0, "confident": None, "defect": 0.7, "moved": 2.5}}
+    few = {"shuffled labels": {"draws": 30, "regular": 1.0, "confident": None, "defect": 0.7, "moved": 2.5}}
     change(records / "t0", controls=few)
     (part,) = sections(rows_in(records))
     lines = {line[0]: line[1:] for line in part.controls.lines}
-    assert lines["trained"] == ["3", "67%", "–", "0.003", "3.2"]
+    assert lines["trained"] == ["3", "67%", "100%", "0.003", "3.2"]
     assert lines["shuffled labels"] == ["50", "68%", "50%", "0.54", "2.5"]  # (30 · 1 + 20 · 0.2) / 50
     assert lines["untrained start"][0] == "20"
 
@@ -275,7 +268,7 @@ def test_runs_without_extras_do_no_harm(tmp_path, capsys):
     "spoilt",
     [
         {"representation": "none"},
-        {"representation": {"multiplicities": {"A": 3, "B": {"value": "many"}}, "roots": {"r": None}, "nearest": []}},
+        {"representation": {"multiplicities": {"A": 3, "B": {"value": "many"}}, "generators": {"r": None}}},
         {"controls": {"shuffled labels": 0.3}},
         {"controls": []},
         {"test": None},

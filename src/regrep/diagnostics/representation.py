@@ -138,6 +138,8 @@ class RepresentationAnalysis:
                 name: {**vars(m), "confidence": m.confidence, "expected": self.expected[name]}
                 for name, m in self.multiplicities.items()
             },
+            "rounds_to_regular": self.rounds_to_regular,
+            "confident": self.confident,
             "distance_from_regular": self.distance_from_regular,
             "projectors": {name: vars(p) for name, p in self.projectors.items()},
             "generators": {name: vars(spectrum) for name, spectrum in self.generators.items()},

@@ -118,8 +118,8 @@ def _runs(runs: Sequence[tuple[str, Run]]) -> Table:
     irreps = _names(_mapping(one.get("multiplicities")) for one in measured)
     expected = _expected(measured)
     roots = {
-        generator: max(len(_mapping(_mapping(one.get("roots")).get(generator))) for one in measured)
-        for generator in _names(_mapping(one.get("roots")) for one in measured)
+        generator: max(len(_roots(one, generator)) for one in measured)
+        for generator in _names(_mapping(one.get("generators")) for one in measured)
     }
     headings = [
         "run",
@@ -136,7 +136,7 @@ def _runs(runs: Sequence[tuple[str, Run]]) -> Table:
             [
                 name,
                 *(_multiplicity(entry) for entry in found.values()),
-                *(_counts(_mapping(_mapping(one.get("roots")).get(generator)), n) for generator, n in roots.items()),
+                *(", ".join(map(str, _roots(one, generator))) or DASH for generator in roots),
                 _short(_algebra(run)),
                 _short(_number(test.get("equivariance"))),
                 _short(_number(test.get("relative_error"))),
@@ -158,18 +158,17 @@ def _controls(rows: Sequence[Row]) -> Table | None:
         prefix = f"{_spelt(row)}: " if len(rows) > 1 else ""
         records = [_mapping((run.done or {}).get("controls")) for run in row.runs]
         trained = [one for run in row.runs if (one := representation(run))]
-        agreements = [agreement for one in trained if (agreement := _as_expected(one)) is not None]
         names = _names(records)
         if names:
-            share = f"{statistics.fmean(agreements):.0%}" if agreements else DASH
+            found = [_share([one.get(key) for one in trained]) for key in ("rounds_to_regular", "confident")]
             means = [_mean([(_number(one.get(key)), 1.0) for one in trained]) for key in ("defect", "moved")]
-            lines.append([f"{prefix}trained", str(len(trained)), share, DASH, *map(_short, means)])
+            lines.append([f"{prefix}trained", str(len(trained)), *found, *map(_short, means)])
         for name in names:
             entries = [_mapping(record.get(name)) for record in records]
             draws = [_number(entry.get("draws")) or 0.0 for entry in entries]
             shares, means = (
                 [_mean([(_number(entry.get(key)), n) for entry, n in zip(entries, draws, strict=True)]) for key in keys]
-                for keys in (("rounded_to_regular", "confident"), ("defect", "moved"))
+                for keys in (("regular", "confident"), ("defect", "moved"))
             )
             told = [DASH if share is None else f"{share:.0%}" for share in shares]
             lines.append([f"{prefix}{name}", f"{sum(draws):g}", *told, *map(_short, means)])
@@ -191,7 +190,7 @@ def _summary(rows: Sequence[Row], paper: PaperRuns | None) -> str:
 
 def _row_summary(row: Row, paper: PaperRuns | None) -> list[str]:
     measured = [(run.cell["seed"], one) for run in row.runs if (one := representation(run))]
-    judged = {seed: agreement for seed, one in measured if (agreement := _as_expected(one)) is not None}
+    judged = {seed: agreement for seed, one in measured if (agreement := one.get("rounds_to_regular")) is not None}
     sentences = []
     if judged:
         wanted = ", ".join(f"{name} {value:g}" for name, value in _expected([one for _, one in measured]).items())
@@ -249,24 +248,23 @@ def _algebra(run: Run) -> float | None:
 
 
 def _rounded(one: Mapping[str, Any]) -> str:
-    agreement = _as_expected(one)
+    agreement = one.get("rounds_to_regular")
     if agreement is None:
         return DASH
-    told = "yes" if agreement else "no: " + ", ".join(map(str, one["nearest"].values()))
-    return told + ("; not converged" if one.get("converged") is False else "")
+    values = [_number(_mapping(entry).get("value")) or 0.0 for entry in _mapping(one.get("multiplicities")).values()]
+    return "yes" if agreement else "no: " + ", ".join(str(round(value)) for value in values)
 
 
-def _as_expected(one: Mapping[str, Any]) -> bool | None:
-    """Whether the nearest whole multiplicities are the expected ones; None where either is missing."""
-    nearest, expected = _mapping(one.get("nearest")), _mapping(one.get("expected"))
-    if not nearest or not expected:
-        return None
-    return all(nearest.get(name, 0) == value for name, value in expected.items())
+def _share(found: Sequence[bool | None]) -> str:
+    known = [value for value in found if value is not None]
+    return f"{statistics.fmean(known):.0%}" if known else DASH
 
 
 def _expected(measured: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    found = [_mapping(one.get("expected")) for one in measured]
-    return {name: v for one in found for name, value in one.items() if (v := _number(value)) is not None}
+    entries = [
+        (name, _mapping(entry)) for one in measured for name, entry in _mapping(one.get("multiplicities")).items()
+    ]
+    return {name: value for name, entry in entries if (value := _number(entry.get("expected"))) is not None}
 
 
 def _multiplicity(entry: Mapping[str, Any]) -> str:
@@ -276,8 +274,10 @@ def _multiplicity(entry: Mapping[str, Any]) -> str:
     return f"{value:.3f}" + ("" if error is None else f" ± {error:.3f}")
 
 
-def _counts(entry: Mapping[str, Any], number: int) -> str:
-    return ", ".join(str(entry.get(str(k), DASH)) for k in range(number)) if entry else DASH
+def _roots(one: Mapping[str, Any], generator: str) -> list[int]:
+    """How many eigenvalues of a generator are nearest to each root of unity."""
+    counts = _mapping(_mapping(one.get("generators")).get(generator)).get("roots")
+    return list(counts) if isinstance(counts, list) else []
 
 
 def _names(records: Iterable[Mapping[str, Any]]) -> list[str]:
