@@ -172,7 +172,7 @@ def test_control_and_ours_differ_by_the_penalty_alone(data):
         (lambda: DoubleDigits(test_pairs=0), "test_pairs is at least 1, got 0"),
         (lambda: DoubleDigits(group="D4", as_published=True), "changes the noise of C4 only, got group D4"),
         (lambda: load("svhn"), '"digits" or "mnist", got \'svhn\''),
-        (lambda: DDMNIST(method="theirs"), "the methods of DDMNIST are cnn, cnn-augmented, ours, ours-relative"),
+        (lambda: DDMNIST(method="theirs"), "the methods are cnn, cnn-augmented, ours, ours-relative"),
         (lambda: DDMNIST(method="cnn", weight=1.0), "cnn has no penalty, got weight 1.0"),
         (lambda: DDMNIST(learning_rate=-1.0), "the learning rate is positive, got -1.0"),
         (lambda: DDMNIST(latent=63), "at least .* = 64 .* got 63"),

@@ -6,10 +6,10 @@ from typing import Any
 
 from torch import nn
 
-from regrep.errors import RegrepError
 from regrep.experiments.ddmnist.data import action_of
 from regrep.experiments.ddmnist.network import DoubleDigitCNN
-from regrep.experiments.ddmnist.settings import METHODS, Method, default_rate, default_weight
+from regrep.experiments.ddmnist.settings import WEIGHT, default_rate
+from regrep.experiments.methods import Method, check_method, fraction_of, penalty_of, weight_of
 from regrep.objectives import EquivariantObjective
 from regrep.representations import latent as latent_representation
 from regrep.training.module import ClassifierModule
@@ -18,13 +18,11 @@ from regrep.training.module import ClassifierModule
 class DDMNIST(ClassifierModule):
     """The network of appendix C.1 under one of the methods.
 
-    ``cnn`` trains on one view; ``cnn-augmented`` on the same two views and with the same updates as ours, but
-    without the penalty; ``ours`` with the mean-squared penalty; ``ours-relative`` with the penalty divided by
-    the variance of the latent. Learning rate and weight default to Table 9.
+    Learning rate and weight default to Table 9.
 
     Args:
         group: ``C4``, ``D1`` or ``D4``; G x G acts.
-        method: one of the four.
+        method: one of ``METHODS``.
         learning_rate: of Adam; by default that of the cell in Table 9.
         weight: of the penalty; by default that of the cell in Table 9, 0.1 for ``ours-relative``.
         latent: channels of the penalised latent, at least |G|².
@@ -48,12 +46,9 @@ class DDMNIST(ClassifierModule):
         as_published: bool = False,
         classes: int = 10,
     ) -> None:
-        if method not in METHODS:
-            raise RegrepError(f"the methods of DDMNIST are {', '.join(METHODS)}, got {method!r}")
+        check_method(method)
         act = action_of(group)
-        weight = default_weight(method, group) if weight is None else weight
-        if weight and method.startswith("cnn"):
-            raise RegrepError(f"{method} has no penalty, got weight {weight}; choose the method ours or ours-relative")
+        weight = weight_of(method, weight, published=WEIGHT[group])
         rate = default_rate(method, group) if learning_rate is None else learning_rate
         super().__init__(DoubleDigitCNN(latent, classes**2), rate)
         self._objective = EquivariantObjective(
@@ -63,8 +58,8 @@ class DDMNIST(ClassifierModule):
             input_action=act,
             latent=latent_representation(act.group, latent, copies),
             weight=weight,
-            penalty="relative" if method == "ours-relative" else "mse",
-            fraction=0.0 if method == "cnn" else fraction,
+            penalty=penalty_of(method),
+            fraction=fraction_of(method, fraction),
             latent_augmentation=latent_augmentation,
             shifted_weight=0.0 if as_published else 1.0,
         )

@@ -13,7 +13,7 @@ class GlyphAutoencoder(EncoderHead):
     """Convolutional auto-encoder of TMNIST (appendix B.1): [B, 1, 28, 28] -> [B, d] -> [B, 1, 28, 28].
 
     >>> sum(p.numel() for p in GlyphAutoencoder(42).parameters())
-    371368
+    369391
     """
 
     def __init__(self, latent: int) -> None:
@@ -55,7 +55,7 @@ class ImageClassifier(EncoderHead):
     """Convolutional classifier of CIFAR10 (appendix B.3): [B, 3, 32, 32] -> [B, d] -> logits [B, 10].
 
     >>> sum(p.numel() for p in ImageClassifier(64).parameters())
-    169450
+    168746
     """
 
     def __init__(self, latent: int, width: int = 32) -> None:
