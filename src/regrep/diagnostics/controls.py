@@ -11,6 +11,7 @@ from torch import Tensor
 from regrep.diagnostics.representation import analyse
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
+from regrep.representations.learned import orthogonal_matrices
 
 
 @dataclass(frozen=True)
@@ -103,9 +104,7 @@ def random_orthogonal(group: FiniteGroup, dim: int, generator: torch.Generator) 
     >>> random_orthogonal(groups.cyclic(3), 2, torch.Generator().manual_seed(0)).shape
     torch.Size([3, 2, 2])
     """
-    q, r = torch.linalg.qr(torch.randn(group.order, dim, dim, generator=generator, dtype=torch.float64))
-    # The signs of the diagonal of r make the distribution uniform.
-    drawn = q * torch.diagonal(r, dim1=1, dim2=2).sign()[:, None, :]
+    drawn = orthogonal_matrices(group.order, dim, generator)
     drawn[group.identity] = torch.eye(dim, dtype=torch.float64)
     return drawn
 

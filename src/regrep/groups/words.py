@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,18 +36,31 @@ def table_and_words(right: np.ndarray, order: int) -> tuple[np.ndarray, tuple[Wo
     table[:, 0] = np.arange(order)
     words: list[Word | None] = [None] * order
     words[0] = ()
+    for a, s, b in spanning_tree(right):
+        words[b] = (*words[a], s + 1)  # type: ignore[misc]
+        table[:, b] = right[s][table[:, a]]
+    return table, tuple(word for word in words if word is not None)
+
+
+def spanning_tree(steps: np.ndarray) -> Iterator[tuple[int, int, int]]:
+    """Edges (a, s, b = steps[s, a]) of the tree of shortest paths from element 0, nearest first.
+
+    >>> list(spanning_tree(np.array([[1, 2, 3, 0], [3, 0, 1, 2]])))
+    [(0, 0, 1), (0, 1, 3), (1, 0, 2)]
+    """
+    seen = np.zeros(steps.shape[1], dtype=bool)
+    seen[0] = True
     front = [0]
     while front:
         following = []
         for a in front:
-            for s in range(len(right)):
-                b = int(right[s, a])
-                if words[b] is None:
-                    words[b] = (*words[a], s + 1)  # type: ignore[misc]
-                    table[:, b] = right[s][table[:, a]]
+            for s in range(len(steps)):
+                b = int(steps[s, a])
+                if not seen[b]:
+                    seen[b] = True
                     following.append(b)
+                    yield a, s, b
         front = following
-    return table, tuple(word for word in words if word is not None)
 
 
 def words_of(group: FiniteGroup) -> tuple[Word, ...]:
@@ -126,20 +140,10 @@ def _edge_relators(right: np.ndarray, powers: list[int]) -> tuple[dict[Word, lis
     opened = np.ones(count * order, dtype=bool)
     words: list[Word | None] = [None] * order
     words[0] = ()
-    front = [0]
-    while front:
-        following = []
-        for a in front:
-            for k in range(count):
-                for b, letter, edge in (
-                    (right[k, a], k + 1, k * order + a),
-                    (left[k, a], -k - 1, k * order + left[k, a]),
-                ):
-                    if words[b] is None:
-                        words[b] = (*words[a], letter)  # type: ignore[misc]
-                        opened[edge] = False
-                        following.append(int(b))
-        front = following
+    for a, step, b in spanning_tree(np.stack([right, left], axis=1).reshape(2 * count, order)):
+        k, backwards = divmod(step, 2)
+        words[b] = (*words[a], -k - 1 if backwards else k + 1)  # type: ignore[misc]
+        opened[k * order + (b if backwards else a)] = False
     edges: dict[Word, list[int]] = {}
     for edge in np.flatnonzero(opened).tolist():
         k, a = divmod(edge, order)

@@ -246,16 +246,16 @@ def initial_matrices(
         return torch.rand(shape, generator=generator)
     if init == "identity":
         return torch.eye(dim).repeat(len(group.generators), 1, 1)
-    matrices = random_orthogonal(len(group.generators), dim, generator)
+    matrices = orthogonal_matrices(len(group.generators), dim, generator).to(torch.get_default_dtype())
     if init == "orthogonal+noise":
         matrices = matrices + noise * torch.randn(shape, generator=generator)
     return matrices
 
 
-def random_orthogonal(count: int, dim: int, generator: torch.Generator | None = None) -> Tensor:
-    """Orthogonal matrices from the Haar measure, [count, d, d] (Mezzadri, arXiv math-ph/0609050)."""
+def orthogonal_matrices(count: int, dim: int, generator: torch.Generator | None = None) -> Tensor:
+    """Orthogonal matrices from the Haar measure, float64 [count, d, d] (Mezzadri, arXiv math-ph/0609050)."""
     q, r = torch.linalg.qr(torch.randn(count, dim, dim, generator=generator, dtype=torch.float64))
-    return (q * torch.diagonal(r, dim1=1, dim2=2).sign()[:, None]).to(torch.get_default_dtype())
+    return q * torch.diagonal(r, dim1=1, dim2=2).sign()[:, None]
 
 
 def parse_mixture(text: str) -> dict[str, int]:
@@ -301,7 +301,7 @@ def _mixture(
             stop = start + known[name].dim
             blocks[:, start:stop, start:stop] = matrices
             start = stop
-    basis = random_orthogonal(1, dim, generator)[0].double()
+    basis = orthogonal_matrices(1, dim, generator)[0]
     return (basis @ blocks @ basis.T).to(torch.get_default_dtype())
 
 
