@@ -268,6 +268,7 @@ def test_settings_are_checked_and_applied(tmp_path, file, capsys):
 
 def test_jobs_share_the_cores(tmp_path, monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
     monkeypatch.setattr("regrep.training.executors.cores", lambda: 8)
     assert thread_environment(3)["OMP_NUM_THREADS"] == "2"
     assert thread_environment(20)["OMP_NUM_THREADS"] == "1"
@@ -275,7 +276,7 @@ def test_jobs_share_the_cores(tmp_path, monkeypatch):
     assert run([cell], jobs=2) == 0
     assert (cell.run.path / "log.txt").read_text() == "threads 4\n"
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    assert thread_environment(3)["OMP_NUM_THREADS"] == "7"
+    assert set(thread_environment(3).values()) == {"7"}  # MKL waits in a spin for threads that others run on
 
 
 def test_gpus_are_taken_in_turn(tmp_path, monkeypatch):

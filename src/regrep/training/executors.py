@@ -191,8 +191,8 @@ def cores() -> int:
 
 def thread_environment(jobs: int) -> dict[str, str]:
     """Environment that gives each of several jobs its share of the cores; a user's own choice stands."""
-    share = str(max(1, cores() // jobs))
-    return {name: os.environ.get(name, share) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+    threads = os.environ.get("OMP_NUM_THREADS", str(max(1, cores() // jobs)))
+    return {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": os.environ.get("MKL_NUM_THREADS", threads)}
 
 
 def visible_gpus() -> list[str]:
