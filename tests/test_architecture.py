@@ -33,7 +33,7 @@ ORDER = [
 
 EXTRAS = (
     "lightning", "pytorch_lightning", "jsonargparse", "torchmetrics", "rich", "yaml", "pooch", "sklearn",
-    "scipy", "submitit", "matplotlib", "torchvision",
+    "scipy", "submitit", "matplotlib", "torchvision", "PIL",
 )  # fmt: skip
 """Modules that the core works without."""
 

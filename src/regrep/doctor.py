@@ -14,7 +14,7 @@ from regrep._version import __version__
 
 EXTRAS = {
     "train": ("lightning", "jsonargparse", "rich", "yaml"),
-    "data": ("pooch", "sklearn"),
+    "data": ("pooch", "sklearn", "PIL"),
     "sweep": ("submitit",),
     "report": ("matplotlib", "jinja2"),
 }

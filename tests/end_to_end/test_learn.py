@@ -1,16 +1,23 @@
 """`regrep learn`: from the command to records that tell what was learned."""
 
 import json
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
+from regrep import LearnedRepresentation
+from regrep.actions import Permute, RotateFlip2d
 from regrep.cli import main
 from regrep.errors import RegrepError
 from regrep.experiments.cells import cell_command
 from regrep.experiments.fit import fit
 from regrep.experiments.learning.model import MNIST, TMNIST
+from regrep.experiments.learning.own import learn
+from regrep.groups import cyclic
 from regrep.report import build
 
 SMALL = ("--trainer.max_epochs=2", "--data.train_samples=128", "--data.validation_samples=32", "--data.test_samples=32")
@@ -156,3 +163,58 @@ def test_wrong_words(words, told, capsys):
 def test_wrong_settings(args, told, tmp_path):
     with pytest.raises(RegrepError, match=told):
         fit("tmnist", [f"--out={tmp_path}", *SMALL, *args])
+
+
+def test_a_users_own_model(tmp_path, capsys):
+    def learned():
+        torch.manual_seed(0)
+        group = cyclic(4)
+        x, y = torch.rand(40, 1, 8, 8), torch.arange(40) % 3
+        return learn(
+            nn.Sequential(nn.Flatten(), nn.Linear(64, 8)),
+            nn.Linear(8, 3),
+            dict.fromkeys(("train", "validation", "test"), (x, y)),
+            RotateFlip2d(group),
+            LearnedRepresentation(group, dim=8),
+            tmp_path / "own",
+            epochs=2,
+        )
+
+    record = learned()
+    assert record["status"] == "finished"
+    assert sum(
+        value["value"] * size
+        for value, size in zip(record["representation"]["multiplicities"].values(), (1, 1, 2), strict=True)
+    ) == pytest.approx(8)
+    assert 0 <= record["test"]["accuracy"] <= 1
+    build(tmp_path, tmp_path / "report")
+    assert "Own model, C4" in (tmp_path / "report" / "report.html").read_text()
+    capsys.readouterr()
+    assert learned() == json.loads((tmp_path / "own" / "done.json").read_text())
+    assert "nothing to do" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"test": (torch.rand(0, 4), None)}, "got none for test"),
+        ({"test": (torch.rand(4, 4), torch.zeros(4))}, "either all splits have labels or none"),
+        (dict.fromkeys(("train", "validation", "test"), (torch.rand(4, 4), torch.zeros(3))), "4 inputs and 3 labels"),
+    ],
+)
+def test_own_data_that_do_not_fit(tmp_path, change, message):
+    data = {**dict.fromkeys(("train", "validation", "test"), (torch.rand(4, 4), None)), **change}
+    swap = Permute(cyclic(2), torch.tensor([[0, 1, 2, 3], [1, 0, 3, 2]]))
+    with pytest.raises(RegrepError, match=message):
+        learn(nn.Identity(), nn.Identity(), data, swap, LearnedRepresentation(cyclic(2), 4), tmp_path)
+    with pytest.raises(RegrepError, match="one group, got C2 and C4"):
+        learn(nn.Identity(), nn.Identity(), data, swap, LearnedRepresentation(cyclic(4), 4), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_examples_run(tmp_path, capsys):
+    folder = Path(__file__).parents[2] / "examples"
+    runpy.run_path(str(folder / "any_network.py"))["main"](epochs=1)
+    assert "latent scale" in capsys.readouterr().out
+    runpy.run_path(str(folder / "learned_representation.py"))["main"](str(tmp_path / "own"), epochs=1)
+    assert "representation" in capsys.readouterr().out

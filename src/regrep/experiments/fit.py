@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import sys
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-import torch
 from jsonargparse import ActionConfigFile
-from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from regrep.diagnostics import EquivarianceError, RepresentationAnalysis
 from regrep.errors import RegrepError
 from regrep.experiments.cells import Definition, experiment
 from regrep.suggestions import repair
-from regrep.training.callbacks import FiniteLoss, MetricsFile, ProgressLines
-from regrep.training.machine import default_precision, tune_allocator
-from regrep.training.module import ClassifierModule
+from regrep.training.machine import default_precision
 from regrep.training.records import RunFolder
-from regrep.training.representation import RepresentationModule
-
-Module = ClassifierModule | RepresentationModule
-"""What an experiment trains: ``monitor``, ``cell()``, ``measure()`` and ``diagnose()`` are all that is asked of it."""
+from regrep.training.run import TRAINER, load_best, measured, prepare, train
 
 
 class _Parser(LightningArgumentParser):
@@ -55,11 +45,7 @@ class ExperimentCLI(LightningCLI):
             save_config_callback=None,
             seed_everything_default=0,
             trainer_defaults={
-                "logger": False,
-                "enable_checkpointing": False,
-                "enable_model_summary": False,
-                "enable_progress_bar": False,
-                "num_sanity_val_steps": 0,
+                **TRAINER,
                 "precision": definition.precision or default_precision(),
                 "max_epochs": definition.epochs,
             },
@@ -102,53 +88,8 @@ def fit(name: str, args: Sequence[str]) -> dict[str, Any]:
             print(f"{out} holds a finished run; nothing to do")
             return folder.done or {}
         cli.parser.save(cli.config, out / "config.yaml", overwrite=True, skip_validation=True)
-        trainer, model, data = cli.trainer, cli.model, cli.datamodule
-        monitor, direction = model.monitor
-        metrics = MetricsFile(out / "metrics.csv")
-        checkpoints = {
-            which: ModelCheckpoint(
-                out / "checkpoints",
-                filename=which,
-                monitor=metric,
-                mode=direction,
-                enable_version_counter=False,
-                save_on_train_epoch_end=True,
-            )
-            for which, metric in (("best", monitor), ("last", None))
-        }
-        callbacks: list[Callback] = [metrics, FiniteLoss(folder.checkpoint("last")), *checkpoints.values()]
-        if cli.config.patience is not None:
-            callbacks.append(EarlyStopping(monitor, mode=direction, patience=cli.config.patience))
-        callbacks.append(RichProgressBar() if sys.stdout.isatty() else ProgressLines())
-        own = trainer.callbacks  # type: ignore[attr-defined]
-        own.extend(callbacks)
-        own.sort(key=lambda callback: isinstance(callback, ModelCheckpoint))  # checkpoints hold the others' state
-        data.setup()
-        folder.start(
-            cell=_cell(cli),
-            command=["regrep", "fit", name, *args],
-            seed=cli.config.seed_everything,
-            data=data.record(),
-            parameters=sum(p.numel() for p in model.parameters()),
-            device=str(trainer.strategy.root_device),
-            precision=str(trainer.precision),
-        )
-        try:
-            last = folder.checkpoint("last")
-            trainer.fit(model, datamodule=data, ckpt_path=str(last) if last.exists() else None)
-            record = _evaluate(folder, trainer, model, data, metrics)
-        except RegrepError as error:
-            folder.finish({"status": "failed", "message": str(error), "epochs": trainer.current_epoch})
-            raise
-        if trainer.interrupted:
-            raise KeyboardInterrupt
-        folder.finish(record)
-        name = monitor.removeprefix("validation/")
-        print(
-            f"test {name} {record['test'][name]:.4f}"
-            f" (validation {record['validation'][name]:.4f}, epoch {record['best_epoch'] + 1}); record: {out}"
-        )
-        return record
+        command = ["regrep", "fit", name, *args]
+        return train(folder, cli.trainer, cli.model, cli.datamodule, _cell(cli), command, cli.config.patience)
 
 
 def test(name: str, args: Sequence[str]) -> dict[str, Any]:
@@ -157,8 +98,8 @@ def test(name: str, args: Sequence[str]) -> dict[str, Any]:
     folder = RunFolder(cli.config.out)
     if not folder.checkpoint("best").exists():
         raise RegrepError(f"{cli.config.out} holds no checkpoints/best.ckpt; train it first with regrep fit {name}")
-    _load_best(folder, cli.model)
-    metrics = _measured(cli.trainer.test(cli.model, datamodule=cli.datamodule, verbose=False))
+    load_best(folder, cli.model)
+    metrics = measured(cli.trainer.test(cli.model, datamodule=cli.datamodule, verbose=False))
     for key, value in metrics.items():
         print(f"{key:24} {value:.4f}")
     return metrics
@@ -166,11 +107,7 @@ def test(name: str, args: Sequence[str]) -> dict[str, Any]:
 
 def _cli(name: str, args: Sequence[str]) -> ExperimentCLI:
     """The parsed command, on a tuned machine and without the trainer's own chatter."""
-    tune_allocator()
-    for logger in ("lightning.pytorch", "lightning.fabric"):
-        for part in ("", ".utilities.rank_zero", ".utilities.seed"):
-            logging.getLogger(logger + part).setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", module=r"lightning\..*")
+    prepare()
     with _own_arguments():
         return ExperimentCLI(experiment(name), args)
 
@@ -205,9 +142,9 @@ def measure(run: Path, samples: int = 256) -> EquivarianceError | Representation
         raise RegrepError(f"{run} holds no trained run (run.json, checkpoints/best.ckpt); train it with regrep fit")
     name, args = record["cell"]["experiment"], [f"--config={run / 'config.yaml'}"]
     cli = _cli(name, args)
-    _load_best(folder, cli.model)
-    measured: EquivarianceError | RepresentationAnalysis = cli.model.measure(cli.datamodule, samples)
-    return measured
+    load_best(folder, cli.model)
+    found: EquivarianceError | RepresentationAnalysis = cli.model.measure(cli.datamodule, samples)
+    return found
 
 
 def _cell(cli: ExperimentCLI) -> dict[str, Any]:
@@ -221,32 +158,3 @@ def _cell(cli: ExperimentCLI) -> dict[str, Any]:
         "precision": config.trainer.precision,
     }
     return {**cli.model.cell(), **data, **run}
-
-
-def _measured(loaders: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """The metrics of all loaders together; their names differ."""
-    return {name: value for metrics in loaders for name, value in metrics.items()}
-
-
-def _load_best(folder: RunFolder, model: Module) -> int:
-    """Load the best weights into the model; returns their epoch."""
-    checkpoint = torch.load(folder.checkpoint("best"), map_location="cpu", weights_only=True)
-    model.load_state_dict(checkpoint["state_dict"])
-    return int(checkpoint["epoch"])
-
-
-def _evaluate(folder: RunFolder, trainer: Trainer, model: Module, data: Any, metrics: MetricsFile) -> dict[str, Any]:
-    """Test the best epoch, chosen on validation, once; error per element on the validation split."""
-    epochs, seconds = trainer.current_epoch, metrics.seconds
-    epoch = _load_best(folder, model)
-    row = next(row for row in metrics.rows if row["epoch"] == epoch)
-    measured = _measured(trainer.test(model, datamodule=data, verbose=False))
-    return {
-        "status": "finished",
-        "best_epoch": epoch,
-        "epochs": epochs,
-        "seconds": round(seconds, 1),
-        "validation": {k.removeprefix("validation/"): v for k, v in row.items() if k.startswith("validation/")},
-        "test": {k.removeprefix("test/"): v for k, v in measured.items()},
-        **model.diagnose(data, folder.path),
-    }

@@ -108,6 +108,7 @@ EXPERIMENTS = {
     ),
     "tmnist": _learned("TMNIST"),
     "mnist": _learned("MNIST"),
+    "own": _learned("Own model", Measure("test accuracy", "test", "accuracy")),
     "cifar10": _learned("CIFAR10", Measure("test accuracy", "test", "accuracy")),
 }
 """Experiments that differ from the default; an unknown one is measured by accuracy."""

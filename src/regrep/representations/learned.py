@@ -47,6 +47,7 @@ class LearnedRepresentation(nn.Module):
 
     Attributes:
         matrices: the only parameter, [generators, d, d], in the order of ``group.generators``.
+        init: the start in words, ``"given"`` for given matrices.
 
     Raises:
         RegrepError: a dimension below 1, an unknown start, a weight below 0.
@@ -62,6 +63,7 @@ class LearnedRepresentation(nn.Module):
     """
 
     matrices: nn.Parameter
+    init: str
 
     def __init__(
         self,
@@ -79,6 +81,7 @@ class LearnedRepresentation(nn.Module):
         if not (math.isfinite(regulariser) and regulariser >= 0):
             raise RegrepError(f"the regulariser's weight is a finite number of at least 0, got {regulariser}")
         self.group, self.dim, self.regulariser = group, dim, float(regulariser)
+        self.init, self._start, self._noise = _start_text(init), init, noise
         self.relators: tuple[Word, ...] = group.presentation.relators
         self.weights = _relator_weights(group, weights)
         start = init if isinstance(init, Tensor) else initial_matrices(group, dim, init, noise, generator)
@@ -126,6 +129,11 @@ class LearnedRepresentation(nn.Module):
     def matrix(self, element: int | str) -> Tensor:
         """Matrix of one element, [d, d]; differentiable."""
         return self._products(self.matrices, torch.tensor([self.group.index(element)]))[0]
+
+    def redrawn(self, generator: torch.Generator | None = None) -> LearnedRepresentation:
+        """Another start, drawn as this one was: what training has to be compared with."""
+        arguments = (self.group, self.dim, self._start, self._noise, self.weights, self.regulariser, generator)
+        return LearnedRepresentation(*arguments)
 
     def snapshot(self) -> Tensor:
         """All matrices as they are now, float64 [n, d, d] on the CPU: what :func:`regrep.diagnostics.analyse` takes."""
@@ -256,6 +264,12 @@ def orthogonal_matrices(count: int, dim: int, generator: torch.Generator | None 
     """Orthogonal matrices from the Haar measure, float64 [count, d, d] (Mezzadri, arXiv math-ph/0609050)."""
     q, r = torch.linalg.qr(torch.randn(count, dim, dim, generator=generator, dtype=torch.float64))
     return q * torch.diagonal(r, dim1=1, dim2=2).sign()[:, None]
+
+
+def _start_text(init: str | Mapping[str, int] | Tensor) -> str:
+    if isinstance(init, Tensor):
+        return "given"
+    return init if isinstance(init, str) else ",".join(f"{name}={count}" for name, count in init.items())
 
 
 def parse_mixture(text: str) -> dict[str, int]:

@@ -33,13 +33,12 @@ class RepresentationModule(lightning.LightningModule, ABC):
         network: module with ``encoder`` and ``head``.
         learned: the representation, on the encoder's output.
         learning_rate: of Adam, > 0.
-        start: describes how the representation was drawn, for a control that draws it again.
     """
 
     monitor: ClassVar[tuple[str, str]] = ("validation/loss", "min")
     """The metric that chooses the best epoch, and its direction."""
 
-    classifies: ClassVar[bool] = False
+    classifies: bool = False
     """Whether targets are labels; otherwise the network is an auto-encoder."""
 
     def __init__(self, network: EncoderHead, learned: LearnedRepresentation, learning_rate: float) -> None:
@@ -58,10 +57,6 @@ class RepresentationModule(lightning.LightningModule, ABC):
     @abstractmethod
     def cell(self) -> dict[str, Any]:
         """The settings that name this run, for its record."""
-
-    @abstractmethod
-    def another_start(self, generator: torch.Generator) -> LearnedRepresentation:
-        """A representation drawn as that of this module was."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs of the network."""
@@ -138,7 +133,7 @@ class RepresentationModule(lightning.LightningModule, ABC):
         generator = torch.Generator().manual_seed(0)
         matrices = self.learned.snapshot()
         controls = null_controls(group, matrices, DRAWS, generator)
-        starts = (self.another_start(generator).snapshot() for _ in range(DRAWS))
+        starts = (self.learned.redrawn(generator).snapshot() for _ in range(DRAWS))
         controls |= {
             "same initialisation": control(group, starts),
             "untrained start": control(group, [self.untrained]),
@@ -150,9 +145,11 @@ class RepresentationModule(lightning.LightningModule, ABC):
 
     @torch.no_grad()
     def _write_examples(self, data: Any, path: Path, count: int = 6) -> None:
-        """A few validation pairs x and gx with D(rho(g) E(x)) as pictures (Figures 3 and 5)."""
+        """A few validation pairs x and gx with D(rho(g) E(x)), where they are pictures (Figures 3 and 5)."""
         self.network.cpu().eval()
         pair = data.views(next(iter(data.val_dataloader())))
+        if pair.x.dim() != 4 or pair.x.shape[1] not in (1, 3):
+            return
         x, g = pair.x[:count], pair.g[:count]
         pictures = {"x": x, "gx": pair.gx[:count]}
         if not self.classifies:

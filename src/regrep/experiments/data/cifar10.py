@@ -285,7 +285,7 @@ def _decoded(content: bytes, number: int, path: Path) -> np.ndarray:
     try:
         from PIL import Image
     except ImportError as cause:
-        raise MissingExtraError("report") from cause
+        raise MissingExtraError("data") from cause
     try:
         with Image.open(io.BytesIO(content), formats=["JPEG"]) as picture:
             pixels = np.asarray(picture.convert("RGB"))

@@ -185,7 +185,7 @@ def render(font: Path) -> Tensor:
     try:
         from PIL import ImageFont
     except ImportError as cause:
-        raise MissingExtraError("report") from cause
+        raise MissingExtraError("data") from cause
     if not font.is_file():
         raise RegrepError(f"a font is a file, but there is none at {font}; give the path of a .ttf or .otf file")
     try:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
-import torch
 from torch import nn
 
 from regrep.errors import RegrepError
@@ -72,8 +71,11 @@ class LearnedLatent(RepresentationModule, ABC):
         used = replace(self.settings, **{name: value for name, value in given.items() if value is not None})
         if used.latent < 1:
             raise RegrepError(f"the latent has dimension at least 1, got {used.latent}; choose latent >= 1")
-        self._start: dict[str, Any] = {"dim": used.latent, "init": used.init, "noise": noise}
-        super().__init__(self.network_class(used.latent), self._draw(), used.learning_rate)
+        network = self.network_class(used.latent)
+        learned = LearnedRepresentation(
+            self.group(), used.latent, used.init, noise, self.relator_weights, self.regulariser
+        )
+        super().__init__(network, learned, used.learning_rate)
         self.network.encoder.requires_grad_(not frozen_encoder)
         self._objective = RepresentationObjective(
             self.network.encoder,
@@ -107,19 +109,6 @@ class LearnedLatent(RepresentationModule, ABC):
     def cell(self) -> dict[str, Any]:
         """The settings that name this run."""
         return dict(self._cell)
-
-    def another_start(self, generator: torch.Generator) -> LearnedRepresentation:
-        """A representation drawn as that of this module was."""
-        return self._draw(generator)
-
-    def _draw(self, generator: torch.Generator | None = None) -> LearnedRepresentation:
-        return LearnedRepresentation(
-            self.group(),
-            weights=self.relator_weights,
-            regulariser=self.regulariser,
-            generator=generator,
-            **self._start,
-        )
 
 
 class TMNIST(LearnedLatent):

@@ -39,7 +39,7 @@ class Pair(NamedTuple):
 class Drawn(NamedTuple):
     """A batch as the loader yields it, before anything is moved."""
 
-    images: Tensor  # uint8 [B, C, H, W]
+    images: Tensor  # [B, C, H, W] bytes of pictures, or floating-point [B, ...]
     y: Tensor  # int64 [B]
     seed: int  # of the batch's random draws
     split: Split
@@ -97,7 +97,7 @@ class PairData(lightning.LightningDataModule, ABC):
 
     @abstractmethod
     def move(self, images: Tensor, g: Tensor, split: Split, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """The inputs x and gx, both [B, C, H, W], from the pictures of a batch in 0..1."""
+        """The inputs x and gx of one shape, from those of a batch, pictures in 0..1."""
 
     @abstractmethod
     def source(self) -> dict[str, Any]:
@@ -136,7 +136,8 @@ class PairData(lightning.LightningDataModule, ABC):
         """The pair of a batch, a function of the batch alone (its seed included)."""
         generator = torch.Generator().manual_seed(batch.seed)
         g = draw(self.group, len(batch.y), self.identity, generator).to(batch.images.device)
-        x, gx = self.move(batch.images.float() / 255, g, batch.split, generator)
+        images = batch.images.float() / 255 if batch.images.dtype == torch.uint8 else batch.images
+        x, gx = self.move(images, g, batch.split, generator)
         return Pair(x, gx, batch.y, g)
 
 

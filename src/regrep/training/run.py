@@ -1,0 +1,147 @@
+"""One run: train a module, test its best epoch once, and leave a finished record."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
+
+from regrep.errors import RegrepError
+from regrep.training.callbacks import FiniteLoss, MetricsFile, ProgressLines
+from regrep.training.machine import tune_allocator
+from regrep.training.module import ClassifierModule
+from regrep.training.records import RunFolder
+from regrep.training.representation import RepresentationModule
+
+Module = ClassifierModule | RepresentationModule
+"""What is trained: ``monitor``, ``cell()``, ``measure()`` and ``diagnose()`` are all that is asked of it."""
+
+TRAINER: Mapping[str, Any] = {
+    "logger": False,
+    "enable_checkpointing": False,
+    "enable_model_summary": False,
+    "enable_progress_bar": False,
+    "num_sanity_val_steps": 0,
+}
+"""Settings of Lightning's trainer under which the run folder alone keeps records."""
+
+
+def prepare() -> None:
+    """Tune the machine, and keep Lightning's own chatter away."""
+    tune_allocator()
+    for logger in ("lightning.pytorch", "lightning.fabric"):
+        for part in ("", ".utilities.rank_zero", ".utilities.seed"):
+            logging.getLogger(logger + part).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module=r"lightning\..*")
+
+
+def train(
+    folder: RunFolder,
+    trainer: Trainer,
+    model: Module,
+    data: Any,
+    cell: Mapping[str, Any],
+    command: Sequence[str],
+    patience: int | None = None,
+) -> dict[str, Any]:
+    """Train in a run folder that this process has locked; returns the content of ``done.json``.
+
+    Continues from ``checkpoints/last.ckpt`` if there is one.
+
+    Args:
+        folder: of the run, not finished.
+        trainer: made with the settings ``TRAINER``.
+        model: what is trained.
+        data: a data module with ``record()`` beside Lightning's own methods.
+        cell: all settings that name the run, ``seed`` among them.
+        command: that runs it, for the record.
+        patience: stop after that many epochs without gain.
+
+    Raises:
+        RegrepError: a folder of another run, or a loss that is not finite.
+    """
+    monitor, direction = model.monitor
+    metrics = MetricsFile(folder.path / "metrics.csv")
+    checkpoints = {
+        which: ModelCheckpoint(
+            folder.path / "checkpoints",
+            filename=which,
+            monitor=metric,
+            mode=direction,
+            enable_version_counter=False,
+            save_on_train_epoch_end=True,
+        )
+        for which, metric in (("best", monitor), ("last", None))
+    }
+    callbacks: list[Callback] = [metrics, FiniteLoss(folder.checkpoint("last")), *checkpoints.values()]
+    if patience is not None:
+        callbacks.append(EarlyStopping(monitor, mode=direction, patience=patience))
+    callbacks.append(RichProgressBar() if sys.stdout.isatty() else ProgressLines())
+    own = trainer.callbacks  # type: ignore[attr-defined]
+    own.extend(callbacks)
+    own.sort(key=lambda callback: isinstance(callback, ModelCheckpoint))  # checkpoints hold the others' state
+    data.setup()
+    folder.start(
+        cell=cell,
+        command=command,
+        seed=cell["seed"],
+        data=data.record(),
+        parameters=sum(p.numel() for p in model.parameters()),
+        device=str(trainer.strategy.root_device),
+        precision=str(trainer.precision),
+    )
+    try:
+        last = folder.checkpoint("last")
+        trainer.fit(model, datamodule=data, ckpt_path=str(last) if last.exists() else None)
+        record = _evaluate(folder, trainer, model, data, metrics)
+    except RegrepError as error:
+        folder.finish({"status": "failed", "message": str(error), "epochs": trainer.current_epoch})
+        raise
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    folder.finish(record)
+    name = monitor.removeprefix("validation/")
+    print(
+        f"test {name} {record['test'][name]:.4f}"
+        f" (validation {record['validation'][name]:.4f}, epoch {record['best_epoch'] + 1}); record: {folder.path}"
+    )
+    return record
+
+
+def measured(loaders: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The metrics of all loaders together; their names differ.
+
+    >>> measured([{"test/loss": 1.0}, {"test/accuracy_upright": 0.5}])
+    {'test/loss': 1.0, 'test/accuracy_upright': 0.5}
+    """
+    return {name: value for metrics in loaders for name, value in metrics.items()}
+
+
+def load_best(folder: RunFolder, model: Module) -> int:
+    """Load the best weights into the model; returns their epoch."""
+    checkpoint = torch.load(folder.checkpoint("best"), map_location="cpu", weights_only=True)
+    model.load_state_dict(checkpoint["state_dict"])
+    return int(checkpoint["epoch"])
+
+
+def _evaluate(folder: RunFolder, trainer: Trainer, model: Module, data: Any, metrics: MetricsFile) -> dict[str, Any]:
+    """Test the best epoch, chosen on validation, once; then diagnose it."""
+    epochs, seconds = trainer.current_epoch, metrics.seconds
+    epoch = load_best(folder, model)
+    row = next(row for row in metrics.rows if row["epoch"] == epoch)
+    tested = measured(trainer.test(model, datamodule=data, verbose=False))
+    return {
+        "status": "finished",
+        "best_epoch": epoch,
+        "epochs": epochs,
+        "seconds": round(seconds, 1),
+        "validation": {k.removeprefix("validation/"): v for k, v in row.items() if k.startswith("validation/")},
+        "test": {k.removeprefix("test/"): v for k, v in tested.items()},
+        **model.diagnose(data, folder.path),
+    }
