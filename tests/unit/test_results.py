@@ -1,30 +1,52 @@
 """The numbers in README and docs come from the records under results/, never from a hand."""
 
+import json
 import re
+import runpy
 from pathlib import Path
 
 import pytest
 
-from regrep.report.runs import read_runs
-from regrep.report.table import rows_of, select
-from regrep.report.text import HEADINGS, cells, markdown
-
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "docs" / "penalty.md"]
-BLOCKS = [
-    (page.name, *block)
-    for page in PAGES
-    for block in re.findall(r"<!-- (table|all) of (\S+) -->\n(.*?)<!-- end -->", page.read_text(), flags=re.DOTALL)
-]
+TABLES = runpy.run_path(str(ROOT / "docs" / "tables.py"))
 
 
-def test_pages_have_tables():
-    assert {page for page, *_ in BLOCKS} == {page.name for page in PAGES}
+def test_readme_and_docs_have_tables():
+    assert {"README.md", "penalty.md"} <= {
+        page.name for page in TABLES["PAGES"] if TABLES["BLOCK"].search(page.read_text())
+    }
 
 
-@pytest.mark.parametrize(("page", "kind", "folder", "table"), BLOCKS)
-def test_tables_are_those_of_the_records(page, kind, folder, table):
-    runs, unreadable = read_runs(ROOT / folder)
-    assert not unreadable
-    rows = rows_of(runs)
-    assert table == markdown(HEADINGS, cells(select(rows) if kind == "table" else rows))
+@pytest.mark.parametrize("page", TABLES["PAGES"], ids=lambda page: page.name)
+def test_tables_are_those_of_the_records(page):
+    text = page.read_text()
+    assert TABLES["rendered"](text) == text
+
+
+def test_an_altered_number_is_noticed():
+    text = (ROOT / "README.md").read_text()
+    found = TABLES["BLOCK"].search(text)
+    altered = re.sub(r"0\.\d", "0.0", found[3])
+    assert altered != found[3]
+    assert TABLES["rendered"](text.replace(found[3], altered)) == text
+
+
+def test_records_name_no_path_of_a_machine():
+    for file in (ROOT / "results").rglob("*.*"):
+        if file.suffix in (".json", ".yaml", ".csv"):
+            assert not re.search(r"[\"'= ]/(?!/)\w", file.read_text()), file
+
+
+def test_records_are_kept_without_paths(tmp_path):
+    keep = runpy.run_path(str(ROOT / "results" / "keep.py"))["keep"]
+    (tmp_path / "runs" / "a").mkdir(parents=True)
+    (tmp_path / "runs" / "b").mkdir()
+    for name, status in (("a", "finished"), ("b", "failed")):
+        run = {"run_id": f"run-{name}", "cell": {"seed": 0}, "command": f"--out={tmp_path}/runs/{name} --data=/d"}
+        (tmp_path / "runs" / name / "run.json").write_text(json.dumps(run))
+        (tmp_path / "runs" / name / "done.json").write_text(json.dumps({"status": status}))
+    keep.__globals__["__file__"] = str(tmp_path / "kept" / "keep.py")
+    assert keep(tmp_path / "runs", "few", {"/d": "DATA_DIR"}) == 1
+    assert [folder.name for folder in (tmp_path / "kept" / "few").iterdir()] == ["run-a"]
+    kept = json.loads((tmp_path / "kept" / "few" / "run-a" / "run.json").read_text())
+    assert kept["command"] == "--out=runs/few/a --data=DATA_DIR"

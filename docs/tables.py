@@ -1,0 +1,61 @@
+"""Write the tables of README and docs from the records under results/.
+
+python docs/tables.py
+
+A block between ``<!-- KIND of FOLDER -->`` and ``<!-- end -->`` is made anew, where KIND is ``table`` (the choice of
+tuned settings made), ``all`` (every setting), and for learned representations ``runs``, ``controls`` or ``summary``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from regrep.report.learned import Section, Table, sections
+from regrep.report.runs import read_runs
+from regrep.report.table import Row, rows_of, select
+from regrep.report.text import cells, headings, markdown
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"<!-- (\w+) of (\S+) -->\n(.*?)<!-- end -->", flags=re.DOTALL)
+
+
+def rendered(page: str) -> str:
+    """The page with every block made from its records."""
+    return BLOCK.sub(lambda found: f"<!-- {found[1]} of {found[2]} -->\n{block(found[1], found[2])}<!-- end -->", page)
+
+
+def block(kind: str, folder: str) -> str:
+    """One block as Markdown."""
+    runs, unreadable = read_runs(ROOT / folder)
+    if unreadable or not runs:
+        raise SystemExit(f"{folder} holds no records, or some that cannot be read: {unreadable}")
+    return KINDS[kind](rows_of(runs))
+
+
+def _rows(rows: list[Row]) -> str:
+    return markdown(headings(rows), cells(rows))
+
+
+def _each(one: Callable[[Section], str]) -> Callable[[list[Row]], str]:
+    return lambda rows: "\n".join(one(section) for section in sections(rows))
+
+
+def _table(table: Table | None) -> str:
+    return markdown(table.headings, table.lines) if table else ""
+
+
+KINDS: dict[str, Callable[[list[Row]], str]] = {
+    "table": lambda rows: _rows(select(rows)),
+    "all": _rows,
+    "runs": _each(lambda section: _table(section.runs)),
+    "controls": _each(lambda section: _table(section.controls)),
+    "summary": _each(lambda section: f"{section.heading}: {section.summary}\n"),
+}
+
+
+if __name__ == "__main__":
+    for page in PAGES:
+        page.write_text(rendered(page.read_text()))
