@@ -150,6 +150,9 @@ def test_trajectories_of_a_record(tmp_path):
     assert (rotation.epoch[0], rotation.epoch[-1]) == (0, 200)
     assert len(rotation.epoch) <= FRAMES
     assert np.abs(np.diff(rotation.values, axis=0)).max() < 0.6  # no jump across the circle
+    half = read_trajectories(folder / "eigenvalues.npz", last=100)[0]
+    assert half.epoch[-1] == 100  # the best epoch, whose matrices the table analyses
+    assert half.values.shape[0] == len(half.epoch)
 
 
 @pytest.mark.parametrize(

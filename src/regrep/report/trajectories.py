@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from regrep.report.learned import members, root_name
+from regrep.report.runs import Run
 from regrep.report.style import STYLE, canvas, place, write_heading
 from regrep.report.table import Row
 
@@ -62,8 +63,9 @@ class Trajectories:
         return np.abs(self.values[-1][:, None] - self.roots).argmin(axis=1)
 
 
-def read_trajectories(path: Path) -> list[Trajectories]:
-    """Content of eigenvalues.npz, by generator; empty where there is none, it is broken or not finite."""
+def read_trajectories(path: Path, last: int | None = None) -> list[Trajectories]:
+    """Content of eigenvalues.npz up to epoch ``last``, by generator; empty where there is none, it is broken or not
+    finite."""
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             epoch, values, orders = file["epoch"], file["eigenvalues"], file["orders"]
@@ -75,9 +77,10 @@ def read_trajectories(path: Path) -> list[Trajectories]:
         return []
     if not np.isfinite(values).all() or (orders < 1).any():
         return []
+    count = len(epoch) if last is None else max(1, int((epoch <= last).sum()))
     return [
-        Trajectories(name, int(orders[k]), epoch[chosen], followed(values[:, k])[chosen])
-        for chosen in [_frames(len(epoch))]
+        Trajectories(name, int(orders[k]), epoch[chosen], followed(values[:count, k])[chosen])
+        for chosen in [_frames(count)]
         for k, name in enumerate(names)
     ]
 
@@ -219,9 +222,15 @@ def _moving(one: Trajectories, left: float, height: float) -> str:
 
 
 def _found(rows: Sequence[Row]) -> list[tuple[str, list[Trajectories]]]:
-    """Name of the run and its trajectories, for runs that have some."""
-    found = [(name, read_trajectories(run.folder / "eigenvalues.npz")) for name, run in members(rows)]
+    """Name of the run and its trajectories up to the epoch whose matrices are analysed, for runs that have some."""
+    found = [(name, read_trajectories(run.folder / "eigenvalues.npz", _last(run))) for name, run in members(rows)]
     return [(name, several) for name, several in found if several]
+
+
+def _last(run: Run) -> int | None:
+    """Epochs trained until the best one; epoch 0 of the trajectories is the start."""
+    best = (run.done or {}).get("best_epoch")
+    return best + 1 if isinstance(best, int) else None
 
 
 def _frames(epochs: int) -> NDArray:
