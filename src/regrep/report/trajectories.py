@@ -64,8 +64,7 @@ class Trajectories:
 
 
 def read_trajectories(path: Path, last: int | None = None) -> list[Trajectories]:
-    """Content of eigenvalues.npz up to epoch ``last``, by generator; empty where there is none, it is broken or not
-    finite."""
+    """Content of eigenvalues.npz to epoch ``last``, by generator; empty where it is missing, broken or not finite."""
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             epoch, values, orders = file["epoch"], file["eigenvalues"], file["orders"]
