@@ -38,7 +38,7 @@ def test_no_digit_crosses_splits():
 
 def test_pairs_carry_their_labels(data):
     for split, count in (("train", 3), ("validation", 2), ("test", 1)):
-        pairs = data._pairs[split]
+        pairs = data.splits[split]
         assert torch.equal(torch.bincount(pairs.labels), torch.full((100,), count))
         digits = data.digits.labels[split][pairs.index]
         assert torch.equal(10 * digits[:, 0] + digits[:, 1], pairs.labels)
@@ -69,8 +69,8 @@ def test_batches_depend_on_seed_and_epoch_alone(data):
 
 def test_upright_views_are_the_digits_themselves(data):
     batch = batch_of(data, data.val_dataloader()[1])
-    assert_near(data.views(batch, upright=True).x, canvas(batch.digits.float() / 255))
-    assert (data.views(batch).x - canvas(batch.digits.float() / 255)).abs().max() > 0.5
+    assert_near(data.views(batch, upright=True).x, canvas(batch.images.float() / 255))
+    assert (data.views(batch).x - canvas(batch.images.float() / 255)).abs().max() > 0.5
 
 
 def test_mirrored_digits_get_no_noise():
@@ -80,7 +80,7 @@ def test_mirrored_digits_get_no_noise():
     batch = batch_of(module)
     x = module.views(batch).x * DEVIATION + MEAN
     for side, columns in enumerate((slice(0, 28), slice(28, 56))):
-        digits = batch.digits[:, side].float() / 255
+        digits = batch.images[:, side].float() / 255
         shown = x[:, 0, 14:42, columns]
         plain = (shown - digits).abs().flatten(1).amax(1) < 1e-5
         mirrored = (shown - digits.flip(-1)).abs().flatten(1).amax(1) < 1e-5
@@ -94,7 +94,7 @@ def test_rotation_noise_turns_back_unless_as_published():
     for published in (False, True):
         module = DoubleDigits(group="C4", train_pairs=1, as_published=published)
         module.setup()
-        digits = batch_of(module).digits.float() / 255
+        digits = batch_of(module).images.float() / 255
         noisy = module._noisy(digits, torch.Generator().manual_seed(0))
         turned[published] = float((noisy - digits).norm() / digits.norm())
     assert 0.02 < turned[False] < 0.35  # interpolation artefacts alone

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import lightning
-import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from regrep.actions import RotateFlip2d, SideBySide, rotate, sample
 from regrep.errors import RegrepError
-from regrep.experiments.data.batches import BatchSampler, mix
+from regrep.experiments.data.batches import mix
 from regrep.experiments.data.digits import Digits, Source, Split, load
+from regrep.experiments.data.moved import Batch, MovedData, Samples, Views
 from regrep.groups import FiniteGroup, cyclic, dihedral
-from regrep.training.arrays import write_arrays
 
 GROUPS = {"C4": (cyclic, 4), "D1": (dihedral, 1), "D4": (dihedral, 4)}
 """The groups of Table 8; each acts on both digits independently, as G x G."""
@@ -26,23 +23,6 @@ MEAN, DEVIATION = 0.5 * 0.1307, math.sqrt(0.3081)
 """Normalisation of the canvas, with the square root of the original code (D-DD10)."""
 
 TURN = 360.0
-
-
-class Pairs(NamedTuple):
-    """A batch as the loader yields it, before any augmentation."""
-
-    digits: Tensor  # uint8 [B, 2, 28, 28]
-    labels: Tensor  # int64 [B]
-    seed: int  # of the batch's augmentation
-
-
-class Views(NamedTuple):
-    """A batch as the model sees it."""
-
-    x: Tensor  # [B, 1, 56, 56]
-    y: Tensor  # int64 [B]
-    g: Tensor  # int64 [B], elements of G x G
-    gx: Tensor | None  # moved inputs with noise of their own, or None
 
 
 def group_of(name: str) -> FiniteGroup:
@@ -63,14 +43,12 @@ def action_of(name: str) -> SideBySide:
     return SideBySide(act, act)
 
 
-class DoubleDigits(lightning.LightningDataModule):
+class DoubleDigits(MovedData):
     """Double-digit images: two digits side by side on a square canvas, the label is the pair.
 
     Each digit is turned by a random angle and back (the rotation noise of appendix C.1; not for D1), then
-    moved by a random element of G; the two are pasted in the middle rows and the canvas is normalised. Train
-    batches are drawn anew in every epoch as a function of (seed, epoch) alone, so that a resumed run sees
-    what an uninterrupted one would have seen. Validation and test are fixed, once moved at random
-    ("augmented", the paper's number) and once upright.
+    moved by a random element of G; the two are pasted in the middle rows and the canvas is normalised. The
+    paper's number is the accuracy on the test pairs moved at random.
 
     Args:
         group: ``C4``, ``D1`` or ``D4``.
@@ -99,92 +77,57 @@ class DoubleDigits(lightning.LightningDataModule):
         second_noise: bool = False,
         as_published: bool = False,
     ) -> None:
-        super().__init__()
         if as_published and group != "C4":
             raise RegrepError(f"as_published changes the noise of C4 only, got group {group}; leave it out")
         if not 2 <= classes <= 10:
             raise RegrepError(f"classes counts the digits used, from 2 to 10, got {classes}")
-        for name, count in [
-            ("batch_size", batch_size),
-            ("train_pairs", train_pairs),
-            ("validation_pairs", validation_pairs),
-            ("test_pairs", test_pairs),
-        ]:
-            if count < 1:
-                raise RegrepError(f"{name} is at least 1, got {count}")
-        self.group_name, self.source, self.data_dir, self.seed = group, source, data_dir, seed
-        self.batch_size, self.classes = batch_size, classes
+        super().__init__(action_of(group), seed, batch_size)
         self.per_class: dict[Split, int] = {
             "train": train_pairs,
             "validation": validation_pairs,
             "test": test_pairs,
         }
+        for split, count in self.per_class.items():
+            if count < 1:
+                raise RegrepError(f"{split}_pairs is at least 1, got {count}")
+        self.group_name, self.source_name, self.data_dir, self.classes = group, source, data_dir, classes
         self.noise = group != "D1"
         self.turn_back = not as_published
         self.second_noise = second_noise or as_published
         self.digit_action = RotateFlip2d(group_of(group))
-        self.action = action_of(group)
-        self._pairs: dict[Split, PairDataset] = {}
         self.digits: Digits | None = None
 
-    def setup(self, stage: str | None = None) -> None:
+    def load(self) -> dict[Split, Samples]:
         """Load the digits and draw the pairs of each split."""
-        if self._pairs:
-            return
-        self.digits = load(self.source, self.data_dir)
+        self.digits = load(self.source_name, self.data_dir)
+        pairs: dict[Split, Samples] = {}
         for offset, (split, count) in enumerate(self.per_class.items()):
             generator = torch.Generator().manual_seed(mix(self.seed, offset))
-            self._pairs[split] = PairDataset(
+            pairs[split] = PairDataset(
                 self.digits.images[split], self.digits.labels[split], self.classes, count, generator
             )
+        return pairs
 
-    def record(self) -> dict[str, Any]:
-        """What was used, for the run record."""
-        self.setup()
+    def source(self) -> dict[str, Any]:
+        """Where the digits are from, and how many each split has."""
         assert self.digits is not None
         return {
             "name": self.digits.name,
             "files": self.digits.files,
             "digits": {split: len(x) for split, x in self.digits.images.items()},
-            "sizes": {split: len(pairs) for split, pairs in self._pairs.items()},
         }
 
-    def train_dataloader(self) -> DataLoader[Pairs]:
-        """Shuffled batches, drawn anew in every epoch."""
-        return self._loader("train", shuffle=True)
-
-    def val_dataloader(self) -> list[DataLoader[Pairs]]:
-        """The validation pairs, moved at random, and upright."""
-        return [self._loader("validation"), self._loader("validation")]
-
-    def test_dataloader(self) -> list[DataLoader[Pairs]]:
-        """The test pairs, moved at random (the paper's number), and upright."""
-        return [self._loader("test"), self._loader("test")]
-
-    def _loader(self, split: Split, shuffle: bool = False) -> DataLoader[Pairs]:
-        pairs = self._pairs[split]
-        sampler = BatchSampler(len(pairs), self.batch_size, self.seed, shuffle)
-        return DataLoader(pairs, sampler=sampler, batch_size=None)
-
-    def transfer_batch_to_device(self, batch: Pairs, device: torch.device, dataloader_idx: int) -> Pairs:
-        """Move the digits as uint8, a quarter of the bytes of the canvas they become."""
-        return Pairs(batch.digits.to(device), batch.labels.to(device), batch.seed)
-
-    def on_after_batch_transfer(self, batch: Pairs, dataloader_idx: int) -> Views:
-        """Augment on the device; the second loader of validation and test stays upright."""
-        return self.views(batch, upright=dataloader_idx == 1)
-
-    def views(self, batch: Pairs, upright: bool = False) -> Views:
+    def views(self, batch: Batch, upright: bool = False) -> Views:
         """The two views of a batch, a function of the batch alone (its seed included)."""
-        device = batch.digits.device
+        device = batch.images.device
         generator = torch.Generator().manual_seed(batch.seed)
-        digits = batch.digits.float() / 255
+        digits = batch.images.float() / 255
         group = self.digit_action.group
         g = sample(self.action.group, len(digits), generator=generator)
         if not upright:
             own = sample(group, 2 * len(digits), generator=generator).to(device)
             digits = self._noisy(digits, generator).flatten(0, 1)
-            digits = self.digit_action(digits, own).reshape(batch.digits.shape)
+            digits = self.digit_action(digits, own).reshape(batch.images.shape)
         gx = None
         if self.second_noise and not upright:
             both = torch.stack([g // group.order, g % group.order], dim=1).flatten().to(device)
@@ -192,19 +135,9 @@ class DoubleDigits(lightning.LightningDataModule):
             gx = canvas(moved.reshape(digits.shape))
         return Views(canvas(digits), batch.labels, g.to(device), gx)
 
-    def write_examples(self, path: Path, count: int = 6) -> None:
-        """A few training pairs x and gx as pictures, for the report: uint8 arrays in an npz file."""
-        self.setup()
-        pairs = self._pairs["train"]
-        step = max(1, len(pairs) // count)
-        views = self.views(pairs[(torch.arange(0, len(pairs), step)[:count], mix(self.seed, 7))])
-        moved = self.action(views.x, views.g) if views.gx is None else views.gx
-        pictures = {
-            key: ((x[:, 0] * DEVIATION + MEAN) * 255).round().clamp(0, 255).to(torch.uint8).numpy()
-            for key, x in (("x", views.x), ("gx", moved))
-        }
-        names = np.array([self.action.group.names[k] for k in views.g.tolist()])
-        write_arrays(path, element=names, label=views.y.numpy(), **pictures)
+    def pictures(self, x: Tensor) -> Tensor:
+        """The canvas without its normalisation."""
+        return x[:, 0] * DEVIATION + MEAN
 
     def _noisy(self, digits: Tensor, generator: torch.Generator) -> Tensor:
         """Each digit turned by a random angle and back, which leaves interpolation artefacts."""
@@ -216,7 +149,7 @@ class DoubleDigits(lightning.LightningDataModule):
         return (rotate(flat, -angle) if self.turn_back else flat).reshape(digits.shape)
 
 
-class PairDataset(Dataset[Pairs]):
+class PairDataset(Samples):
     """Pairs of digits with label ``classes · left + right``, the same number for each label."""
 
     def __init__(
@@ -234,12 +167,9 @@ class PairDataset(Dataset[Pairs]):
                 draw = torch.randint(len(digits), (int(where.sum()),), generator=generator)
                 self.index[where, column] = digits[draw]
 
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, batch: tuple[Tensor, int]) -> Pairs:
+    def __getitem__(self, batch: tuple[Tensor, int]) -> Batch:
         index, seed = batch
-        return Pairs(self.images[self.index[index]], self.labels[index], seed)
+        return Batch(self.images[self.index[index]], self.labels[index], seed)
 
 
 def canvas(digits: Tensor) -> Tensor:
