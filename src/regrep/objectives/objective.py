@@ -70,6 +70,7 @@ class EquivariantObjective(nn.Module):
         latent_augmentation: train the head on rho(g) E(x) with target gy as well: one more pass of the
             head, none of the encoder. Needs a head and a penalised encoder output.
         shifted_weight: weight of the shifted task loss, 1 in the paper's text, 0 in its DDMNIST code.
+        task_weight: weight of the task loss itself.
 
     Raises:
         RegrepError: a value out of range, an unknown layer, or groups that differ.
@@ -97,11 +98,13 @@ class EquivariantObjective(nn.Module):
         fraction: float = 1.0,
         latent_augmentation: bool = False,
         shifted_weight: float = 1.0,
+        task_weight: float = 1.0,
     ) -> None:
         super().__init__()
         check_penalty(penalty)
         check_weight("weight", weight)
         check_weight("shifted_weight", shifted_weight)
+        check_weight("task_weight", task_weight)
         if not 0 <= fraction <= 1:
             raise RegrepError(f"fraction is the part of the batch that is moved, from 0 to 1, got {fraction}")
         latents = dict(latent) if isinstance(latent, Mapping) else {"": latent}
@@ -137,7 +140,8 @@ class EquivariantObjective(nn.Module):
         self.task_loss = task_loss
         self.input_action, self.output_action = input_action, output_action
         self.latents = latents
-        self.weight, self.penalty, self.shifted_weight = float(weight), penalty, float(shifted_weight)
+        self.weight, self.penalty = float(weight), penalty
+        self.shifted_weight, self.task_weight = float(shifted_weight), float(task_weight)
         self.fraction, self.latent_augmentation = float(fraction), bool(latent_augmentation)
         self._capacity_checked = False
 
@@ -197,7 +201,7 @@ class EquivariantObjective(nn.Module):
                     [equivariance_loss(z, z_g, moved, rho, self.penalty) for z, z_g, rho in pairs]
                 ).mean()
             error = torch.stack([relative_error(z, z_g, moved, rho) for z, z_g, rho in pairs]).mean()
-        total = task + self.shifted_weight * shifted + augmented
+        total = self.task_weight * task + self.shifted_weight * shifted + augmented
         if self.weight > 0 and count:
             total = total + self.weight * penalty
         return Terms(total, task, shifted, penalty, error, augmented)
