@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from regrep.diagnostics import EquivarianceError, equivariance_error
 from regrep.errors import RegrepError
 from regrep.objectives import EquivariantObjective, equivariance_loss, relative_error
+from regrep.training.metrics import Scores, accuracy
 
 
 class EncoderHead(nn.Module, ABC):
@@ -39,8 +40,11 @@ class ClassifierModule(lightning.LightningModule, ABC):
         learning_rate: of Adam, > 0.
     """
 
-    monitor: ClassVar[tuple[str, str]] = ("validation/accuracy", "max")
+    monitor: tuple[str, str] = ("validation/accuracy", "max")
     """The metric that chooses the best epoch, and its direction."""
+
+    ranked: ClassVar[bool] = False
+    """Whether the area under the ROC curve is logged too, as ``auc`` and ``auc_upright``."""
 
     def __init__(self, network: EncoderHead, learning_rate: float) -> None:
         super().__init__()
@@ -48,6 +52,7 @@ class ClassifierModule(lightning.LightningModule, ABC):
             raise RegrepError(f"the learning rate is positive, got {learning_rate}")
         self.network = network
         self.learning_rate = learning_rate
+        self._ranked: dict[str, Scores] = {}
 
     @property
     @abstractmethod
@@ -76,6 +81,14 @@ class ClassifierModule(lightning.LightningModule, ABC):
         """Metrics on the test split."""
         self._measure("test", batch, upright=dataloader_idx == 1)
 
+    def on_validation_epoch_end(self) -> None:
+        """Metrics that need the whole validation split."""
+        self._rank()
+
+    def on_test_epoch_end(self) -> None:
+        """Metrics that need the whole test split."""
+        self._rank()
+
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam without weight decay or schedule, as in appendix C."""
         return torch.optim.Adam(self.network.parameters(), lr=self.learning_rate)
@@ -98,15 +111,16 @@ class ClassifierModule(lightning.LightningModule, ABC):
         encoder, head = self.network.encoder, self.network.head
         z = encoder(batch.x)
         scores = head(z).float()
-        accuracy = (scores.argmax(dim=1) == batch.y).float().mean()
+        if self.ranked:
+            self._ranked.setdefault(f"{stage}/auc{'_upright' if upright else ''}", Scores()).add(scores, batch.y)
         if upright:
-            metrics = {f"{stage}/accuracy_upright": accuracy}
+            metrics = {f"{stage}/accuracy_upright": accuracy(scores, batch.y)}
         else:
             moved = self.objective.input_action(batch.x, batch.g) if batch.gx is None else batch.gx
             rho = self.objective.latents[""]
             z, z_g = z.float(), encoder(moved).float()
             metrics = {
-                f"{stage}/accuracy": accuracy,
+                f"{stage}/accuracy": accuracy(scores, batch.y),
                 f"{stage}/loss": nn.functional.cross_entropy(scores, batch.y),
                 f"{stage}/equivariance": equivariance_loss(z, z_g, batch.g, rho),
                 f"{stage}/relative_error": relative_error(z, z_g, batch.g, rho),
@@ -120,3 +134,9 @@ class ClassifierModule(lightning.LightningModule, ABC):
             add_dataloader_idx=False,
             sync_dist=True,
         )
+
+    def _rank(self) -> None:
+        """Log the areas under the ROC curve of the scores gathered so far; on several processes the mean of theirs."""
+        for name, scores in self._ranked.items():
+            self.log(name, scores.auc().float(), sync_dist=True)
+        self._ranked.clear()

@@ -1,0 +1,84 @@
+"""Accuracy and area under the ROC curve, exact over a whole split."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from regrep.errors import RegrepError
+
+
+def binary_auc(score: Tensor, positive: Tensor) -> Tensor:
+    """Area under the ROC curve: the probability that a positive sample outscores a negative one, ties count half.
+
+    From the ranks of the scores (Mann and Whitney), in double precision; NaN without both kinds of samples.
+
+    Args:
+        score: [N], any real numbers.
+        positive: bool [N].
+
+    >>> binary_auc(torch.tensor([0.1, 0.4, 0.4, 0.8]), torch.tensor([False, False, True, True]))
+    tensor(0.8750, dtype=torch.float64)
+    """
+    _, place, count = torch.unique(score, return_inverse=True, return_counts=True)
+    rank = (count.cumsum(0) - (count - 1) / 2).double()[place]  # ties share the mean of their ranks
+    n = positive.sum().double()
+    return (rank[positive].sum() - n * (n + 1) / 2) / (n * (len(score) - n))
+
+
+def auc(probabilities: Tensor, labels: Tensor) -> Tensor:
+    """The AUC of MedMNIST's evaluator: that of class 1 for two classes, else the mean over classes, each against all.
+
+    Args:
+        probabilities: [N, classes], softmax outputs.
+        labels: int64 [N].
+
+    >>> auc(torch.eye(3), torch.arange(3)).item()
+    1.0
+    """
+    classes = probabilities.shape[1]
+    if classes == 2:
+        return binary_auc(probabilities[:, 1], labels == 1)
+    return torch.stack([binary_auc(probabilities[:, k], labels == k) for k in range(classes)]).mean()
+
+
+def accuracy(scores: Tensor, labels: Tensor) -> Tensor:
+    """Part of the samples [N] whose highest of the scores [N, classes] is that of their label.
+
+    >>> accuracy(torch.tensor([[0.2, 0.8], [0.6, 0.4]]), torch.tensor([1, 1])).item()
+    0.5
+    """
+    return (scores.argmax(dim=1) == labels).float().mean()
+
+
+class Scores:
+    """Class scores of a split, gathered batch by batch for what needs all of them.
+
+    >>> scores = Scores()
+    >>> scores.add(torch.tensor([[2.0, 0.0]]), torch.tensor([0]))
+    >>> scores.add(torch.tensor([[0.0, 1.0]]), torch.tensor([1]))
+    >>> scores.auc().item(), len(scores)
+    (1.0, 2)
+    """
+
+    def __init__(self) -> None:
+        self._scores: list[Tensor] = []
+        self._labels: list[Tensor] = []
+
+    def add(self, scores: Tensor, labels: Tensor) -> None:
+        """A batch of scores before the softmax, [B, classes], with labels int64 [B]."""
+        self._scores.append(scores.detach())
+        self._labels.append(labels)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._labels))
+
+    def auc(self) -> Tensor:
+        """The :func:`auc` of all samples.
+
+        Raises:
+            RegrepError: nothing was added.
+        """
+        if not len(self):
+            raise RegrepError("an AUC needs at least one sample, got none; add scores first")
+        return auc(torch.cat(self._scores).double().softmax(dim=1), torch.cat(self._labels))
