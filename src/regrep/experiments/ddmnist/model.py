@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import nn
 
+from regrep.experiments.classifier import CellClassifier
 from regrep.experiments.ddmnist.data import action_of
 from regrep.experiments.ddmnist.network import DoubleDigitCNN
 from regrep.experiments.ddmnist.settings import WEIGHT, default_rate
 from regrep.experiments.methods import Method, check_method, fraction_of, penalty_of, weight_of
 from regrep.objectives import EquivariantObjective
 from regrep.representations import latent as latent_representation
-from regrep.training.module import ClassifierModule
 
 
-class DDMNIST(ClassifierModule):
+class DDMNIST(CellClassifier):
     """The network of appendix C.1 under one of the methods.
 
     Learning rate and weight default to Table 9.
@@ -50,10 +48,10 @@ class DDMNIST(ClassifierModule):
         act = action_of(group)
         weight = weight_of(method, weight, published=WEIGHT[group])
         rate = default_rate(method, group) if learning_rate is None else learning_rate
-        super().__init__(DoubleDigitCNN(latent, classes**2), rate)
-        self._objective = EquivariantObjective(
-            self.network.encoder,
-            self.network.head,
+        network = DoubleDigitCNN(latent, classes**2)
+        objective = EquivariantObjective(
+            network.encoder,
+            network.head,
             nn.functional.cross_entropy,
             input_action=act,
             latent=latent_representation(act.group, latent, copies),
@@ -63,7 +61,7 @@ class DDMNIST(ClassifierModule):
             latent_augmentation=latent_augmentation,
             shifted_weight=0.0 if as_published else 1.0,
         )
-        self._cell: dict[str, Any] = {
+        cell = {
             "experiment": "ddmnist",
             "group": group,
             "method": method,
@@ -76,12 +74,4 @@ class DDMNIST(ClassifierModule):
             "as_published": as_published,
             "classes": classes,
         }
-
-    @property
-    def objective(self) -> EquivariantObjective:
-        """Section 5's objective on the encoder's output."""
-        return self._objective
-
-    def cell(self) -> dict[str, Any]:
-        """The settings that name this cell."""
-        return dict(self._cell)
+        super().__init__(network, rate, objective, cell)
