@@ -13,6 +13,7 @@ from regrep.suggestions import repair
 
 EXPERIMENTS = {
     "ddmnist": "regrep.experiments.ddmnist.definition",
+    "medmnist3d": "regrep.experiments.medmnist3d.definition",
     "tmnist": "regrep.experiments.learning.definition",
     "mnist": "regrep.experiments.learning.definition",
     "cifar10": "regrep.experiments.learning.definition",
