@@ -106,6 +106,22 @@ EXPERIMENTS = {
         words={"latent": "{} channels"},
         factors=("left digit moved by", "right digit moved by"),
     ),
+    "medmnist3d": Experiment(
+        title="MedMNIST3D",
+        results=(
+            Measure("test accuracy", "test", "accuracy", 1),
+            Measure("upright accuracy", "test", "accuracy_upright", 1),
+        ),
+        others=(
+            Measure("AUC", "test", "auc"),
+            Measure("upright AUC", "test", "auc_upright"),
+            Measure("relative error", "test", "relative_error"),
+            Measure("latent scale", "test", "latent_scale"),
+        ),
+        task=("data", "group", "size", "any_file", "per_class"),
+        usual={"width": 6, "select": "moved", "any_file": False},
+        words={"select": "epoch chosen on {} volumes"},
+    ),
     "tmnist": _learned("TMNIST"),
     "mnist": _learned("MNIST"),
     "own": _learned("Own model", Measure("test accuracy", "test", "accuracy")),

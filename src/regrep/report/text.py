@@ -210,7 +210,8 @@ def _tuned(names: Sequence[str]) -> list[str]:
 
 
 def _beside_paper(names: Sequence[str], measure: Measure) -> bool:
-    return any(name in TABLES and measure in experiment(name).results for name in names)
+    tables = [(TABLES[name], experiment(name)) for name in names if name in TABLES]
+    return any(table.tells(measure.metric) and measure in one.results for table, one in tables)
 
 
 def _headings(names: Sequence[str]) -> list[str]:
