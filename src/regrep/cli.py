@@ -17,6 +17,9 @@ from regrep.suggestions import repair
 LEARNED = ("tmnist", "mnist", "cifar10")
 """The exploratory experiments of section 4."""
 
+DATA = ("mnist", "organ", "nodule", "adrenal", "fracture", "vessel", "synapse")
+"""Data sets to download: MNIST and those of MedMNIST3D."""
+
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 """Exit codes: an error, a misspelt command line, Ctrl-C."""
 
@@ -247,18 +250,31 @@ def report(words: Sequence[str]) -> int:
 def data(words: Sequence[str]) -> int:
     """``regrep data NAME``: download a data set, or verify what is there."""
     parser = _parser("data")
-    parser.add_argument("name", metavar="NAME", help="mnist")
+    parser.add_argument("name", metavar="NAME", help=", ".join(DATA))
     parser.add_argument("--data-dir", metavar="DIR", type=Path, help="where its files are or shall be")
+    parser.add_argument("--size", metavar="N", type=int, help="side of the volumes of MedMNIST3D, 28 (default) or 64")
     options = parser.parse_all(words)
-    if options.name != "mnist":
-        parser.error(f"there is no data set {options.name} to download; {repair(options.name, ['mnist'])}")
+    if options.name not in DATA:
+        parser.error(f"there is no data set {options.name} to download; {repair(options.name, DATA)}")
+    if options.name == "mnist" and options.size is not None:
+        parser.error(f"--size is that of volumes, and mnist holds pictures; leave out --size {options.size}")
 
-    from regrep.experiments.data.downloads import data_folder, mnist
+    from regrep.experiments.data.downloads import data_folder
 
-    parts, files = mnist(options.data_dir)
+    if options.name == "mnist":
+        from regrep.experiments.data.downloads import mnist
+
+        parts, files = mnist(options.data_dir)
+        sizes, what = {part: len(labels) for part, (_, labels) in parts.items()}, "digits"
+    else:
+        from regrep.experiments.data.medmnist import medmnist3d
+
+        found = medmnist3d(options.name, options.size or 28, options.data_dir)
+        files, what = found.files, "volumes"
+        sizes = {str(part): len(labels) for part, labels in found.labels.items()}
     for file, record in files.items():
         print(f"{record['md5']}  {data_folder(options.data_dir) / file}")
-    print("verified: " + ", ".join(f"{len(labels)} {part} digits" for part, (_, labels) in parts.items()))
+    print("verified: " + ", ".join(f"{count} {part} {what}" for part, count in sizes.items()))
     return 0
 
 
