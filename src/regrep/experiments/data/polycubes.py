@@ -20,8 +20,14 @@ CUBES = 5
 EDGE, SHIFT = (0.19, 0.25), 0.06
 """Range of a cube's edge and the largest shift of the whole along each axis, in parts of the volume's side."""
 
-BLUR, NOISE = 0.25, 0.1
-"""Deviation of the Gaussian blur in edges, and of the noise in parts of the largest grey value."""
+BLUR = 0.25
+"""Deviation of the Gaussian blur in edges."""
+
+GROUND, BRIGHTNESS, NOISE = 0.45, (0.35, 0.5), 0.06
+"""Grey of the ground, range of what the cubes add to it, and deviation of the noise, in parts of the largest value.
+
+A ground in the middle is 0 after normalisation, as the padding is. On a dark one the large first kernels make the
+batch statistics drift, and networks that train fast are then measured with stale ones."""
 
 
 def canonical(cells: Cells) -> Cells:
@@ -113,6 +119,6 @@ def volumes(shapes: list[Cells], size: int, generator: torch.Generator) -> Tenso
     low = points - start[..., None]  # [n, cubes, 3, size]
     cover = (torch.erf(low / width) - torch.erf((low - edge[..., None]) / width)) / 2
     x, y, z = cover.unbind(2)
-    grey = uniform(0.6, 0.9, 1, 1, 1) * torch.einsum("ncd,nch,ncw->ndhw", z, y, x)
+    grey = GROUND + uniform(*BRIGHTNESS, 1, 1, 1) * torch.einsum("ncd,nch,ncw->ndhw", z, y, x)
     noise = NOISE * torch.randn(grey.shape, generator=generator)
-    return ((grey + NOISE + noise) * 255).round().clamp(0, 255).to(torch.uint8)
+    return ((grey + noise) * 255).round().clamp(0, 255).to(torch.uint8)
