@@ -58,7 +58,7 @@ class MedMNIST3D(CellClassifier):
         rho = latent(group, 8 * width, copies)
         rate = default_rate(source) if learning_rate is None else learning_rate
         weight = weight_of(method, weight, published=default_weight(source))
-        fraction = fraction_of(method, fraction)
+        moved = fraction_of(method, fraction)
         network = VolumeCNN(classes_of(source), width, size)
         objective = EquivariantObjective(
             network.encoder,
@@ -68,8 +68,8 @@ class MedMNIST3D(CellClassifier):
             latent=rho,
             weight=weight,
             penalty=penalty_of(method),
-            fraction=fraction,
-            task_weight=0.5 if fraction else 1.0,
+            fraction=moved,
+            task_weight=0.5 if moved else 1.0,
             shifted_weight=0.5,
         )
         cell = {
