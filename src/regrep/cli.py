@@ -245,13 +245,22 @@ def report(words: Sequence[str]) -> int:
 
 
 def data(words: Sequence[str]) -> int:
-    """``regrep data NAME``: download a data set, or verify what is there."""
+    """``regrep data NAME``: download or simulate a data set, or verify what is there."""
+    makers = {"mnist": _mnist, "smoke": _smoke}
     parser = _parser("data")
-    parser.add_argument("name", metavar="NAME", help="mnist")
+    parser.usage = "regrep data NAME [OPTIONS]"
+    parser.epilog = "regrep data NAME --help lists the options of a data set"
+    parser.add_argument("name", metavar="NAME", help=", ".join(makers))
+    name = parser.parse_args(words[:1]).name
+    if name not in makers:
+        parser.error(f"there is no data set {name} to download; {repair(name, list(makers))}")
+    return makers[name](words[1:])
+
+
+def _mnist(words: Sequence[str]) -> int:
+    parser = Parser(prog="regrep data mnist", description="download MNIST, or verify its files", allow_abbrev=False)
     parser.add_argument("--data-dir", metavar="DIR", type=Path, help="where its files are or shall be")
     options = parser.parse_all(words)
-    if options.name != "mnist":
-        parser.error(f"there is no data set {options.name} to download; {repair(options.name, ['mnist'])}")
 
     from regrep.experiments.data.downloads import data_folder, mnist
 
@@ -259,6 +268,27 @@ def data(words: Sequence[str]) -> int:
     for file, record in files.items():
         print(f"{record['md5']}  {data_folder(options.data_dir) / file}")
     print("verified: " + ", ".join(f"{len(labels)} {part} digits" for part, (_, labels) in parts.items()))
+    return 0
+
+
+def _smoke(words: Sequence[str]) -> int:
+    parser = Parser(
+        prog="regrep data smoke", description="simulate SMOKE, or what is missing of it", allow_abbrev=False
+    )
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder of the simulations")
+    parser.add_argument("--size", metavar="N", type=int, default=64, help="cells along a side (default 64)")
+    parser.add_argument("--frames", metavar="N", type=int, default=309, help="of each simulation (default 309)")
+    parser.add_argument("--simulations", metavar="N", type=int, default=36, help="how many of the 36 (default all)")
+    parser.add_argument("--jobs", metavar="N", type=int, default=1, help="processes (default 1)")
+    options = parser.parse_all(words)
+    if options.jobs < 1:
+        parser.error(f"--jobs is at least 1, got {options.jobs}")
+
+    from regrep.experiments.data.smoke import generate, load
+
+    generate(options.out, options.size, options.frames, options.simulations, options.jobs)
+    found = load(options.out)
+    print(f"verified: {len(found.velocity)} simulations of {found.frames} frames of {found.size} x {found.size}")
     return 0
 
 
@@ -297,7 +327,7 @@ COMMANDS: dict[str, tuple[str, Callable[[Sequence[str]], int]]] = {
     "learn": ("learn the representation of a latent, and analyse it", learn),
     "sweep": ("run every cell of a sweep file, or continue", sweep),
     "report": ("tables and figures of all runs in a folder", report),
-    "data": ("download a data set, or verify its files", data),
+    "data": ("download or simulate a data set, or verify its files", data),
     "demo": ("a small sweep on embedded digits, with its report", demo),
     "doctor": ("what is installed, and what is missing for what", doctor),
 }
