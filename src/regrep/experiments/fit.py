@@ -23,11 +23,11 @@ from regrep.experiments.cells import Definition, experiment
 from regrep.suggestions import repair
 from regrep.training.callbacks import FiniteLoss, MetricsFile, ProgressLines
 from regrep.training.machine import default_precision, tune_allocator
-from regrep.training.module import ClassifierModule
+from regrep.training.module import NetworkModule
 from regrep.training.records import RunFolder
 from regrep.training.representation import RepresentationModule
 
-Module = ClassifierModule | RepresentationModule
+Module = NetworkModule | RepresentationModule
 """What an experiment trains: ``monitor``, ``cell()``, ``measure()`` and ``diagnose()`` are all that is asked of it."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import multiprocessing
 import re
 import time
@@ -40,8 +41,8 @@ INDEX = "smoke.json"
 
 LAYOUT = "float32 [frame, (vx, vy), y, x], row index along +y, components at the lower faces of their cells"
 
-TOGETHER = 4
-"""Simulations computed side by side; it costs 40 % less than one by one, and a kill loses no more than these."""
+TOGETHER = 4 * 64**2
+"""Cells computed side by side, 4 simulations of 64 x 64: 40 % cheaper than one by one, and all that a kill loses."""
 
 PUBLISHED_FILE = re.compile(r"raw_data_(\d+)_(\d+)\.(pt|npy)")
 
@@ -126,16 +127,19 @@ def generate(
         MissingExtraError: PhiFlow is not installed.
     """
     out, chosen = Path(out), selection(simulations)
+    if not _missing(chosen, _index(out, size, frames)):
+        return out
     with RunFolder(out).lock():
         index = _index(out, size, frames)
-        todo = [number for number in chosen if str(number) not in index["simulations"]]
-        parts = [todo[k : k + TOGETHER] for k in range(0, len(todo), TOGETHER)]
+        todo = _missing(chosen, index)
+        several = max(1, min(TOGETHER // size**2, math.ceil(len(todo) / jobs)))
+        parts = [todo[k : k + several] for k in range(0, len(todo), several)]
         for part, results in _results(parts, partial(_simulated, size=size, frames=frames, told=told), jobs):
             for number, (velocity, entry) in zip(part, results, strict=True):
                 write_atomic(out / entry["file"], velocity)
                 index["simulations"][str(number)] = entry
             write_atomic(out / INDEX, json.dumps(index, indent=2) + "\n")
-            told(f"{sum(str(n) in index['simulations'] for n in chosen)} of {len(chosen)} simulations are in {out}")
+            told(f"{len(chosen) - len(_missing(chosen, index))} of {len(chosen)} simulations are in {out}")
     return out
 
 
@@ -242,6 +246,10 @@ def _index(out: Path, size: int, frames: int) -> dict[str, Any]:
         )
     kept = {number: entry for number, entry in index["simulations"].items() if (out / entry["file"]).exists()}
     return {**index, "simulations": kept}
+
+
+def _missing(chosen: list[int], index: dict[str, Any]) -> list[int]:
+    return [number for number in chosen if str(number) not in index["simulations"]]
 
 
 Result = list[tuple[bytes, dict[str, Any]]]
