@@ -9,7 +9,7 @@ from torch import nn
 
 from regrep.experiments.methods import Method, check_method, fraction_of, penalty_of, weight_of
 from regrep.experiments.smoke.data import action
-from regrep.experiments.smoke.dynamics import action_residuals
+from regrep.experiments.smoke.dynamics import transport_errors
 from regrep.experiments.smoke.network import Layout, SmokeCNN, latent_representation
 from regrep.experiments.smoke.settings import DECAY, LEARNING_RATE, WEIGHT, WEIGHT_DECAY, WINDOW
 from regrep.objectives import RolloutObjective
@@ -88,7 +88,7 @@ class SmokeForecast(ForecastModule):
         return dict(self._cell)
 
     def diagnose(self, data: Any, folder: Path) -> dict[str, Any]:
-        """As every forecast, with ``transport``: the vorticity residual of the data moved by each element."""
+        """As every forecast; ``transport`` is the transport error of the data moved by each element."""
         record = super().diagnose(data, folder)
         frames = self.validation_inputs(data, 32).unflatten(1, (WINDOW, 2))
-        return {**record, "transport": action_residuals(frames, self.objective.input_action)}
+        return {**record, "transport": transport_errors(frames, self.objective.input_action)}

@@ -82,10 +82,12 @@ def simulate(
     """
     if size < 4 or frames < 1:
         raise RegrepError(f"a simulation has at least 4 cells along a side and 1 frame, got {size} and {frames}")
-    try:
-        from phi import flow
-    except ImportError as cause:
-        raise MissingExtraError("sim") from cause
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            from phi import flow
+        except ImportError as cause:
+            raise MissingExtraError("sim") from cause
     math, count = flow.math, len(plumes)
     velocities = np.empty((count, frames, 2, size, size), dtype=np.float32)
     divergence = np.zeros(count)
