@@ -421,3 +421,41 @@ def test_cells_become_commands_and_mistakes_are_told(tmp_path):
     cell = objective_of().cell()
     assert (cell["weight"], cell["learning_rate"], cell["weight_decay"]) == (0.005, 1e-3, 4e-4)
     assert objective_of("ours-relative").cell()["weight"] == 0.1
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore:.*num_workers.*", "ignore:.*number of training batches.*")
+def test_fit_leaves_a_record_that_the_report_reads(folder, tmp_path):
+    from regrep.experiments.fit import fit, measure
+
+    out = tmp_path / "run"
+    options = [f"--data.data_dir={folder}", f"--data.size={SIZE}", "--data.horizon=7", "--model.width=4"]
+    done = fit("smoke", [*options, "--trainer.max_epochs=2", "--trainer.accelerator=cpu", f"--out={out}"])
+    assert {"rmse", "future", "domain", "future_short", "domain_short"} <= set(done["test"])
+    assert len(done["horizon"]["future"]["rmse"]) == 7
+    cell = json.loads((out / "run.json").read_text())["cell"]
+    assert (cell["size"], cell["horizon"], cell["splits_as_published"], cell["width"]) == (SIZE, 7, False, 4)
+    rows = (out / "metrics.csv").read_text().splitlines()
+    column = rows[0].split(",").index("validation/rmse")
+    values = [float(row.split(",")[column]) for row in rows[1:]]
+    assert done["validation"]["rmse"] == pytest.approx(min(values))  # the best weights, not the last
+    assert measure(out, 4).elements == ("e", "r", "r2", "r3")
+
+
+def test_without_a_folder_a_small_set_is_simulated_once(simulated, tmp_path, monkeypatch):
+    monkeypatch.setenv("REGREP_DATA_DIR", str(tmp_path))
+    for _ in range(2):
+        module = Smoke(size=8)
+        module.setup()
+    assert simulated == [6]
+    assert module.record()["sizes"] == {"train": 4 * 27, "validation": 4 * 6, "future": 4 * 8, "domain": 2 * 32}
+
+
+def test_the_command_simulates_and_verifies(simulated, tmp_path, capsys):
+    from regrep.cli import main
+
+    words = ["data", "smoke", "--size", "8", "--frames", "2", "--simulations", "3", "--out", str(tmp_path / "set")]
+    assert main(words) == 0
+    assert "verified: 3 simulations of 2 frames of 8 x 8" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["data", "smoke", "--size", "8"])
+    assert "--out" in capsys.readouterr().err

@@ -21,10 +21,10 @@ from regrep.report.table import Row, by_heading
 SIZE, GAP, TOP, LEFT = 1.35, 0.12, 0.65, 1.45
 """Side of a frame, between two, above the first line, and left of it; in inches."""
 
-MOST = 5
+MOST = 4
 """Frames shown of a roll-out."""
 
-ARROWS = 10
+ARROWS = 8
 """Along a side of a frame."""
 
 PAUSE, REST = 300, 1500
