@@ -17,8 +17,11 @@ from regrep.suggestions import repair
 LEARNED = ("tmnist", "mnist", "cifar10")
 """The exploratory experiments of section 4."""
 
-DATA = ("mnist", "organ", "nodule", "adrenal", "fracture", "vessel", "synapse")
-"""Data sets to download: MNIST and those of MedMNIST3D."""
+VOLUMES = ("organ", "nodule", "adrenal", "fracture", "vessel", "synapse")
+"""The sets of MedMNIST3D."""
+
+DATA = ("mnist", "cifar10", *VOLUMES, "smoke")
+"""Data sets to download or, the last, to simulate."""
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 """Exit codes: an error, a misspelt command line, Ctrl-C."""
@@ -248,33 +251,65 @@ def report(words: Sequence[str]) -> int:
 
 
 def data(words: Sequence[str]) -> int:
-    """``regrep data NAME``: download a data set, or verify what is there."""
+    """``regrep data NAME``: download or simulate a data set, or verify what is there."""
     parser = _parser("data")
+    parser.usage = "regrep data NAME [OPTIONS]"
+    parser.epilog = "regrep data NAME --help lists the options of a data set"
     parser.add_argument("name", metavar="NAME", help=", ".join(DATA))
+    name = parser.parse_args(words[:1]).name
+    if name not in DATA:
+        parser.error(f"there is no data set {name} to download; {repair(name, DATA)}")
+    return _smoke(words[1:]) if name == "smoke" else _downloaded(name, words[1:])
+
+
+def _downloaded(name: str, words: Sequence[str]) -> int:
+    parser = Parser(prog=f"regrep data {name}", description=f"download {name}, or verify its files", allow_abbrev=False)
     parser.add_argument("--data-dir", metavar="DIR", type=Path, help="where its files are or shall be")
-    parser.add_argument("--size", metavar="N", type=int, help="side of the volumes of MedMNIST3D, 28 (default) or 64")
+    if name in VOLUMES:
+        parser.add_argument("--size", metavar="N", type=int, default=28, help="side of the volumes, 28 (default) or 64")
     options = parser.parse_all(words)
-    if options.name not in DATA:
-        parser.error(f"there is no data set {options.name} to download; {repair(options.name, DATA)}")
-    if options.name == "mnist" and options.size is not None:
-        parser.error(f"--size is that of volumes, and mnist holds pictures; leave out --size {options.size}")
 
     from regrep.experiments.data.downloads import data_folder
 
-    if options.name == "mnist":
+    if name == "mnist":
         from regrep.experiments.data.downloads import mnist
 
         parts, files = mnist(options.data_dir)
-        sizes, what = {part: len(labels) for part, (_, labels) in parts.items()}, "digits"
+        sizes = {part: len(labels) for part, (_, labels) in parts.items()}
+    elif name == "cifar10":
+        from regrep.experiments.data.cifar10 import cifar10
+
+        images = cifar10(options.data_dir)
+        files, sizes = images.files, {"train": len(images.train), "test": len(images.test)}
     else:
         from regrep.experiments.data.medmnist import medmnist3d
 
-        found = medmnist3d(options.name, options.size or 28, options.data_dir)
-        files, what = found.files, "volumes"
-        sizes = {str(part): len(labels) for part, labels in found.labels.items()}
+        found = medmnist3d(name, options.size, options.data_dir)
+        files, sizes = found.files, {str(part): len(labels) for part, labels in found.labels.items()}
     for file, record in files.items():
         print(f"{record['md5']}  {data_folder(options.data_dir) / file}")
-    print("verified: " + ", ".join(f"{count} {part} {what}" for part, count in sizes.items()))
+    print("verified: " + ", ".join(f"{count} {part}" for part, count in sizes.items()))
+    return 0
+
+
+def _smoke(words: Sequence[str]) -> int:
+    parser = Parser(
+        prog="regrep data smoke", description="simulate SMOKE, or what is missing of it", allow_abbrev=False
+    )
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder of the simulations")
+    parser.add_argument("--size", metavar="N", type=int, default=64, help="cells along a side (default 64)")
+    parser.add_argument("--frames", metavar="N", type=int, default=309, help="of each simulation (default 309)")
+    parser.add_argument("--simulations", metavar="N", type=int, default=36, help="how many of the 36 (default all)")
+    parser.add_argument("--jobs", metavar="N", type=int, default=1, help="processes (default 1)")
+    options = parser.parse_all(words)
+    if options.jobs < 1:
+        parser.error(f"--jobs is at least 1, got {options.jobs}")
+
+    from regrep.experiments.data.smoke import generate, load
+
+    generate(options.out, options.size, options.frames, options.simulations, options.jobs)
+    found = load(options.out)
+    print(f"verified: {len(found.velocity)} simulations of {found.frames} frames of {found.size} x {found.size}")
     return 0
 
 
@@ -313,7 +348,7 @@ COMMANDS: dict[str, tuple[str, Callable[[Sequence[str]], int]]] = {
     "learn": ("learn the representation of a latent, and analyse it", learn),
     "sweep": ("run every cell of a sweep file, or continue", sweep),
     "report": ("tables and figures of all runs in a folder", report),
-    "data": ("download a data set, or verify its files", data),
+    "data": ("download or simulate a data set, or verify its files", data),
     "demo": ("a small sweep on embedded digits, with its report", demo),
     "doctor": ("what is installed, and what is missing for what", doctor),
 }

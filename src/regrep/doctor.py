@@ -15,6 +15,7 @@ from regrep._version import __version__
 EXTRAS = {
     "train": ("lightning", "jsonargparse", "rich", "yaml"),
     "data": ("pooch", "sklearn", "PIL"),
+    "sim": ("phi",),
     "sweep": ("submitit",),
     "report": ("matplotlib", "jinja2"),
 }

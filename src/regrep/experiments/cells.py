@@ -14,6 +14,7 @@ from regrep.suggestions import repair
 EXPERIMENTS = {
     "ddmnist": "regrep.experiments.ddmnist.definition",
     "medmnist3d": "regrep.experiments.medmnist3d.definition",
+    "smoke": "regrep.experiments.smoke.definition",
     "tmnist": "regrep.experiments.learning.definition",
     "mnist": "regrep.experiments.learning.definition",
     "cifar10": "regrep.experiments.learning.definition",

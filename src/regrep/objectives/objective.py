@@ -163,6 +163,17 @@ class EquivariantObjective(nn.Module):
                 by default the input action makes them.
             generator: for the draw of g; torch's global one when not given.
         """
+        return self.with_outputs(x, y, g, gx, generator)[0]
+
+    def with_outputs(
+        self,
+        x: Tensor,
+        y: Tensor,
+        g: Tensor | None = None,
+        gx: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> tuple[Terms, Tensor]:
+        """The objective and the network's outputs for x, for losses that go on from them; arguments as in forward."""
         encoder, head = self._network
         count = math.ceil(self.fraction * len(x))
         check_views(x, g, gx)
@@ -204,7 +215,7 @@ class EquivariantObjective(nn.Module):
         total = self.task_weight * task + self.shifted_weight * shifted + augmented
         if self.weight > 0 and count:
             total = total + self.weight * penalty
-        return Terms(total, task, shifted, penalty, error, augmented)
+        return Terms(total, task, shifted, penalty, error, augmented), outputs[: len(x)]
 
     def _pairs(self, values: dict[str, Tensor]) -> list[tuple[Tensor, LatentAction]]:
         return [(values[layer], rho) for layer, rho in self.latents.items()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import matplotlib
@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from regrep.report.runs import Series
+from regrep.report.runs import Run, Series
 from regrep.report.style import STYLE, canvas, look, place
 from regrep.report.table import Row, by_heading
 
@@ -41,18 +41,22 @@ class Curve:
         label: of the axis, with its unit.
         scale: ``linear`` or ``log``; ``auto`` is log where values span more than a factor of 15, else linear from 0.
         line: a horizontal line of reference and its name.
+        read: how a run is read where its values stand in no column.
+        along: what the values are counted along.
     """
 
     column: str
     label: str
     scale: str = "linear"
     line: tuple[float, str] | None = None
+    read: Callable[[Run], Series] | None = None
+    along: str = "epoch"
 
 
 def curves(rows: Sequence[Row], curve: Curve) -> Figure | None:
     """The figure, or None where no record has the column."""
     panels = {
-        heading: [(row, found) for row in members if (found := _series(row, curve.column))]
+        heading: [(row, found) for row in members if (found := _series(row, curve))]
         for heading, members in by_heading(rows).items()
     }
     panels = {heading: shown for heading, shown in panels.items() if shown}
@@ -70,7 +74,7 @@ def curves(rows: Sequence[Row], curve: Curve) -> Figure | None:
             axis = place(figure, MARGIN + column * step, 0.35 + line * DOWN, *PANEL)
             _panel(axis, shown, rows, curve, scale)
             axis.set_title(heading)
-            axis.set_xlabel("epoch")
+            axis.set_xlabel(curve.along)
             if column == 0:
                 axis.set_ylabel(curve.label)
     return figure
@@ -157,9 +161,11 @@ def _name(row: Row, series: list[Series]) -> str:
     return f"{row.label} (n = {len(series)}{'' if row.runs else ', not finished'})"
 
 
-def _series(row: Row, column: str) -> list[Series]:
+def _series(row: Row, curve: Curve) -> list[Series]:
     """One series per finished run, or per run where none is finished."""
-    return [series for run in row.runs or row.open if (series := run.metrics.get(column))]
+    runs = row.runs or row.open
+    found = (curve.read(run) if curve.read else run.metrics.get(curve.column) for run in runs)
+    return [series for series in found if series]
 
 
 def _scale(curve: Curve, values: Sequence[float]) -> str:

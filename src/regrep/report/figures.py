@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from matplotlib.figure import Figure
 
 from regrep.report.curves import Curve, curves
 from regrep.report.elements import elements
 from regrep.report.examples import examples
+from regrep.report.forecasts import forecasts, horizon
 from regrep.report.learned import learned_rows, slug
 from regrep.report.reconstructions import reconstructions
 from regrep.report.style import Drawing, drawing
@@ -54,6 +56,18 @@ def draw(rows: Sequence[Row]) -> list[Drawing]:
             " mean-squared penalty can be lowered by shrinking this alone. Line: mean over seeds; band: their range.",
             curves(rows, Curve("validation/latent_scale", "latent scale (units of the latent)", "log")),
         ),
+        *(
+            (
+                f"horizon-{test}",
+                f"Error over the horizon, {test.capitalize()}",
+                f"RMSE of each forecast frame on the test {test.capitalize()} ({what}), in units of the data, at"
+                " the best epoch. Line: mean over seeds; band: their range.",
+                curves(
+                    rows, Curve(f"horizon/{test}", "RMSE", read=partial(horizon, test=test), along="forecast frame")
+                ),
+            )
+            for test, what in (("future", "later frames"), ("domain", "simulations held out"))
+        ),
         (
             "algebra-loss",
             "Algebra loss over training",
@@ -67,6 +81,13 @@ def draw(rows: Sequence[Row]) -> list[Drawing]:
             "Relative error of each element at the best epoch, on validation samples, mean over seeds. The average"
             " leaves out the identity, whose error is 0.",
             elements(rows),
+        ),
+        (
+            "forecasts",
+            "Forecasts",
+            "One window of the test Future: velocity as arrows, its size as colour, both on the scale of the truth."
+            " Below the truth each method's roll-out, of the first run, and its error.",
+            forecasts(rows),
         ),
         (
             "examples",

@@ -122,6 +122,23 @@ EXPERIMENTS = {
         usual={"width": 6, "select": "moved", "any_file": False},
         words={"select": "epoch chosen on {} volumes"},
     ),
+    "smoke": Experiment(
+        title="SMOKE",
+        selection=Measure("validation RMSE", "validation", "rmse", -1),
+        results=(
+            Measure("Future RMSE", "test", "future", -1),
+            Measure("Domain RMSE", "test", "domain", -1),
+        ),
+        others=(
+            Measure("Future RMSE, trained frames", "test", "future_short"),
+            Measure("Domain RMSE, trained frames", "test", "domain_short"),
+            Measure("relative error", "test", "relative_error"),
+            Measure("latent scale", "test", "latent_scale"),
+        ),
+        task=("size", "group", "rollout", "horizon", "sampling", "splits_as_published"),
+        usual={"width": 92, "layout": "grid"},
+        words={"size": "{0} x {0}", "width": "{} channels", "layout": "layout {}"},
+    ),
     "tmnist": _learned("TMNIST"),
     "mnist": _learned("MNIST"),
     "own": _learned("Own model", Measure("test accuracy", "test", "accuracy")),

@@ -14,7 +14,7 @@ from regrep.report.paper import TABLES
 from regrep.report.provenance import commands, name_below, provenance
 from regrep.report.runs import Run, read_runs
 from regrep.report.summary import summary
-from regrep.report.table import Row, rivals, rows_of, select
+from regrep.report.table import Row, by_heading, rivals, rows_of, select
 from regrep.report.text import (
     Line,
     brief,
@@ -81,6 +81,7 @@ def build(folder: Path | str, out: Path | str | None = None, title: str | None =
         import jinja2
 
         from regrep.report.figures import draw, draw_learned
+        from regrep.report.forecasts import film
         from regrep.report.trajectories import animation
     except ImportError as cause:
         raise MissingExtraError("report") from cause
@@ -102,6 +103,7 @@ def build(folder: Path | str, out: Path | str | None = None, title: str | None =
         title=title or f"Results of {folder.resolve().name}",
         figures=figures,
         drawings=drawings,
+        films={heading: moving for heading, rows in by_heading(chosen).items() if (moving := film(rows))},
         animations={heading: animation(rows) for heading, rows in learned_rows(chosen).items()},
         **_content(runs, rows, chosen, folder),
         unreadable={name_below(path, folder): reason for path, reason in unreadable.items()},

@@ -93,6 +93,7 @@ class ProgressLines(Callback):
             for key, name in (
                 ("train/total", "training loss"),
                 ("validation/accuracy", "validation accuracy"),
+                ("validation/rmse", "validation RMSE"),
                 ("validation/relative_error", "relative error"),
                 ("validation/latent_scale", "latent scale"),
             )

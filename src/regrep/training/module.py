@@ -27,24 +27,19 @@ class EncoderHead(nn.Module, ABC):
         return self.head(self.encoder(x))
 
 
-class ClassifierModule(lightning.LightningModule, ABC):
-    """Trains ``network.head(network.encoder(x))`` as a classifier under an objective.
+class NetworkModule(lightning.LightningModule, ABC):
+    """Trains ``network.head(network.encoder(x))`` under an objective.
 
     Batches have the fields ``x``, ``y``, ``g`` and ``gx`` (moved inputs, or None). Logged once per epoch:
-    ``train/<term>`` for each term of the objective, and on the first validation loader
-    ``validation/{accuracy, loss, equivariance, relative_error, latent_scale}``; the second loader holds
-    upright samples and gives ``validation/accuracy_upright``. The same for ``test/``.
+    ``train/<term>`` for each term of the objective.
 
     Args:
         network: module with ``encoder`` and ``head``.
         learning_rate: of Adam, > 0.
     """
 
-    monitor: tuple[str, str] = ("validation/accuracy", "max")
+    monitor: tuple[str, str]
     """The metric that chooses the best epoch, and its direction."""
-
-    ranked: ClassVar[bool] = False
-    """Whether the area under the ROC curve is logged too, as ``auc`` and ``auc_upright``."""
 
     def __init__(self, network: EncoderHead, learning_rate: float) -> None:
         super().__init__()
@@ -52,7 +47,6 @@ class ClassifierModule(lightning.LightningModule, ABC):
             raise RegrepError(f"the learning rate is positive, got {learning_rate}")
         self.network = network
         self.learning_rate = learning_rate
-        self._ranked: dict[str, Scores] = {}
 
     @property
     @abstractmethod
@@ -63,8 +57,12 @@ class ClassifierModule(lightning.LightningModule, ABC):
     def cell(self) -> dict[str, Any]:
         """The settings that name this cell of a table, for the run record."""
 
+    @abstractmethod
+    def diagnose(self, data: Any, folder: Path) -> dict[str, Any]:
+        """What the record of a trained run says beyond its metrics; writes arrays into its folder."""
+
     def forward(self, x: Tensor) -> Tensor:
-        """Class scores."""
+        """Outputs of the network."""
         return self.network(x)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
@@ -72,6 +70,60 @@ class ClassifierModule(lightning.LightningModule, ABC):
         terms = self.objective(batch.x, batch.y, batch.g, batch.gx)
         self.log_dict(terms.log("train/"), on_step=False, on_epoch=True, batch_size=len(batch.y), sync_dist=True)
         return terms.total
+
+    def measure(self, data: Any, samples: int = 256) -> EquivarianceError:
+        """Equivariance error of the latent per element in single precision, on the first validation samples."""
+        return equivariance_error(
+            self.network.encoder.cpu(),
+            self.validation_inputs(data, samples),
+            self.objective.input_action,
+            self.objective.latents[""],
+        )
+
+    def validation_inputs(self, data: Any, samples: int) -> Tensor:
+        """The first inputs x of the first validation loader."""
+        data.setup()
+        loaders = data.val_dataloader()
+        loader = loaders[0] if isinstance(loaders, list) else loaders
+        found: list[Tensor] = []
+        for batch in loader:
+            found.append(data.views(batch).x)
+            if sum(map(len, found)) >= samples:
+                break
+        return torch.cat(found)[:samples]
+
+    def latent_metrics(self, stage: str, batch: Any, z: Tensor) -> dict[str, Tensor]:
+        """Penalty, relative error and scale of the latents z = E(x) of a batch, by the names they are logged under."""
+        moved = self.objective.input_action(batch.x, batch.g) if batch.gx is None else batch.gx
+        rho = self.objective.latents[""]
+        z, z_g = z.float(), self.network.encoder(moved).float()
+        return {
+            f"{stage}/equivariance": equivariance_loss(z, z_g, batch.g, rho),
+            f"{stage}/relative_error": relative_error(z, z_g, batch.g, rho),
+            f"{stage}/latent_scale": z.std(dim=0, unbiased=False).square().mean().sqrt(),
+        }
+
+    def log_epoch(self, metrics: dict[str, Tensor], size: int) -> None:
+        """Log means over the epoch, weighted by the samples of each batch, under one name for all loaders."""
+        self.log_dict(metrics, on_step=False, on_epoch=True, batch_size=size, add_dataloader_idx=False, sync_dist=True)
+
+
+class ClassifierModule(NetworkModule):
+    """Trains a classifier under an objective.
+
+    Logged beside the terms of the objective, on the first validation loader
+    ``validation/{accuracy, loss, equivariance, relative_error, latent_scale}``; the second loader holds
+    upright samples and gives ``validation/accuracy_upright``. The same for ``test/``.
+    """
+
+    monitor = ("validation/accuracy", "max")
+
+    ranked: ClassVar[bool] = False
+    """Whether the area under the ROC curve is logged too, as ``auc`` and ``auc_upright``."""
+
+    def __init__(self, network: EncoderHead, learning_rate: float) -> None:
+        super().__init__(network, learning_rate)
+        self._ranked: dict[str, Scores] = {}
 
     def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Metrics on the validation split."""
@@ -93,47 +145,26 @@ class ClassifierModule(lightning.LightningModule, ABC):
         """Adam without weight decay or schedule, as in appendix C."""
         return torch.optim.Adam(self.network.parameters(), lr=self.learning_rate)
 
-    def measure(self, data: Any, samples: int = 256) -> EquivarianceError:
-        """Equivariance error per element in single precision, on the first validation samples, moved at random."""
-        data.setup()
-        x = torch.cat([data.views(batch).x for batch in data.val_dataloader()[0]])[:samples]
-        return equivariance_error(
-            self.network.encoder.cpu(), x, self.objective.input_action, self.objective.latents[""]
-        )
-
     def diagnose(self, data: Any, folder: Path) -> dict[str, Any]:
-        """What the record of a trained run says beyond its metrics; writes pictures into its folder."""
+        """Equivariance error per element; writes pictures."""
         error = self.measure(data)
         data.write_examples(folder / "examples.npz")
         return {"equivariance": error.as_dict()}
 
     def _measure(self, stage: str, batch: Any, upright: bool) -> None:
-        encoder, head = self.network.encoder, self.network.head
-        z = encoder(batch.x)
-        scores = head(z).float()
+        z = self.network.encoder(batch.x)
+        scores = self.network.head(z).float()
         if self.ranked:
             self._ranked.setdefault(f"{stage}/auc{'_upright' if upright else ''}", Scores()).add(scores, batch.y)
         if upright:
             metrics = {f"{stage}/accuracy_upright": accuracy(scores, batch.y)}
         else:
-            moved = self.objective.input_action(batch.x, batch.g) if batch.gx is None else batch.gx
-            rho = self.objective.latents[""]
-            z, z_g = z.float(), encoder(moved).float()
             metrics = {
                 f"{stage}/accuracy": accuracy(scores, batch.y),
                 f"{stage}/loss": nn.functional.cross_entropy(scores, batch.y),
-                f"{stage}/equivariance": equivariance_loss(z, z_g, batch.g, rho),
-                f"{stage}/relative_error": relative_error(z, z_g, batch.g, rho),
-                f"{stage}/latent_scale": z.std(dim=0, unbiased=False).square().mean().sqrt(),
+                **self.latent_metrics(stage, batch, z),
             }
-        self.log_dict(
-            metrics,
-            on_step=False,
-            on_epoch=True,
-            batch_size=len(batch.y),
-            add_dataloader_idx=False,
-            sync_dist=True,
-        )
+        self.log_epoch(metrics, len(batch.y))
 
     def _rank(self) -> None:
         """Log the areas under the ROC curve of the scores gathered so far; on several processes the mean of theirs."""

@@ -15,11 +15,11 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from regrep.errors import RegrepError
 from regrep.training.callbacks import FiniteLoss, MetricsFile, ProgressLines
 from regrep.training.machine import tune_allocator
-from regrep.training.module import ClassifierModule
+from regrep.training.module import NetworkModule
 from regrep.training.records import RunFolder
 from regrep.training.representation import RepresentationModule
 
-Module = ClassifierModule | RepresentationModule
+Module = NetworkModule | RepresentationModule
 """What is trained: ``monitor``, ``cell()``, ``measure()`` and ``diagnose()`` are all that is asked of it."""
 
 TRAINER: Mapping[str, Any] = {

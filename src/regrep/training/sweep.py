@@ -231,9 +231,10 @@ class Runner:
         done = cell.run.done or {}
         parts = []
         for split in ("validation", "test"):
-            accuracy = (done.get(split) or {}).get("accuracy")
-            if isinstance(accuracy, (int, float)):
-                parts.append(f"{split} accuracy {accuracy:.3f}")
+            for name in ("accuracy", "rmse"):
+                value = (done.get(split) or {}).get(name)
+                if isinstance(value, (int, float)):
+                    parts.append(f"{split} {name} {value:.3f}")
         if isinstance(done.get("seconds"), (int, float)):
             parts.append(f"{done['seconds']:.0f} s")
         left = len(self.cells) - self._finished - len(self._failed)

@@ -1,0 +1,94 @@
+"""One cell of Table 6 as a Lightning module."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from regrep.experiments.methods import Method, check_method, fraction_of, penalty_of, weight_of
+from regrep.experiments.smoke.data import action
+from regrep.experiments.smoke.dynamics import transport_errors
+from regrep.experiments.smoke.network import Layout, SmokeCNN, latent_representation
+from regrep.experiments.smoke.settings import DECAY, LEARNING_RATE, WEIGHT, WEIGHT_DECAY, WINDOW
+from regrep.objectives import RolloutObjective
+from regrep.training.forecast import ForecastModule
+
+
+class SmokeForecast(ForecastModule):
+    """The network of section 6.3 under one of the methods.
+
+    ``cnn`` sees the data as they are; the others also a second view of the first forecast, see
+    :class:`regrep.objectives.RolloutObjective` for the weights, which are the same for all of them.
+
+    Args:
+        method: one of ``METHODS``.
+        learning_rate: of Adam.
+        weight: of the penalty; 0.005 by default, 0.1 for ``ours-relative``.
+        layout: of the latent, ``grid`` (section 6.3), ``channels`` or ``both``.
+        width: channels of the hidden layers.
+        size: cells along a side.
+        fraction: part of the batch whose second view is made.
+        latent_augmentation: train the head on rho(g) E(x) too.
+        weight_decay: of Adam.
+        decay: factor of the learning rate per epoch.
+    """
+
+    def __init__(
+        self,
+        method: Method = "ours",
+        learning_rate: float = LEARNING_RATE,
+        weight: float | None = None,
+        layout: Layout = "grid",
+        width: int = 92,
+        size: int = 32,
+        fraction: float = 1.0,
+        latent_augmentation: bool = False,
+        weight_decay: float = WEIGHT_DECAY,
+        decay: float = DECAY,
+    ) -> None:
+        check_method(method)
+        act = action()
+        weight = weight_of(method, weight, published=WEIGHT)
+        super().__init__(SmokeCNN(width, WINDOW), learning_rate, weight_decay, decay)
+        self._objective = RolloutObjective(
+            self.network.encoder,
+            self.network.head,
+            nn.functional.mse_loss,
+            input_action=act,
+            latent=latent_representation(act.group, layout, width, size),
+            weight=weight,
+            penalty=penalty_of(method),
+            output_action=act,
+            fraction=fraction_of(method, fraction),
+            latent_augmentation=latent_augmentation,
+        )
+        self._cell: dict[str, Any] = {
+            "experiment": "smoke",
+            "group": act.group.name,
+            "method": method,
+            "learning_rate": learning_rate,
+            "weight": weight,
+            "layout": layout,
+            "width": width,
+            "fraction": fraction,
+            "latent_augmentation": latent_augmentation,
+            "weight_decay": weight_decay,
+            "decay": decay,
+        }
+
+    @property
+    def objective(self) -> RolloutObjective:
+        """Section 5's objective on the first frame, and the roll-out after it."""
+        return self._objective
+
+    def cell(self) -> dict[str, Any]:
+        """The settings that name this cell."""
+        return dict(self._cell)
+
+    def diagnose(self, data: Any, folder: Path) -> dict[str, Any]:
+        """As every forecast; ``transport`` is the transport error of the data moved by each element."""
+        record = super().diagnose(data, folder)
+        frames = self.validation_inputs(data, 32).unflatten(1, (WINDOW, 2))
+        return {**record, "transport": transport_errors(frames, self.objective.input_action)}
