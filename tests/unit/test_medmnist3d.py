@@ -201,6 +201,12 @@ def test_views_are_turned_volumes_between_minus_one_and_one(data):
     assert views.gx is None
 
 
+def test_pictures_show_three_sides(data):
+    x = torch.full((1, 1, 4, 4, 4), -1.0)
+    x[0, 0, 0, 1, 2] = 1.0  # z = 0, y = 1, x = 2
+    assert data.pictures(x)[0].nonzero().tolist() == [[1, 2], [1, 4], [4, 2]]
+
+
 @pytest.mark.parametrize(("method", "upright"), [("cnn", True), ("cnn-augmented", False), ("ours", False)])
 def test_only_the_plain_cnn_trains_upright(data, method, upright):
     module = MovedVolumes(size=10, per_class=4, method=method)
@@ -309,5 +315,5 @@ def test_a_file_of_ones_own_runs_from_the_command_line(tmp_path, capsys):
     assert record["cell"] | {"data": "nodule", "any_file": True, "width": 3, "group": "O"} == record["cell"]
     assert record["data"]["name"] == "nodulemnist3d-unverified"
     with np.load(out / "examples.npz") as pictures:
-        assert pictures["x"].shape == (6, 28, 84)
+        assert pictures["x"].shape == (6, 56, 56)
         assert pictures["gx"].dtype == np.uint8

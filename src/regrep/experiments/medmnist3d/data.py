@@ -97,12 +97,15 @@ class MovedVolumes(MovedData):
         return Views(images[:, None].float() / 127.5 - 1, batch.labels, g, None)
 
     def pictures(self, x: Tensor) -> Tensor:
-        """The brightest point along each axis: three projections side by side.
+        """The brightest points seen from the front, below it from above, beside it from the side, on one square.
 
         >>> MovedVolumes(size=14).pictures(torch.zeros(2, 1, 14, 14, 14)).shape
-        torch.Size([2, 14, 42])
+        torch.Size([2, 28, 28])
         """
-        return torch.cat([x[:, 0].amax(axis) for axis in (1, 2, 3)], dim=2) / 2 + 0.5
+        volume = (x[:, 0] + 1) / 2
+        front, above, side = volume.amax(1), volume.amax(2), volume.amax(3).transpose(1, 2)
+        empty = torch.zeros_like(front)
+        return torch.cat([torch.cat([front, side], dim=2), torch.cat([above, empty], dim=2)], dim=1)
 
     def _polycubes(self) -> Volumes:
         images: dict[Split, Tensor] = {}
