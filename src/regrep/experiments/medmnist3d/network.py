@@ -36,7 +36,7 @@ class VolumeCNN(EncoderHead):
     ``encoder``: [B, 1, size, size, size] -> [B, 8 · width], the third residual block before any normalisation;
     ``head``: BatchNorm1d, ELU, Linear -> [B, classes]. Volumes of 28 points a side are brought to 29 by doubling
     a plane (nearest neighbour, as published), larger ones by averaging. Volumes of at most 14 points are brought
-    to 15 and skip the first pooling: the same layers and parameters on a ninth of the work.
+    to 15 and skip the first pooling: the same layers and parameters for an eighth of the work.
 
     The paper's listing has width 6 (0.14 million parameters); its tables say 0.19 million, which is width 7 (D-ME2).
 
