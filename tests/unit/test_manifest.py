@@ -59,11 +59,18 @@ def test_the_grid_is_expanded_and_refined(tmp_path):
     assert set(slow) == {("cnn", "D1"), ("ours", "D1")}
 
 
-def test_settings_apply_to_every_cell_and_equal_cells_are_one(tmp_path):
-    cells = read(tmp_path, FILE).cells({"seed": [7, 8], "group": "D4", "method": "ours"})
-    assert [cell["seed"] for cell in cells if "learning_rate" not in cell and "weight" not in cell] == [7, 8]
-    assert all(cell["method"] == "ours" for cell in cells)
-    assert len(cells) == len({tuple(sorted(cell.items())) for cell in cells})
+def test_settings_replace_those_of_the_file_and_its_overrides(tmp_path):
+    manifest = read(tmp_path, FILE)
+    cells = manifest.cells({"seed": [7, 8], "group": "D4", "method": "ours"})
+    assert [(cell["method"], cell["seed"]) for cell in cells] == [("ours", 7), ("ours", 8)]
+    assert not any("weight" in cell or "learning_rate" in cell for cell in cells)  # those of other cells
+    weights = [cell["weight"] for cell in manifest.cells({"seed": 0, "group": "D4", "weight": 3.0})]
+    assert set(weights) == {3.0}
+
+
+def test_equal_cells_are_one():
+    twice = Manifest("e", Path("o"), {}, {"seed": [0, 1]}, [Override({"seed": 1}, {"seed": 0})])
+    assert twice.cells() == [{"experiment": "e", "seed": 0}]
 
 
 def test_later_overrides_see_earlier_ones():

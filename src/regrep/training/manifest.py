@@ -65,28 +65,31 @@ class Manifest:
         """The settings of each cell, in the order of the file.
 
         Args:
-            settings: applied to every cell at last; a list makes several cells.
+            settings: instead of what the file says, also in its overrides; a list makes several cells.
 
         Raises:
-            RegrepError: an override matches no cell.
+            RegrepError: an override of the file as it is matches no cell.
 
         >>> Manifest("ddmnist", Path("runs"), {"epochs": 2}, {"seed": [0, 1]}).cells({"epochs": 3})
-        [{'experiment': 'ddmnist', 'epochs': 3, 'seed': 0}, {'experiment': 'ddmnist', 'epochs': 3, 'seed': 1}]
+        [{'experiment': 'ddmnist', 'seed': 0, 'epochs': 3}, {'experiment': 'ddmnist', 'seed': 1, 'epochs': 3}]
         """
-        cells = _expand([{"experiment": self.experiment, **self.fixed}], self.grid)
+        given = settings or {}
+        fixed = {key: value for key, value in self.fixed.items() if key not in given}
+        cells = _expand([{"experiment": self.experiment, **fixed}], {**self.grid, **given})
         for override in self.override:
             matches = [_matches(cell, override.where) for cell in cells]
-            if not any(matches):
+            if not any(matches) and not given:
                 raise RegrepError(
                     f"every override of a sweep matches some cell, but where: {override.where} matches none;"
                     " compare it with fixed and grid"
                 )
+            exceptions = {key: value for key, value in override.set.items() if key not in given}
             cells = [
                 new
                 for cell, match in zip(cells, matches, strict=True)
-                for new in (_expand([cell], override.set) if match else [cell])
+                for new in (_expand([cell], exceptions) if match else [cell])
             ]
-        return _distinct(_expand(cells, settings or {}))
+        return _distinct(cells)
 
 
 def read_manifest(path: Path | str, check: Check) -> Manifest:
