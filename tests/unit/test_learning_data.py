@@ -122,7 +122,7 @@ def test_the_identity_leaves_the_input(make, kind):
 def test_the_record_tells_the_data(make, kind):
     module = make(kind)
     record = module.record()
-    assert record["sizes"] == {split: len(samples) for split, samples in module.samples.items()}
+    assert record["sizes"] == {split: len(samples) for split, samples in module.splits.items()}
     assert all(len(file["md5"]) == 32 for file in record["files"].values())
     assert record["name"] == {GlyphPairs: "glyphs", TurnedDigits: "digits", TurnedImages: "cifar10"}[kind]
 
@@ -139,12 +139,12 @@ def test_no_picture_crosses_splits(make, kind):
 
 
 def test_splits_of_images_divide_the_training_images(make):
-    samples = make(TurnedImages).samples
+    samples = make(TurnedImages).splits
     rows = torch.cat([samples["train"].rows, samples["validation"].rows])
     assert torch.equal(rows.sort().values, torch.arange(40))
     assert len(samples["validation"]) == 4
     assert samples["test"].images is not samples["train"].images
-    few = make(TurnedImages, train_images=7, seed=5).samples
+    few = make(TurnedImages, train_images=7, seed=5).splits
     assert torch.equal(few["train"].rows, samples["train"].rows[:7])
     assert torch.equal(few["validation"].rows, samples["validation"].rows)
 
@@ -187,10 +187,10 @@ def test_glyphs_are_centred_and_of_one_size():
 
 def test_the_swap_changes_the_font_and_nothing_else(make):
     module = make(GlyphPairs, identity=False, train_samples=10)
-    fixed = module.samples["train"][torch.arange(10), 0]
+    fixed = module.splits["train"][torch.arange(10), 0]
     straight = torch.zeros(10)
     posed = rotate_and_scale(fixed.images.float() / 255, straight, straight + 1)
-    assert torch.equal((posed * 255).round().byte(), module.samples["train"].images)
+    assert torch.equal((posed * 255).round().byte(), module.splits["train"].images)
     pair = module.views(fixed)
     swapped = module.views(fixed._replace(images=fixed.images.flip(1)))
     assert torch.equal(pair.x, swapped.gx)
@@ -232,7 +232,7 @@ def test_the_elements_of_d3_are_those_of_the_action():
 def test_digits_are_moved_as_the_action_moves_them(make):
     module = make(TurnedDigits, augment=False)
     assert isinstance(module.action, RotateFlip2d)
-    fixed = module.samples["train"][torch.arange(60), 0]
+    fixed = module.splits["train"][torch.arange(60), 0]
     pair = module.views(fixed)
     upright = fixed.images.float() / 255
     assert float((pair.x - upright).abs().max()) < 1e-4
@@ -243,7 +243,7 @@ def test_digits_are_moved_as_the_action_moves_them(make):
 
 def test_digits_at_an_angle_are_moved_up_to_one_more_interpolation(make):
     module = make(TurnedDigits)
-    pair = module.views(module.samples["train"][torch.arange(60), 0])
+    pair = module.views(module.splits["train"][torch.arange(60), 0])
     assert module.action is not None
     missed = (pair.gx - module.action(pair.x, pair.g)).norm() / pair.gx.norm()
     wrong = (pair.gx - module.action(pair.x, module.group.inverse[pair.g])).norm() / pair.gx.norm()
@@ -256,7 +256,7 @@ def test_digits_at_an_angle_are_moved_up_to_one_more_interpolation(make):
 def test_another_angle_has_no_action(make):
     module = make(TurnedDigits, angle=60.0)
     assert module.action is None
-    pair = module.views(module.samples["train"][torch.arange(60), 0])
+    pair = module.views(module.splits["train"][torch.arange(60), 0])
     r = pair.g == 1
     assert (pair.gx[r] - rotate(pair.x[r], torch.full((int(r.sum()),), 60.0))).norm() < 0.2 * pair.gx[r].norm()
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import lightning
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from regrep.actions import Action
-from regrep.errors import RegrepError
-from regrep.experiments.data.batches import BatchSampler, mix
-from regrep.experiments.data.digits import Split
+from regrep.experiments.data.batches import mix
+from regrep.experiments.data.splits import SplitData
 from regrep.training.arrays import write_arrays
 
 
@@ -63,12 +61,11 @@ class Samples(Dataset[Batch]):
         return Batch(self.images[index], self.labels[index], seed)
 
 
-class MovedData(lightning.LightningDataModule, ABC):
+class MovedData(SplitData):
     """Loaders of batches that travel as uint8 and are augmented, all at once, on the device.
 
-    Train batches are drawn anew in every epoch as a function of (seed, epoch) alone, so that a resumed run sees
-    what an uninterrupted one would have seen. Validation and test are fixed, once moved at random and once
-    upright. A loader yields a :class:`Batch`, of which :meth:`views` makes the model's :class:`Views`.
+    Train batches are drawn anew in every epoch. Validation and test are fixed, once moved at random and once upright. A
+    loader yields a :class:`Batch`, of which :meth:`views` makes the model's :class:`Views`.
 
     Args:
         action: moves x to gx.
@@ -80,19 +77,8 @@ class MovedData(lightning.LightningDataModule, ABC):
     """
 
     def __init__(self, action: Action, seed: int, batch_size: int) -> None:
-        super().__init__()
-        if batch_size < 1:
-            raise RegrepError(f"batch_size is at least 1, got {batch_size}")
-        self.action, self.seed, self.batch_size = action, seed, batch_size
-        self.splits: dict[Split, Samples] = {}
-
-    @abstractmethod
-    def load(self) -> dict[Split, Samples]:
-        """Read or make the samples of each split."""
-
-    @abstractmethod
-    def source(self) -> dict[str, Any]:
-        """Name and files of the data set, for the run record; called after :meth:`load`."""
+        super().__init__(seed, batch_size)
+        self.action = action
 
     @abstractmethod
     def views(self, batch: Batch, upright: bool = False) -> Views:
@@ -102,31 +88,17 @@ class MovedData(lightning.LightningDataModule, ABC):
     def pictures(self, x: Tensor) -> Tensor:
         """Inputs as pictures for the report, values in 0..1, [B, H, W]."""
 
-    def setup(self, stage: str | None = None) -> None:
-        """Load the samples once."""
-        self.splits = self.splits or self.load()
-
-    def record(self) -> dict[str, Any]:
-        """What was used, for the run record."""
-        self.setup()
-        return {**self.source(), "sizes": {split: len(samples) for split, samples in self.splits.items()}}
-
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled batches, drawn anew in every epoch."""
-        return self._loader("train", shuffle=True)
+        return self.loader("train", shuffle=True)
 
     def val_dataloader(self) -> list[DataLoader[Batch]]:
         """The validation samples, moved at random, and upright."""
-        return [self._loader("validation"), self._loader("validation")]
+        return [self.loader("validation"), self.loader("validation")]
 
     def test_dataloader(self) -> list[DataLoader[Batch]]:
         """The test samples, moved at random, and upright."""
-        return [self._loader("test"), self._loader("test")]
-
-    def _loader(self, split: Split, shuffle: bool = False) -> DataLoader[Batch]:
-        samples = self.splits[split]
-        sampler = BatchSampler(len(samples), self.batch_size, self.seed, shuffle)
-        return DataLoader(samples, sampler=sampler, batch_size=None)
+        return [self.loader("test"), self.loader("test")]
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Move the images as uint8, a quarter of the bytes of what they become."""

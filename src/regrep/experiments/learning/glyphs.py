@@ -62,7 +62,7 @@ class GlyphPairs(PairData):
 
     >>> data = GlyphPairs(train_samples=20)
     >>> data.setup()
-    >>> data.views(data.samples["train"][torch.arange(6), 0]).gx.shape
+    >>> data.views(data.splits["train"][torch.arange(6), 0]).gx.shape
     torch.Size([6, 1, 28, 28])
     """
 

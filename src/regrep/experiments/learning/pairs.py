@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
+from abc import abstractmethod
+from typing import NamedTuple
 
-import lightning
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from regrep.actions import Action, sample
 from regrep.errors import RegrepError
-from regrep.experiments.data.batches import BatchSampler, mix
+from regrep.experiments.data.batches import mix
 from regrep.experiments.data.digits import SPLIT_SEED, Split
+from regrep.experiments.data.splits import SplitData
 from regrep.groups import FiniteGroup
 
 EVALUATION_BATCH = 250
@@ -67,12 +67,11 @@ class Samples(Dataset[Drawn]):
         return Drawn(self.images[rows], self.labels[rows], seed, self.split)
 
 
-class PairData(lightning.LightningDataModule, ABC):
+class PairData(SplitData):
     """Loaders of pairs: pictures travel as uint8 and are moved, all at once, on the device.
 
-    Train batches are a function of (seed, epoch, batch number) alone, so that a resumed run sees what an
-    uninterrupted one would have seen. Validation and test have fixed random streams of their own, the same
-    for every seed. A loader yields :class:`Drawn`, of which :meth:`views` makes the model's :class:`Pair`.
+    Validation and test have fixed random streams of their own, the same for every seed. A loader yields :class:`Drawn`,
+    of which :meth:`views` makes the model's :class:`Pair`.
 
     Args:
         group: draws the elements.
@@ -86,47 +85,24 @@ class PairData(lightning.LightningDataModule, ABC):
     """
 
     def __init__(self, group: FiniteGroup, action: Action | None, seed: int, batch_size: int, identity: bool) -> None:
-        super().__init__()
-        check_counts(batch_size=batch_size)
-        self.group, self.action, self.seed, self.batch_size, self.identity = group, action, seed, batch_size, identity
-        self.samples: dict[Split, Samples] = {}
-
-    @abstractmethod
-    def load(self) -> dict[Split, Samples]:
-        """Read the pictures and split them."""
+        super().__init__(seed, batch_size)
+        self.group, self.action, self.identity = group, action, identity
 
     @abstractmethod
     def move(self, images: Tensor, g: Tensor, split: Split, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """The inputs x and gx of one shape, from those of a batch, pictures in 0..1."""
 
-    @abstractmethod
-    def source(self) -> dict[str, Any]:
-        """Name and files of the data set, for the run record."""
-
-    def setup(self, stage: str | None = None) -> None:
-        """Read and split the data once."""
-        self.samples = self.samples or self.load()
-
-    def record(self) -> dict[str, Any]:
-        """What was used, for the run record: name, files with md5 checksums, and sizes of the splits."""
-        self.setup()
-        return {**self.source(), "sizes": {split: len(samples) for split, samples in self.samples.items()}}
-
     def train_dataloader(self) -> DataLoader[Drawn]:
         """Shuffled batches, drawn anew in every epoch."""
-        return self._loader("train", self.batch_size, self.seed, shuffle=True)
+        return self.loader("train", shuffle=True)
 
     def val_dataloader(self) -> DataLoader[Drawn]:
         """The fixed validation samples."""
-        return self._loader("validation", EVALUATION_BATCH, mix(SPLIT_SEED, 1), shuffle=False)
+        return self.loader("validation", batch_size=EVALUATION_BATCH, seed=mix(SPLIT_SEED, 1))
 
     def test_dataloader(self) -> DataLoader[Drawn]:
         """The fixed test samples."""
-        return self._loader("test", EVALUATION_BATCH, mix(SPLIT_SEED, 2), shuffle=False)
-
-    def _loader(self, split: Split, batch_size: int, seed: int, shuffle: bool) -> DataLoader[Drawn]:
-        samples = self.samples[split]
-        return DataLoader(samples, sampler=BatchSampler(len(samples), batch_size, seed, shuffle), batch_size=None)
+        return self.loader("test", batch_size=EVALUATION_BATCH, seed=mix(SPLIT_SEED, 2))
 
     def on_after_batch_transfer(self, batch: Drawn, dataloader_idx: int) -> Pair:
         """Draw and move on the device."""

@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
-import lightning
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from regrep.actions import VectorField2d, sample
 from regrep.errors import RegrepError
-from regrep.experiments.data.batches import BatchSampler
 from regrep.experiments.data.downloads import data_folder
 from regrep.experiments.data.smoke import DOMAIN, TRAIN, Simulations, centred, generate, load
+from regrep.experiments.data.splits import SplitData
 from regrep.experiments.smoke.settings import WINDOW
 from regrep.groups import cyclic
 
@@ -99,12 +98,11 @@ def spans(frames: int, rollout: int = 6, horizon: int = 20, as_published: bool =
     }
 
 
-class Smoke(lightning.LightningDataModule):
+class Smoke(SplitData):
     """Windows of 10 frames of velocity and the frames after them; nothing is normalised.
 
     Train, validation and the test Future take simulations of the published training list, the test Domain those
     of the held-out list, see :func:`spans`. Validation has the roll-out of training, both tests the longer horizon.
-    Batches are a function of (seed, epoch) alone.
 
     Args:
         data_dir: folder of simulations, see :func:`regrep.experiments.data.smoke.load`; without one a small set of
@@ -129,9 +127,7 @@ class Smoke(lightning.LightningDataModule):
         sampling: Sampling = "centres",
         as_published: bool = False,
     ) -> None:
-        super().__init__()
-        if batch_size < 1:
-            raise RegrepError(f"batch_size is at least 1, got {batch_size}")
+        super().__init__(seed, batch_size)
         if sampling not in get_args(Sampling):
             raise RegrepError(f'velocities are sampled at "centres" or at "faces", got {sampling!r}')
         if data_dir is None and size > 32:
@@ -139,15 +135,12 @@ class Smoke(lightning.LightningDataModule):
                 f"sets larger than 32 x 32 take long to simulate, got size {size};"
                 f" run regrep data smoke --size {size} --out DIR and pass --data.data_dir=DIR"
             )
-        self.data_dir, self.size, self.seed, self.batch_size = data_dir, size, seed, batch_size
+        self.data_dir, self.size = data_dir, size
         self.rollout, self.horizon, self.sampling, self.as_published = rollout, horizon, sampling, as_published
         self.simulations: Simulations | None = None
-        self._windows: dict[Split, WindowDataset] = {}
 
-    def setup(self, stage: str | None = None) -> None:
+    def load(self) -> dict[Split, WindowDataset]:
         """Map the simulations, and divide them."""
-        if self._windows:
-            return
         folder = self.data_dir
         if folder is None:
             name = f"smoke-{self.size}x{FRAMES}x{SIMULATIONS}"
@@ -170,13 +163,15 @@ class Smoke(lightning.LightningDataModule):
             "future": WINDOW + self.horizon,
             "domain": WINDOW + self.horizon,
         }
-        for split, span in spans(found.frames, self.rollout, self.horizon, self.as_published).items():
-            numbers = held if split == "domain" else trained
-            self._windows[split] = WindowDataset([found.velocity[k] for k in numbers], span, lengths[split])
+        return {
+            split: WindowDataset(
+                [found.velocity[k] for k in (held if split == "domain" else trained)], span, lengths[split]
+            )
+            for split, span in spans(found.frames, self.rollout, self.horizon, self.as_published).items()
+        }
 
-    def record(self) -> dict[str, Any]:
-        """What was used, for the run record."""
-        self.setup()
+    def source(self) -> dict[str, Any]:
+        """Name, files, and which simulations are held out."""
         assert self.simulations is not None
         return {
             "name": f"smoke-{self.size}",
@@ -186,25 +181,19 @@ class Smoke(lightning.LightningDataModule):
                 "trained": self.simulations.numbers(TRAIN),
                 "held_out": self.simulations.numbers(DOMAIN),
             },
-            "sizes": {split: len(windows) for split, windows in self._windows.items()},
         }
 
     def train_dataloader(self) -> DataLoader[Window]:
         """Shuffled windows."""
-        return self._loader("train", shuffle=True)
+        return self.loader("train", shuffle=True)
 
     def val_dataloader(self) -> DataLoader[Window]:
         """Windows after those of training."""
-        return self._loader("validation")
+        return self.loader("validation")
 
     def test_dataloader(self) -> list[DataLoader[Window]]:
         """Future and Domain."""
-        return [self._loader("future"), self._loader("domain")]
-
-    def _loader(self, split: Split, shuffle: bool = False) -> DataLoader[Window]:
-        windows = self._windows[split]
-        sampler = BatchSampler(len(windows), self.batch_size, self.seed, shuffle)
-        return DataLoader(windows, sampler=sampler, batch_size=None)
+        return [self.loader("future"), self.loader("domain")]
 
     def on_after_batch_transfer(self, batch: Window, dataloader_idx: int) -> Views:
         """Window, frames after it, and group elements."""
