@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from regrep.actions.action import Action
 from regrep.actions.images import Rows, on_axes, plane_matrices, turn_of
@@ -44,9 +44,11 @@ class VectorField2d(Action):
             raise RegrepError(f"vector fields are moved exactly by C1, C2, C4, D1, D2 and D4, got {group.name}")
         self.group, self.rows = group, rows
         plane = plane_matrices(group)
-        self._points = LatticeAction(group, on_axes(plane, rows), "square fields")
-        self._component = plane.abs().argmax(dim=2)  # [n, 2]: which component of v each of g v is
-        self._sign = plane.sum(dim=2)  # [n, 2]: and with which sign
+        # Exchanging vx and vy turns round the axis of the components, which has two entries.
+        exchange = plane[:, :1, :1].abs() * 2 - 1
+        axes = torch.cat([nn.functional.pad(exchange, (0, 2)), nn.functional.pad(on_axes(plane, rows), (1, 0))], dim=1)
+        self._entries = LatticeAction(group, axes, "square fields")
+        self._sign = plane.sum(dim=2)  # [n, 2]: of each component of g v
 
     def check(self, x: Tensor) -> None:
         """Pairs of channels, square, signed."""
@@ -60,9 +62,8 @@ class VectorField2d(Action):
             )
 
     def apply(self, x: Tensor, g: Tensor) -> Tensor:
-        """Move the points, then exchange and negate the components."""
+        """Move points and components at once, then turn the signs."""
         g = g.to(x.device)
-        moved = self._points.apply(x, g).reshape(len(x), -1, 2, *x.shape[-2:])
-        component = self._component.to(x.device)[g].reshape(len(x), 1, 2, 1, 1).expand(moved.shape)
-        sign = self._sign.to(device=x.device, dtype=x.dtype)[g].reshape(len(x), 1, 2, 1, 1)
-        return (moved.gather(2, component) * sign).reshape(x.shape)
+        moved = self._entries.apply(x.unflatten(1, (-1, 2)), g)
+        sign = self._sign.to(device=x.device, dtype=x.dtype)[g]
+        return moved.mul_(sign[:, None, :, None, None]).flatten(1, 2)

@@ -1,4 +1,4 @@
-"""Exact actions on square and cubic lattices: one gather by a table of the group's elements."""
+"""Exact actions on square and cubic lattices: strided copies, or one gather by a table of the group's elements."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from regrep.actions.action import Action
+from regrep.actions.strides import StridedCopies
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
 from regrep.representations import PermutationRepresentation
@@ -26,7 +27,8 @@ class LatticeAction(Action):
 
     def __init__(self, group: FiniteGroup, matrices: Tensor, what: str) -> None:
         self.group, self.matrices, self.what = group, check_matrices(group, matrices), what
-        self._indices: dict[int, Tensor] = {}
+        self._copies = StridedCopies(group, self.matrices)
+        self._indices: dict[tuple[int, ...], Tensor] = {}
 
     def check(self, x: Tensor) -> None:
         """All lattice axes have one size."""
@@ -39,23 +41,27 @@ class LatticeAction(Action):
 
     def pixels(self, size: int) -> PermutationRepresentation:
         """The permutation representation on the size^k points."""
-        return PermutationRepresentation(self.group, lattice_index(self.matrices, size), "lattice")
+        return PermutationRepresentation(self.group, lattice_index(self.matrices, (size,) * self.matrices.shape[-1]), "lattice")
 
     def apply(self, x: Tensor, g: Tensor) -> Tensor:
-        """One gather."""
+        """One copy per distinct element, or one gather."""
+        return self._copies(x, g) if self._copies.suit(x) else self.gather(x, g)
+
+    def gather(self, x: Tensor, g: Tensor) -> Tensor:
+        """The same by one gather, on any device and without waiting for it."""
         k = self.matrices.shape[-1]
         flat = x.flatten(-k)
-        index = self._index(x.shape[-1]).to(x.device)[g.to(x.device)]
+        index = self._index(tuple(x.shape[-k:])).to(x.device)[g.to(x.device)]
         index = index.reshape(len(x), *([1] * (flat.dim() - 2)), flat.shape[-1])
         return flat.gather(-1, index.expand(flat.shape)).reshape(x.shape)
 
-    def _index(self, size: int) -> Tensor:
-        """The table for one size; made once, except inside compiled code, where it becomes a constant."""
-        if size in self._indices:
-            return self._indices[size]
-        index = lattice_index(self.matrices, size)
+    def _index(self, sizes: tuple[int, ...]) -> Tensor:
+        """The table for one lattice; made once, except inside compiled code, where it becomes a constant."""
+        if sizes in self._indices:
+            return self._indices[sizes]
+        index = lattice_index(self.matrices, sizes)
         if not torch.compiler.is_compiling():
-            self._indices[size] = index
+            self._indices[sizes] = index
         return index
 
 
