@@ -1,4 +1,4 @@
-"""Actions beside one contiguous copy of the batch.
+"""Actions and their derivatives beside one contiguous copy of the batch.
 
 python benchmarks/actions.py [ROUNDS]
 """
@@ -6,11 +6,13 @@ python benchmarks/actions.py [ROUNDS]
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import torch
 from interleaved import medians, ratio, save
+from torch import Tensor
 
-from regrep.actions import Rotate3d, RotateFlip2d, VectorField2d, sample
+from regrep.actions import Action, Rotate3d, RotateFlip2d, VectorField2d, sample
 from regrep.groups import cyclic, dihedral, octahedral
 
 CASES = {
@@ -20,14 +22,22 @@ CASES = {
 }
 
 
-def main(rounds: int = 30) -> None:
+def derivative(act: Action, x: Tensor, g: Tensor) -> Callable[[], object]:
+    x.requires_grad_()
+    moved = act(x, g)
+    gradient = torch.randn_like(moved)
+    return lambda: torch.autograd.grad(moved, x, gradient, retain_graph=True)
+
+
+def main(rounds: int = 100) -> None:
     generator = torch.Generator().manual_seed(0)
     functions, pairs = {}, {}
     for name, (act, shape) in CASES.items():
         x, g = torch.randn(shape, generator=generator), sample(act.group, shape[0], generator)
         functions[name] = lambda act=act, x=x, g=g: act(x, g)
+        functions[f"derivative, {name}"] = derivative(act, x.clone(), g)
         functions[f"copy, {name}"] = x.clone
-        pairs[f"{name} / copy"] = (name, f"copy, {name}")
+        pairs |= {f"{key} / copy": (key, f"copy, {name}") for key in (name, f"derivative, {name}")}
     times = medians(functions, rounds)
     save("actions", times, {name: ratio(times, *pair) for name, pair in pairs.items()})
 

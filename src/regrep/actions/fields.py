@@ -47,8 +47,7 @@ class VectorField2d(Action):
         # Exchanging vx and vy turns round the axis of the components, which has two entries.
         exchange = plane[:, :1, :1].abs() * 2 - 1
         axes = torch.cat([nn.functional.pad(exchange, (0, 2)), nn.functional.pad(on_axes(plane, rows), (1, 0))], dim=1)
-        self._entries = LatticeAction(group, axes, "square fields")
-        self._sign = plane.sum(dim=2)  # [n, 2]: of each component of g v
+        self._entries = LatticeAction(group, axes, "square fields", plane.sum(dim=1).long())
 
     def check(self, x: Tensor) -> None:
         """Pairs of channels, square, signed."""
@@ -62,8 +61,5 @@ class VectorField2d(Action):
             )
 
     def apply(self, x: Tensor, g: Tensor) -> Tensor:
-        """Move points and components at once, then turn the signs."""
-        g = g.to(x.device)
-        moved = self._entries.apply(x.unflatten(1, (-1, 2)), g)
-        sign = self._sign.to(device=x.device, dtype=x.dtype)[g]
-        return moved.mul_(sign[:, None, :, None, None]).flatten(1, 2)
+        """Turn the signs, then move points and components at once."""
+        return self._entries.apply(x.reshape(len(x), x.shape[1] // 2, 2, *x.shape[-2:]), g).reshape(x.shape)

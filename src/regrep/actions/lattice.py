@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -20,14 +22,16 @@ class LatticeAction(Action):
         group: the group.
         matrices: int64 [n, k, k] on coordinates in the order of the data's last k axes.
         what: what the data are called in errors, ``"square images"``.
+        signs: int64 [n, m], by which the m entries along the first of the k axes are multiplied before they move.
 
     Raises:
         RegrepError: the matrices do not multiply as the elements do.
     """
 
-    def __init__(self, group: FiniteGroup, matrices: Tensor, what: str) -> None:
+    def __init__(self, group: FiniteGroup, matrices: Tensor, what: str, signs: Tensor | None = None) -> None:
         self.group, self.matrices, self.what = group, check_matrices(group, matrices), what
-        self._copies = StridedCopies(group, self.matrices)
+        self.signs = signs
+        self._copies = StridedCopies(group, self.matrices, signs)
         self._indices: dict[tuple[int, ...], Tensor] = {}
 
     def check(self, x: Tensor) -> None:
@@ -41,18 +45,27 @@ class LatticeAction(Action):
 
     def pixels(self, size: int) -> PermutationRepresentation:
         """The permutation representation on the size^k points."""
-        return PermutationRepresentation(self.group, lattice_index(self.matrices, (size,) * self.matrices.shape[-1]), "lattice")
+        return PermutationRepresentation(
+            self.group, lattice_index(self.matrices, (size,) * self.matrices.shape[-1]), "lattice"
+        )
 
     def apply(self, x: Tensor, g: Tensor) -> Tensor:
         """One copy per distinct element, or one gather."""
-        return self._copies(x, g) if self._copies.suit(x) else self.gather(x, g)
+        if not self._copies.suit(x):
+            return self.gather(x, g)
+        if x.requires_grad and torch.is_grad_enabled():
+            return _Moved.apply(x, g.cpu(), self)
+        return self._copies(x, g.cpu())
 
     def gather(self, x: Tensor, g: Tensor) -> Tensor:
         """The same by one gather, on any device and without waiting for it."""
         k = self.matrices.shape[-1]
-        flat = x.flatten(-k)
+        if self.signs is not None:
+            signs = self.signs.to(device=x.device, dtype=x.dtype)[g.to(x.device)]
+            x = x * signs.reshape(len(x), *[1] * (x.dim() - k - 1), signs.shape[-1], *[1] * (k - 1))
         index = self._index(tuple(x.shape[-k:])).to(x.device)[g.to(x.device)]
-        index = index.reshape(len(x), *([1] * (flat.dim() - 2)), flat.shape[-1])
+        flat = x.reshape(*x.shape[:-k], index.shape[-1])
+        index = index.reshape(len(x), *([1] * (flat.dim() - 2)), index.shape[-1])
         return flat.gather(-1, index.expand(flat.shape)).reshape(x.shape)
 
     def _index(self, sizes: tuple[int, ...]) -> Tensor:
@@ -63,6 +76,21 @@ class LatticeAction(Action):
         if not torch.compiler.is_compiling():
             self._indices[sizes] = index
         return index
+
+
+class _Moved(torch.autograd.Function):
+    """Copies under autograd: a permutation is orthogonal, so that its derivative moves by the inverse element."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, g: Tensor, action: LatticeAction) -> Tensor:
+        ctx.action = action
+        ctx.save_for_backward(g)
+        return action._copies(x, g)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (g,) = ctx.saved_tensors
+        return ctx.action.apply(gradient, ctx.action.group.inverse[g]), None, None
 
 
 def check_matrices(group: FiniteGroup, matrices: Tensor) -> Tensor:

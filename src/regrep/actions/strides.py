@@ -8,30 +8,35 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
+from torch.autograd.forward_ad import unpack_dual
 
 from regrep.groups import FiniteGroup
 
-WORDS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+WORDS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 """Integers as wide as an entry: what is moved is bits."""
 
 ENTRIES = 4096
-"""About as many entries are gathered in the time that starting one copy takes."""
+"""About as many entries are gathered by one thread in the time that starting one copy takes."""
 
-FEW_THREADS = 4
-"""From here on a gather, which shares its entries among the threads, overtakes the copies, which do not."""
+CACHE = 2**18
+"""Bytes that are moved at once, so that what is on the way stays in the processor's cache."""
+
+FEW_THREADS = 2
+"""Above, a gather, which shares its entries among the threads, overtakes the copies, which do not."""
 
 
 class StridedCopies:
     """Signed permutations of the last k axes: the samples of each element of the batch are moved by one copy.
 
     A copy reads its samples with their axes exchanged and turned round, by strides alone. PyTorch has no negative
-    strides, numpy has. Derivatives of every order move by the inverse elements, as do forward ones by the elements.
+    strides, numpy has.
 
     Args:
         group: the group.
         matrices: int64 [n, k, k], signed permutation matrices on coordinates in the order of the axes; a sign turns
             an axis round, axes of different sizes stay apart.
+        signs: int64 [n, m], by which the m entries along the first of the axes are multiplied before they move.
 
     >>> import regrep
     >>> transpose = torch.tensor([[[1, 0], [0, 1]], [[0, 1], [1, 0]]])
@@ -40,10 +45,13 @@ class StridedCopies:
     [[[1, 3], [2, 4]]]
     """
 
-    def __init__(self, group: FiniteGroup, matrices: Tensor) -> None:
+    def __init__(self, group: FiniteGroup, matrices: Tensor, signs: Tensor | None = None) -> None:
         self.group = group
-        self._axes = matrices.abs().argmax(dim=2).tolist()
-        self._turns = [(..., *(slice(None, None, sign) for sign in row)) for row in matrices.sum(dim=2).tolist()]
+        self._signs = None if signs is None else signs.reshape(*signs.shape, *[1] * (matrices.shape[-1] - 1)).numpy()
+        self._axes = (matrices.abs().argmax(dim=2) - matrices.shape[-1]).tolist()  # counted from the last
+        self._turns: list[tuple[Any, ...]] = [
+            (..., *(slice(None, None, sign) for sign in row)) for row in matrices.sum(dim=2).tolist()
+        ]
 
     def suit(self, x: Tensor) -> bool:
         """Whether copies are possible and faster than a gather."""
@@ -51,71 +59,59 @@ class StridedCopies:
             not torch.compiler.is_compiling()
             and x.device.type == "cpu"
             and torch.get_num_threads() <= FEW_THREADS
-            and x.numel() >= ENTRIES * min(len(x), self.group.order)
-            and not (x.is_complex() or x.is_neg())
+            and x.numel() > ENTRIES * torch.get_num_threads() * min(len(x), self.group.order)
+            and is_plain(x)
         )
 
     def __call__(self, x: Tensor, g: Tensor) -> Tensor:
-        """x [B, ...] moved by g [B], differentiably."""
-        return _Moved.apply(x, g.cpu(), self)
-
-    def move(self, x: Tensor, g: Tensor) -> Tensor:
-        """The same outside of autograd."""
+        """Move the samples x [B, ...] by g [B], outside of autograd."""
         word = WORDS[x.element_size()]
         moved = torch.empty(x.shape, dtype=x.dtype)
         source, target = x.view(word).numpy(), moved.view(word).numpy()
         others = range(x.dim() - len(self._axes[0]))
-        for element, samples in groups(g.numpy()):
-            axes = [*others, *(len(others) + axis for axis in self._axes[element])]
-            target[samples] = source[samples].transpose(axes)[self._turns[element]]
+        if self._signs is not None:
+            first_bits = np.where(self._signs < 0, np.iinfo(source.dtype).min, 0)  # which hold the signs of floats
+            negate, by = (np.bitwise_xor, first_bits) if x.is_floating_point() else (np.multiply, self._signs)
+            by = by.astype(source.dtype)
+        for element, samples in parts(g.numpy(), max(2, CACHE * len(x) // moved.nbytes)):
+            part = source[samples]
+            if self._signs is not None:
+                part = negate(part, by[element])
+            target[samples] = part.transpose(*others, *self._axes[element])[self._turns[element]]
         return moved
 
 
-def groups(g: NDArray[np.int64]) -> Iterator[tuple[int, slice | NDArray[np.int64]]]:
-    """Each element that occurs and its samples: a slice, which numpy reads in place, where they make one.
+def is_plain(x: Tensor) -> bool:
+    """Whether the entries are what lies in memory: no tangents, no transform of ``torch.func``, nothing lazy.
 
-    >>> [(element, str(samples)) for element, samples in groups(np.array([3, 0, 1, 0, 3, 3]))]
+    >>> is_plain(torch.zeros(2)), torch.func.vmap(lambda x: torch.full_like(x, is_plain(x)))(torch.zeros(2)).tolist()
+    (True, [0.0, 0.0])
+    """
+    if type(x) not in (Tensor, nn.Parameter) or x.is_complex() or x.is_neg() or unpack_dual(x).tangent is not None:
+        return False
+    try:
+        x.untyped_storage()
+    except NotImplementedError:  # the tensors inside of the transforms have none
+        return False
+    return True
+
+
+def parts(g: NDArray[np.int64], most: int) -> Iterator[tuple[int, slice | NDArray[np.int64]]]:
+    """Each element that occurs and its samples, at most so many at once; a slice, read in place, where they make one.
+
+    >>> [(element, str(samples)) for element, samples in parts(np.array([3, 0, 1, 0, 3, 3]), 3)]
     [(0, 'slice(1, 4, 2)'), (1, 'slice(2, 3, 1)'), (3, '[0 4 5]')]
     """
     order = g.argsort(kind="stable")
     stop = 0
     for element, count in enumerate(np.bincount(g).tolist()):
-        if count:
-            start, stop = stop, stop + count
-            first, last = int(order[start]), int(order[stop - 1])
-            if count < 3 or last - first == count - 1:
-                yield element, slice(first, last + 1, last - first if count == 2 else 1)
+        start, stop = stop, stop + count
+        for first in range(start, stop, most):
+            samples = order[first : min(first + most, stop)]
+            low, high = int(samples[0]), int(samples[-1])
+            if len(samples) == 2:
+                yield element, slice(low, high + 1, high - low)
+            elif high - low == len(samples) - 1:
+                yield element, slice(low, high + 1, 1)
             else:
-                yield element, order[start:stop]
-
-
-class _Moved(torch.autograd.Function):
-    """Signed permutations are orthogonal: the derivative of one is its inverse."""
-
-    @staticmethod
-    def forward(x: Tensor, g: Tensor, copies: StridedCopies) -> Tensor:
-        return copies.move(x, g)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, StridedCopies], output: Tensor) -> None:
-        _, g, ctx.copies = inputs
-        ctx.save_for_backward(g)
-        ctx.save_for_forward(g)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        (g,) = ctx.saved_tensors
-        return _Moved.apply(grad, ctx.copies.group.inverse[g], ctx.copies), None, None
-
-    @staticmethod
-    def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:
-        (g,) = ctx.saved_tensors
-        return _Moved.apply(tangent, g, ctx.copies)
-
-    @staticmethod
-    def vmap(info: Any, in_dims: tuple[int | None, ...], x: Tensor, g: Tensor, copies: StridedCopies) -> Any:
-        x, g = (
-            t.expand(info.batch_size, *t.shape) if dim is None else t.movedim(dim, 0)
-            for t, dim in zip((x, g), in_dims, strict=False)
-        )
-        return _Moved.apply(x.flatten(0, 1), g.flatten(), copies).unflatten(0, x.shape[:2]), 0
+                yield element, samples
