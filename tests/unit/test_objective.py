@@ -1,5 +1,6 @@
 """The objective and its penalty: values, gradients, modes, and what it refuses."""
 
+import shutil
 import warnings
 
 import pytest
@@ -17,6 +18,8 @@ from tolerance import assert_near
 G = dihedral(4)
 ACT = RotateFlip2d(G)
 RHO = regrep.latent(G, 20)
+
+COMPILER = pytest.mark.skipif(shutil.which("g++") is None, reason="inductor needs a C++ compiler")
 
 pytestmark = pytest.mark.filterwarnings("ignore::regrep.CapacityWarning")
 
@@ -220,7 +223,8 @@ def test_owns_nothing():
     assert "weight=1.0" in repr(loop)
 
 
-def test_compiled_equals_eager():
+@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=[pytest.mark.slow, COMPILER])])
+def test_compiled_equals_eager(backend):
     encoder, head = network()
     x, y, g = batch()
     for settings in (
@@ -230,7 +234,7 @@ def test_compiled_equals_eager():
         loop = objective(encoder, head.eval(), **settings)
         eager = loop(x, y, g)
         gradient = torch.autograd.grad(eager.total, list(encoder.parameters()))
-        compiled = torch.compile(loop, fullgraph=True, backend="aot_eager")(x, y, g)
+        compiled = torch.compile(loop, fullgraph=True, backend=backend)(x, y, g)
         for one, other in zip(eager, compiled, strict=True):
             assert_near(other.detach(), one.detach())
         again = torch.autograd.grad(compiled.total, list(encoder.parameters()))
