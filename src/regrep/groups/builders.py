@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from regrep.errors import RegrepError
-from regrep.groups.catalogue import cycle_name
 from regrep.groups.cosets import COSET_LIMIT, enumerate_cosets
 from regrep.groups.finite import MAX_ORDER, FiniteGroup, check_table, without_superfluous
 from regrep.groups.presentations import Presentation
@@ -166,6 +165,25 @@ def from_presentation(
         generators=tuple(steps),
         presentation_given=presentation,
     )
+
+
+def cycle_name(image: np.ndarray) -> str:
+    """Cycle notation of a permutation, ``e`` for the identity.
+
+    >>> cycle_name([1, 0, 3, 4, 2])
+    '(0 1)(2 3 4)'
+    """
+    seen: set[int] = set()
+    cycles = ""
+    for start in range(len(image)):
+        cycle, k = [], start
+        while k not in seen:
+            seen.add(k)
+            cycle.append(str(k))
+            k = int(image[k])
+        if len(cycle) > 1:
+            cycles += "(" + " ".join(cycle) + ")"
+    return cycles or "e"
 
 
 def _close(

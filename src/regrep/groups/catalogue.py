@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from regrep.errors import RegrepError
+from regrep.groups.builders import cycle_name, from_matrices
 from regrep.groups.finite import MAX_ORDER, FiniteGroup
 from regrep.groups.presentations import Presentation
 
@@ -200,8 +201,6 @@ def rotation_matrices() -> np.ndarray:
 
 def _of_axes(name: str, matrices: np.ndarray) -> FiniteGroup:
     """The group of signed permutation matrices, all of them given, acting on the cube's four space diagonals."""
-    from regrep.groups.builders import from_matrices
-
     group = from_matrices(matrices, name=name, names=_axes_names(matrices))
     diagonals = np.array([[1, 1, 1], [1, 1, -1], [1, -1, 1], [-1, 1, 1]])
     moved = np.einsum("gij,kj->gki", matrices, diagonals)
@@ -263,25 +262,6 @@ def _of_images(name: str, images: np.ndarray, steps: np.ndarray, presentation: P
         presentation_given=presentation,
         points=torch.from_numpy(images),
     )
-
-
-def cycle_name(image: np.ndarray) -> str:
-    """Cycle notation of a permutation, ``e`` for the identity.
-
-    >>> cycle_name([1, 0, 3, 4, 2])
-    '(0 1)(2 3 4)'
-    """
-    seen: set[int] = set()
-    cycles = ""
-    for start in range(len(image)):
-        cycle, k = [], start
-        while k not in seen:
-            seen.add(k)
-            cycle.append(str(k))
-            k = int(image[k])
-        if len(cycle) > 1:
-            cycles += "(" + " ".join(cycle) + ")"
-    return cycles or "e"
 
 
 def _parity(image: tuple[int, ...]) -> int:
