@@ -3,7 +3,8 @@
 python docs/tables.py
 
 A block between ``<!-- KIND of FOLDER -->`` and ``<!-- end -->`` is made anew, where KIND is ``table`` (the choice of
-tuned settings made), ``all`` (every setting), and for learned representations ``runs``, ``controls`` or ``summary``.
+tuned settings made), ``all`` (every setting), and for learned representations ``runs``, ``settings``, ``controls``
+or ``summary``.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from regrep.report.learned import Section, Table, sections
+from regrep.report.learned import Section, Table, sections, settings
 from regrep.report.runs import read_runs
 from regrep.report.table import Row, rows_of, select
 from regrep.report.text import cells, headings, markdown
@@ -51,6 +52,7 @@ KINDS: dict[str, Callable[[list[Row]], str]] = {
     "table": lambda rows: _rows(select(rows)),
     "all": _rows,
     "runs": _each(lambda section: _table(section.runs)),
+    "settings": lambda rows: _table(settings(rows)),
     "controls": _each(lambda section: _table(section.controls)),
     "summary": _each(lambda section: f"{section.heading}: {section.summary}\n"),
 }

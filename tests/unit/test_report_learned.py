@@ -55,6 +55,19 @@ def test_a_line_per_run(records):
     assert lines[4]["A"] == lines[4]["defect"] == lines[5]["equivariance loss"] == "–"
 
 
+def test_a_line_per_setting(records):
+    (part,) = sections(rows_in(records))
+    assert part.settings is None  # one setting, whose runs are all in the first table
+    write_learned(records / "other", "tmnist", 0, shift=True, init="identity")
+    (part,) = sections(rows_in(records))
+    lines = {line[0]: dict(zip(part.settings.headings, line, strict=True)) for line in part.settings.lines}
+    assert (lines["orthogonal"]["n"], lines["identity"]["n"]) == ("3", "1")
+    assert lines["orthogonal"]["round to regular"] == "2 of 3"
+    assert lines["identity"]["A"] == "21.99 (–) [21]"
+    mean = (2 * 20.994 + 21.994) / 3
+    assert lines["orthogonal"]["A"] == f"{mean:.2f} (0.58) [21]"
+
+
 def test_the_algebra_loss_of_the_validation_record_comes_first(records):
     change(records / "t0", validation={"loss": 0.1, "algebra": 0.125})
     (part,) = sections(rows_in(records))

@@ -31,6 +31,7 @@ class Section:
         slug: the same for names of files.
         runs: a line per run.
         paper: name and numbers of the paper's runs, None where it has none.
+        settings: a line per setting where there are several, None otherwise.
         controls: what the same measurement gives where nothing was learned, None without records.
         verdicts: run and sentence.
         summary: sentences over all runs.
@@ -40,6 +41,7 @@ class Section:
     slug: str
     runs: Table
     paper: tuple[str, Table] | None
+    settings: Table | None
     controls: Table | None
     verdicts: list[tuple[str, str]]
     summary: str
@@ -81,6 +83,36 @@ def root_name(power: int, order: int) -> str:
     return "ω" + ("" if power == 1 else str(power).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")))
 
 
+def settings(rows: Sequence[Row]) -> Table:
+    """A line per setting: multiplicities as mean (deviation) over seeds, in brackets those of the regular one."""
+    finished = [row for row in rows if row.runs]
+    measured = {id(row): [one for run in row.runs if (one := representation(run))] for row in finished}
+    irreps = _names(_mapping(one.get("multiplicities")) for several in measured.values() for one in several)
+    several_headings = len({row.heading for row in finished}) > 1
+    lines = []
+    for row in finished:
+        found = measured[id(row)]
+        expected = _expected(found)
+        values = {
+            name: [_number(_mapping(_mapping(one.get("multiplicities")).get(name)).get("value")) for one in found]
+            for name in irreps
+        }
+        tests = [_mapping((run.done or {}).get("test")) for run in row.runs]
+        agree = [agreement for one in found if (agreement := one.get("rounds_to_regular")) is not None]
+        lines.append(
+            [
+                f"{row.heading}, {_spelt(row)}" if several_headings else _spelt(row),
+                str(len(row.runs)),
+                *(f"{_spread(values[name], 2)} [{_short(expected.get(name))}]" for name in irreps),
+                f"{sum(agree)} of {len(agree)}" if agree else DASH,
+                _spread([_number(one.get("defect")) for one in found], 2),
+                *(_spread([_number(test.get(key)) for test in tests], 3) for key in ("relative_error", "task")),
+            ]
+        )
+    headings = ["setting", "n", *irreps, "round to regular", "defect", "relative error", "task loss"]
+    return Table(headings, lines)
+
+
 def plain_sections(parts: Sequence[Section]) -> str:
     """The lines per run for the terminal."""
     tables = [
@@ -106,6 +138,7 @@ def _section(heading: str, rows: Sequence[Row]) -> Section:
         slug(heading),
         _runs(runs),
         None if paper is None else (paper.name, Table(["run", *paper.columns], _numbered(paper))),
+        settings(rows) if len(rows) > 1 else None,
         _controls(rows),
         [(name, verdict) for name, verdict in verdicts if verdict],
         _summary(rows, paper),
@@ -287,6 +320,14 @@ def _names(records: Iterable[Mapping[str, Any]]) -> list[str]:
 def _mean(weighted: Sequence[tuple[float | None, float]]) -> float | None:
     known = [(value, weight) for value, weight in weighted if value is not None and weight > 0]
     return sum(v * w for v, w in known) / sum(w for _, w in known) if known else None
+
+
+def _spread(values: Sequence[float | None], digits: int) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return DASH
+    spread = f"{statistics.stdev(known):.{digits}f}" if len(known) > 1 else DASH
+    return f"{statistics.fmean(known):.{digits}f} ({spread})"
 
 
 def _mapping(value: Any) -> dict[str, Any]:
