@@ -231,12 +231,15 @@ def learn(words: Sequence[str]) -> int:
     from importlib.resources import as_file, files
 
     from regrep.experiments import cells as experiments
+    from regrep.experiments.fit import check
     from regrep.training import sweep as sweeps
-    from regrep.training.manifest import parse_assignments
+    from regrep.training.manifest import parse_assignments, read_manifest
 
     out = options.out or Path("runs") / f"learn-{options.cell}"
     settings = {"seed": list(range(options.runs)), **fonts, **parse_assignments(options.set)}
     with as_file(files("regrep.experiments") / "learning" / f"{options.cell}.yaml") as file:
+        for cell in read_manifest(file, experiments.check_cell).cells({**settings, "seed": 0}):
+            check(experiments.cell_command(cell, out, options.data_dir))
         code = sweeps.sweep(file, experiments, out=out, data_dir=options.data_dir, jobs=options.jobs, settings=settings)
     return code or _report(out, out / "report")
 

@@ -90,6 +90,11 @@ def test_wrong_content_gets_one_sentence_and_exit_code_1(capsys, tmp_path):
     file.write_text(SWEEP)
     assert "at least 1 job runs at a time, got 0" in mistake(capsys, "sweep", file, "--jobs=0")[1]
     assert "given as key=value, got 'epochs'" in mistake(capsys, "sweep", file, "--set", "epochs")[1]
+    assert "at least one value, got seed: []" in mistake(capsys, "sweep", file, "--set", "seed=[]")[1]
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.json").write_text("{")
+    assert "run.json is not valid JSON" in mistake(capsys, "report", tmp_path)[1]
+    assert not (tmp_path / "report").exists()
     code, text = mistake(capsys, "fit", "ddmist")
     assert code == 1
     assert "the experiments are ddmnist" in text

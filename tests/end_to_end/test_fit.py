@@ -166,7 +166,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpo
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--model.latent=3"], r"latent width must be at least \|D1xD1\| = 4 .*, got 3"),
+        (["--model.latent=3"], r"latent width must be an integer of at least \|D1xD1\| = 4 .*, got 3"),
         (["--model.weight=-1"], "weight is a finite number of at least 0, got -1"),
         (["--model.method=cnn", "--model.weight=1"], "cnn has no penalty, got weight 1"),
         (["--model.learning_rate=0"], "the learning rate is positive, got 0"),

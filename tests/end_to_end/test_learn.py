@@ -14,7 +14,7 @@ from regrep.actions import Permute, RotateFlip2d
 from regrep.cli import main
 from regrep.errors import RegrepError
 from regrep.experiments.cells import cell_command
-from regrep.experiments.fit import fit
+from regrep.experiments.fit import fit, measure
 from regrep.experiments.learning.model import MNIST, TMNIST
 from regrep.experiments.learning.own import learn
 from regrep.groups import cyclic
@@ -157,12 +157,26 @@ def test_wrong_words(words, told, capsys):
         (["--model.latent=0"], "dimension at least 1"),
         (["--model.init=orthogonl"], "starts as one of"),
         (["--model.algebra_weight=-1"], "at least 0"),
+        (["--model.latent=many"], "--model.latent takes an integer or null, got many"),
+        (["--trainer.max_epochs=0"], "at least 1 epoch, got 0"),
+        (["--trainer.max_epochs=-1"], "at least 1 epoch, got -1"),
+        (["--trainer.accelerator=abacus"], "the trainer cannot be built: .*abacus"),
+        (["--patience=-1"], "patience counts epochs, got -1"),
+        (["--seed_everything=-1"], "a seed is an integer from 0"),
+        (["word"], "one word too many: word"),
         (["--data.font_a=/nowhere/a.ttf"], "a.ttf"),
     ],
 )
 def test_wrong_settings(args, told, tmp_path):
     with pytest.raises(RegrepError, match=told):
-        fit("tmnist", [f"--out={tmp_path}", *SMALL, *args])
+        fit("tmnist", [f"--out={tmp_path / 'run'}", *SMALL, *args])
+    assert not list(tmp_path.iterdir())
+
+
+def test_learning_refuses_wrong_settings_before_it_starts(tmp_path, capsys):
+    assert main(["learn", "mnist", f"--out={tmp_path / 'a'}", "--set", "data=digits", "--set", "init=A9=30"]) == 1
+    assert capsys.readouterr().err.startswith("regrep learn: a mixture counts irreducibles of D3")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_users_own_model(tmp_path, capsys):
@@ -192,6 +206,8 @@ def test_a_users_own_model(tmp_path, capsys):
     capsys.readouterr()
     assert learned() == json.loads((tmp_path / "own" / "done.json").read_text())
     assert "nothing to do" in capsys.readouterr().out
+    with pytest.raises(RegrepError, match="a run of your own model"):
+        measure(tmp_path / "own")
 
 
 @pytest.mark.parametrize(
@@ -200,6 +216,7 @@ def test_a_users_own_model(tmp_path, capsys):
         ({"test": (torch.rand(0, 4), None)}, "got none for test"),
         ({"test": (torch.rand(4, 4), torch.zeros(4))}, "either all splits have labels or none"),
         (dict.fromkeys(("train", "validation", "test"), (torch.rand(4, 4), torch.zeros(3))), "4 inputs and 3 labels"),
+        (dict.fromkeys(("train", "validation", "test"), (torch.rand(4, 4), torch.zeros(4))), "int64 .*got float32"),
     ],
 )
 def test_own_data_that_do_not_fit(tmp_path, change, message):
@@ -209,6 +226,8 @@ def test_own_data_that_do_not_fit(tmp_path, change, message):
         learn(nn.Identity(), nn.Identity(), data, swap, LearnedRepresentation(cyclic(2), 4), tmp_path)
     with pytest.raises(RegrepError, match="one group, got C2 and C4"):
         learn(nn.Identity(), nn.Identity(), data, swap, LearnedRepresentation(cyclic(4), 4), tmp_path)
+    with pytest.raises(RegrepError, match="at least 1 epoch, got 0"):
+        learn(nn.Identity(), nn.Identity(), data, swap, LearnedRepresentation(cyclic(2), 4), tmp_path, epochs=0)
     assert not list(tmp_path.iterdir())
 
 

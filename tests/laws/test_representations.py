@@ -116,7 +116,7 @@ def test_matrices_that_do_not_multiply_are_refused():
     stack = regrep.standard(group).stack()
     with pytest.raises(RegrepError, match=r"differs from rho\(gh\) by .* no representation of D4"):
         MatrixRepresentation(group, stack.flip(0), "wrong")
-    with pytest.raises(RegrepError, match="8 square matrices"):
+    with pytest.raises(RegrepError, match="one square matrix for each of the 8 elements"):
         MatrixRepresentation(group, stack[:3], "wrong")
 
 
@@ -167,6 +167,14 @@ def test_orbits():
     [
         (lambda: regrep.latent(dihedral(4), 6), r"at least \|D4\| = 8 .*, got 6; widen the layer"),
         (lambda: regrep.latent(dihedral(4), 17, copies=3), "holds 1 to 2 copies .* got 3"),
+        (lambda: regrep.latent(dihedral(4), 16.0), "an integer of at least .* got 16.0"),
+        (lambda: regrep.latent("D4", 16), "a group is a FiniteGroup, got 'D4'; make one of a name"),
+        (lambda: regrep.regular("D4"), "a group is a FiniteGroup"),
+        (lambda: regrep.irreps("D4"), "a group is a FiniteGroup"),
+        (
+            lambda: regrep.irreps(dihedral(4))[-1](torch.ones(1, 2, dtype=torch.int64), torch.tensor([1])),
+            "acts on floats",
+        ),
         (lambda: regrep.trivial(cyclic(2), 0), "dimension at least 1, got 0"),
         (lambda: 0 * regrep.regular(cyclic(2)), "repeated at least once, got 0"),
         (lambda: regrep.regular(cyclic(2)) + regrep.regular(cyclic(3)), "same group, got C2 and C3"),
@@ -188,6 +196,8 @@ def test_wrong_constructions_say_so(make, message):
         (torch.zeros(4), torch.tensor([0, 1, 2, 3]), r"acts on tensors \[B, ..., 4\], got \[4\]"),
         (torch.zeros(2, 4), torch.tensor([0, 4]), "index from 0 to 3, got 4"),
         (torch.zeros(2, 4), torch.tensor([-1, 0]), "index from 0 to 3, got -1"),
+        (torch.zeros(2, 4), [0, 1], "group elements are one tensor, got a list"),
+        ([[0.0] * 4] * 2, torch.tensor([0, 1]), "what they move are one tensor, got a list"),
         (torch.zeros(2, 4), torch.tensor([0]), "one group element per sample is needed, got 1"),
         (torch.zeros(2, 4), torch.tensor([0.0, 1.0]), r"int64 tensor \[B\].*got float32"),
         (torch.zeros(2, 4), torch.tensor([[0], [1]]), r"int64 tensor \[B\].*got int64 \[2, 1\]"),
@@ -196,6 +206,12 @@ def test_wrong_constructions_say_so(make, message):
 def test_wrong_arguments_say_so(z, g, message):
     with pytest.raises(RegrepError, match=message):
         regrep.regular(cyclic(4))(z, g)
+
+
+def test_an_empty_batch_stays_empty():
+    g = torch.zeros(0, dtype=torch.int64)
+    for rho in (regrep.irreps(dihedral(4))[-1], regrep.LearnedRepresentation(dihedral(4), 2)):
+        assert rho(torch.zeros(0, 2), g).shape == (0, 2)
 
 
 def test_acts_in_the_dtype_of_the_data():

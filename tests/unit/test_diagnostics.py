@@ -79,6 +79,19 @@ def test_a_collapsed_latent_cannot_score(latent):
     assert error.as_dict()["relative"] == [None] * 8
 
 
+@pytest.mark.parametrize(
+    ("encoder", "message"),
+    [
+        (lambda x: (orbit_encoder(x), x), "a latent is one tensor, got a tuple"),
+        (lambda x: orbit_encoder(x) + 0j, "a real tensor .* got complex128"),
+        (lambda x: orbit_encoder(x) * math.nan, "finite, got NaN"),
+    ],
+)
+def test_an_encoder_returns_finite_real_latents(encoder, message):
+    with pytest.raises(RegrepError, match=message):
+        regrep.equivariance_error(encoder, X, ACT, RHO)
+
+
 def test_any_layer_of_a_model():
     model = nn.Sequential(nn.Flatten(), nn.Linear(36, 8), nn.ReLU(), nn.Linear(8, 2)).double()
     by_name = regrep.equivariance_error(model, X, ACT, RHO, layer="1")

@@ -153,6 +153,13 @@ def test_half_precision_is_kept_from_the_products():
     ("options", "told"),
     [
         ({"dim": 0}, "at least 1"),
+        ({"dim": 6.0}, "integer dimension of at least 1, got 6.0"),
+        ({"dim": 6, "noise": -1.0}, "noise of a start"),
+        ({"dim": 6, "init": None}, "got a NoneType"),
+        ({"dim": 6, "init": "A1=²"}, "starts as one of"),
+        ({"dim": 6, "init": {"A1": 6.0}}, "irreducibles of"),
+        ({"dim": 6, "init": torch.eye(6).half().repeat(2, 1, 1)}, "float32 or float64"),
+        ({"dim": 6, "weights": 1.0}, "got weights 1.0; list one each"),
         ({"dim": 6, "init": "orthogonl"}, "starts as one of"),
         ({"dim": 6, "init": {"B": 6}}, "irreducibles of"),
         ({"dim": 6, "init": {"A1": 5}}, "fill the dimension 6"),

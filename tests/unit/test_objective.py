@@ -286,6 +286,8 @@ def test_capacity_warning_comes_once_and_only_where_it_applies():
         ({"penalty": "l2"}, 'penalty is "mse" or "relative", got \'l2\''),
         ({"fraction": 1.5}, "from 0 to 1, got 1.5"),
         ({"latent": regrep.latent(cyclic(4), 20)}, "representation of C4, but D4 acts on the data"),
+        ({"latent": "D4"}, "latent moves tensors by elements of a group, got 'D4'"),
+        ({"input_action": dihedral(4)}, "input_action moves tensors by elements of a group"),
         ({"latent": {}}, "at least one latent layer"),
         ({"latent": {"9": RHO}}, "no layer '9'"),
         ({"output_action": RotateFlip2d(cyclic(4))}, "C4 acts on the outputs, but D4 on the data"),
@@ -310,6 +312,12 @@ def test_wrong_models_say_so():
         objective(narrow, nn.Identity())(x, y, g)
     with pytest.raises(RegrepError, match="index from 0 to 7, got 8"):
         objective(encoder, head)(x, y, torch.full_like(g, 8))
+    with pytest.raises(RegrepError, match=r"a real tensor \[16, ...\], one row per input, got float32 \[15, 20\]"):
+        objective(lambda x: encoder(x)[1:], head)(x, y, g)
+    with pytest.raises(RegrepError, match="at least one input, got list"):
+        objective(encoder, head)(x.tolist(), y, g)
+    with pytest.raises(RegrepError, match=r"task_loss returns a scalar, got shape \[8\]"):
+        objective(encoder, head, task_loss=nn.CrossEntropyLoss(reduction="none"))(x, y, g)
 
 
 def test_tap_reads_any_layer_and_leaves_no_hook():

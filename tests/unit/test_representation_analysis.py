@@ -312,6 +312,24 @@ def test_records_are_plain_json_and_the_table_names_everything():
 def test_what_is_no_stack_of_matrices_is_told_in_one_sentence(matrices, text):
     with pytest.raises(RegrepError, match=text):
         analyse(S4, matrices)
+    with pytest.raises(RegrepError, match=text):
+        null_controls(S4, matrices, draws=1)
+
+
+@pytest.mark.parametrize(
+    ("group", "matrices", "text"),
+    [
+        (S4, torch.zeros(5, 3, 3), "24 elements of S4"),
+        (S4, torch.full((24, 2, 2), math.nan), "finite"),
+        (S4, torch.eye(2, dtype=torch.complex64).expand(24, 2, 2), "are real, got complex64"),
+        (S4, regrep.regular(S4), r"got a PermutationRepresentation; pass stack\(\)"),
+        ("S4", torch.zeros(24, 2, 2), "a group is a FiniteGroup, got 'S4'"),
+    ],
+)
+def test_the_search_and_the_analysis_refuse_the_same(group, matrices, text):
+    for measure in (nearest_representation, analyse):
+        with pytest.raises(RegrepError, match=text):
+            measure(group, matrices)
 
 
 def test_a_control_without_draws_is_refused():

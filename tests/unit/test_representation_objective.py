@@ -85,4 +85,10 @@ def test_wrong_arguments():
         RepresentationObjective(encoder, head, nn.functional.mse_loss, None, rho)(x, g=g)
     with pytest.raises(RegrepError, match="pass both or neither"):
         RepresentationObjective(encoder, head, nn.functional.mse_loss, ACT, rho)(x, gx=x)
+    with pytest.raises(RegrepError, match="a latent is one tensor, got a tuple"):
+        RepresentationObjective(lambda x: (encoder(x), x), head, nn.functional.mse_loss, ACT, rho)(x)
+    with pytest.raises(RegrepError, match="build a LearnedRepresentation"):
+        RepresentationObjective(encoder, head, nn.functional.mse_loss, ACT, regrep.regular(GROUP))
+    with pytest.raises(RegrepError, match="at least one input"):
+        RepresentationObjective(encoder, head, nn.functional.mse_loss, ACT, rho)(x[:0])
     assert regrep.RepresentationObjective is RepresentationObjective

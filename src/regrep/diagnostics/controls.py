@@ -12,6 +12,7 @@ from regrep.diagnostics.representation import analyse
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
 from regrep.representations.learned import orthogonal_matrices
+from regrep.representations.representation import check_stack
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,7 @@ def null_controls(
     (['shuffled labels', 'random orthogonal matrices'], True)
     """
     source = torch.Generator().manual_seed(0) if generator is None else generator
+    matrices = check_stack(group, matrices)
     return {
         "shuffled labels": control(group, (shuffled(group, matrices, source) for _ in range(draws))),
         "random orthogonal matrices": control(

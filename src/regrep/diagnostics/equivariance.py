@@ -111,7 +111,7 @@ def equivariance_error(
         batch_size: samples at a time.
 
     Raises:
-        RegrepError: no samples, or groups that differ.
+        RegrepError: no samples, groups that differ, or latents that are no finite real tensor.
 
     Warns:
         CollapseWarning: the latent is constant over the samples; relative errors are nan then.
@@ -126,6 +126,8 @@ def equivariance_error(
     """
     if len(x) == 0:
         raise RegrepError("an equivariance error needs at least one sample, got none")
+    if batch_size < 1:
+        raise RegrepError(f"a batch holds at least 1 sample, got batch_size {batch_size}")
     if hasattr(rho, "group") and rho.group != act.group:
         raise RegrepError(
             f"the latent carries a representation of {rho.group.name}, but {act.group.name} acts on the data;"
@@ -146,6 +148,8 @@ def equivariance_error(
                 squares[k] += (rho(_wide(z), g) - z_g).square().sum().double().cpu()
                 norms[k] += z_g.square().sum().double().cpu()
         every = _wide(torch.cat(latents)).double()
+        if not (every.isfinite().all() and norms.isfinite().all()):
+            raise RegrepError("the latents of an encoder are finite, got NaN or an infinity; check x and the weights")
         scale = float(every.square().mean().sqrt())
         spread = float(every.var(dim=0, unbiased=False).mean().sqrt())
         trip = getattr(act, "round_trip_error", None)
@@ -173,17 +177,18 @@ def _wide(z: Tensor) -> Tensor:
 
 
 def _reader(encoder: Callable[[Tensor], Tensor], layer: str | None) -> Callable[[Tensor], Tensor]:
+    from regrep.objectives.equivariance import check_latent
     from regrep.objectives.tap import latent_of
 
     if layer is None:
-        return encoder
+        return lambda x: check_latent(encoder(x), x)
     if not isinstance(encoder, nn.Module):
         raise RegrepError(f"layer {layer!r} is looked up in a module, but the encoder is a function")
 
     def read(x: Tensor) -> Tensor:
         with latent_of(encoder, layer) as tap:
             encoder(x)
-        return tap.value
+        return check_latent(tap.value, x)
 
     return read
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
 from regrep.representations import Irrep, irreps
+from regrep.representations.representation import check_group, check_stack
 
 SINGULAR = 1e-12
 """Smallest eigenvalue of the gauge, relative to the largest, from which it is inverted."""
@@ -57,6 +58,9 @@ def nearest_representation(group: FiniteGroup, matrices: Tensor) -> NearestRepre
         group: the group.
         matrices: [n, d, d], in the order of the elements, almost orthogonal (see :func:`gauge`).
 
+    Raises:
+        RegrepError: a shape that does not fit, or numbers that are not finite.
+
     >>> from regrep import groups, regular
     >>> G = groups.symmetric(3)
     >>> exact = regular(G).stack()
@@ -65,7 +69,8 @@ def nearest_representation(group: FiniteGroup, matrices: Tensor) -> NearestRepre
     >>> found.converged, len(found.defects), found.moved < 0.05
     (True, 4, True)
     """
-    given = nearest = matrices.to(dtype=torch.float64, device="cpu")
+    check_group(group)
+    given = nearest = _finite(group, check_stack(group, matrices))
     parts, defects = irreps(group), [defect(group, nearest, group.generators)]
     while not defects[-1] < EXACT and len(defects) <= ROUNDS:
         nearest = _polar(_average(parts, nearest))
@@ -95,11 +100,7 @@ def gauge(group: FiniteGroup, matrices: Tensor) -> tuple[Tensor, float]:
     >>> [round(v, 9) for v in orthogonal[1].flatten().tolist()], round(condition, 9)
     ([0.0, 1.0, 1.0, 0.0], 4.0)
     """
-    if not bool(matrices.isfinite().all()):
-        raise RegrepError(
-            f"the matrices of a representation of {group.name} hold finite numbers, got"
-            f" {int((~matrices.isfinite()).sum())} that are not; check the training that produced them"
-        )
+    _finite(group, matrices)
     values, vectors = torch.linalg.eigh(torch.einsum("gki,gkj->ij", matrices, matrices) / group.order)
     if not float(values[0]) > SINGULAR * float(values[-1]):
         raise RegrepError(
@@ -131,6 +132,15 @@ def defect(group: FiniteGroup, matrices: Tensor, left: Sequence[int]) -> float:
 def rms(difference: Tensor) -> float:
     """Rms over the matrices [..., d, d] of |difference|_F / √(2d): 1 for unrelated orthogonal ones."""
     return float(torch.linalg.vector_norm(difference)) * math.sqrt(difference.shape[-1] / (2 * difference.numel()))
+
+
+def _finite(group: FiniteGroup, matrices: Tensor) -> Tensor:
+    if not bool(matrices.isfinite().all()):
+        raise RegrepError(
+            f"the matrices of a representation of {group.name} hold finite numbers, got"
+            f" {int((~matrices.isfinite()).sum())} that are not; check the training that produced them"
+        )
+    return matrices
 
 
 def _average(parts: list[Irrep], matrices: Tensor) -> Tensor:

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from regrep.diagnostics.nearest import defect, gauge, nearest_representation, rms
 from regrep.diagnostics.spectra import GeneratorSpectrum, Projector, generator_spectrum, projector
-from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup, real_characters
+from regrep.representations.representation import check_group, check_stack
 
 NO_REPRESENTATION = 0.2
 """Defect above which matrices are called no representation; unrelated ones have about 1."""
@@ -181,7 +181,7 @@ def analyse(group: FiniteGroup, matrices: Tensor, *, generators: bool = False) -
 
     Args:
         group: the group, of order n.
-        matrices: [n, d, d] of any floating dtype, one per element in the order of the elements; they need not be
+        matrices: [n, d, d] of any real dtype, one per element in the order of the elements; they need not be
             exact, orthogonal or 1 for e. Computed in float64.
         generators: the matrices are those of the generators alone, in the order of ``group.generators``; every other
             element is the product along its word, so that the defect sees only the products outside these words.
@@ -232,13 +232,8 @@ def analyse(group: FiniteGroup, matrices: Tensor, *, generators: bool = False) -
 
 def _stack(group: FiniteGroup, matrices: Tensor, generators: bool) -> Tensor:
     """Float64 copy [n, d, d] of the matrices, after filling in products of generators if only those are given."""
-    count = len(group.generators) if generators else group.order
-    if matrices.dim() != 3 or len(matrices) != count or not 0 < matrices.shape[1] == matrices.shape[2]:
-        raise RegrepError(
-            f"one square matrix for each of the {count} {'generators' if generators else 'elements'} of {group.name}"
-            f" is needed, got shape {list(matrices.shape)}; stack them in the group's order"
-        )
-    given = matrices.detach().to(dtype=torch.float64, device="cpu")
+    check_group(group)
+    given = check_stack(group, matrices, len(group.generators) if generators else None)
     if not generators:
         return given
     stack = torch.eye(given.shape[1], dtype=torch.float64).repeat(group.order, 1, 1)

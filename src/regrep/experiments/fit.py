@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from jsonargparse import ActionConfigFile
+from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from regrep.diagnostics import EquivarianceError, RepresentationAnalysis
 from regrep.errors import RegrepError
-from regrep.experiments.cells import Definition, experiment
+from regrep.experiments.cells import EXPERIMENTS, Definition, experiment
 from regrep.suggestions import repair
 from regrep.training.machine import default_precision
 from regrep.training.records import RunFolder
-from regrep.training.run import TRAINER, load_best, measured, prepare, train
+from regrep.training.run import TRAINER, check_run, load_best, measured, prepare, train
 
 
 class _Parser(LightningArgumentParser):
@@ -28,10 +30,26 @@ class _Parser(LightningArgumentParser):
         """Raise, with the nearest option for a misspelt one."""
         told = " ".join(message.split())
         unknown = re.search(r"nrecognized arguments: (\S+)", told)
-        if unknown:
+        if unknown and not unknown[1].startswith("-"):
+            told = f"there is one word too many: {unknown[1]}; write options as --name=value"
+        elif unknown:
             options = [text for action in self._actions for text in action.option_strings]
             told = f"there is no option {unknown[1]}; {repair(unknown[1].partition('=')[0], options)}"
+        wrong = re.search(r'Parser key "(\S+)": .*(?:Got|Given) value: (.*)', told)
+        if wrong:
+            told = f"--{wrong[1]} takes {_kinds(told)}, got {wrong[2]}; see regrep fit EXPERIMENT --help"
         raise RegrepError(told) from ex
+
+
+def _kinds(told: str) -> str:
+    """What an option takes, from jsonargparse's list of types.
+
+    >>> _kinds("Errors: - Expected a <class 'int'> - Expected a typing.Literal['C4', 'D4'] Given value: x")
+    'an integer or C4, D4'
+    """
+    words = {"int": "an integer", "float": "a number", "str": "a word", "bool": "true or false", "NoneType": "null"}
+    kinds = re.findall(r"Expected an? (?:<class '(\w+)'>|typing\.Literal\[([^]]*)\])", told)
+    return " or ".join(words.get(kind, kind) or values.replace("'", "") for kind, values in kinds) or "another value"
 
 
 class ExperimentCLI(LightningCLI):
@@ -53,6 +71,18 @@ class ExperimentCLI(LightningCLI):
             run=False,
             auto_configure_optimizers=False,
         )
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse, and refuse a run without epochs before anything is built."""
+        super().parse_arguments(parser, args)
+        check_run(self.config.trainer.max_epochs, self.config.patience, self.config.seed_everything)
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """The trainer, or one sentence on why Lightning refuses its options."""
+        try:
+            return super().instantiate_trainer(**kwargs)
+        except (ValueError, MisconfigurationException) as cause:
+            raise RegrepError(f"the trainer cannot be built: {' '.join(str(cause).split())}") from cause
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
         """The parser that answers in one sentence, and reads a run's ``config.yaml`` with ``--config``."""
@@ -90,6 +120,11 @@ def fit(name: str, args: Sequence[str]) -> dict[str, Any]:
         cli.parser.save(cli.config, out / "config.yaml", overwrite=True, skip_validation=True)
         command = ["regrep", "fit", name, *args]
         return train(folder, cli.trainer, cli.model, cli.datamodule, _cell(cli), command, cli.config.patience)
+
+
+def check(command: Sequence[str]) -> None:
+    """Raise for the words ``fit EXPERIMENT OPTIONS`` of a run that cannot be built; nothing is read or written."""
+    _cli(command[1], command[2:])
 
 
 def test(name: str, args: Sequence[str]) -> dict[str, Any]:
@@ -141,6 +176,8 @@ def measure(run: Path, samples: int = 256) -> EquivarianceError | Representation
     if record is None or not folder.checkpoint("best").exists():
         raise RegrepError(f"{run} holds no trained run (run.json, checkpoints/best.ckpt); train it with regrep fit")
     name, args = record["cell"]["experiment"], [f"--config={run / 'config.yaml'}"]
+    if name not in EXPERIMENTS:
+        raise RegrepError(f"{run} holds a run of your own model, which only its code can build; see its done.json")
     cli = _cli(name, args)
     load_best(folder, cli.model)
     found: EquivarianceError | RepresentationAnalysis = cli.model.measure(cli.datamodule, samples)

@@ -72,7 +72,7 @@ def from_permutations(
     (6, ('e', '(0 1 2)', '(0 1)'))
     """
     images = _as_array(permutations, "permutations")
-    if len(images) == 0:
+    if images.shape[:1] == (0,):
         raise RegrepError("a permutation group needs at least one permutation, got none")
     if images.ndim != 2:
         raise RegrepError(f"permutations are image lists of one length, [k, degree], got shape {list(images.shape)}")
@@ -256,4 +256,4 @@ def _as_array(values: Any, what: str) -> np.ndarray:
     try:
         return np.asarray(values.detach().cpu() if isinstance(values, torch.Tensor) else values)
     except ValueError as error:
-        raise RegrepError(f"{what} are given as rows of one length, got rows of several; fill them up") from error
+        raise RegrepError(f"the rows of {what} have one length, got rows of several; fill them up") from error

@@ -37,6 +37,11 @@ class Presentation:
         Raises:
             RegrepError: a name that is no generator, or text that is no word.
         """
+        if not (isinstance(names, str) and isinstance(relators, str)):
+            raise RegrepError(
+                f"generators and relators are texts with commas, such as 'r,s' and 'r^4, s^2', got {names!r} and"
+                f" {relators!r}; join them by commas"
+            )
         letters = tuple(name.strip() for name in names.split(",") if name.strip())
         for name in letters:
             if not re.fullmatch(r"[A-Za-z_][A-Za-z_0-9]*", name):

@@ -40,6 +40,8 @@ def parse(text: str) -> FiniteGroup:
     >>> parse("D4 x C2").order, parse("<a | a^7>").order
     (16, 7)
     """
+    if not isinstance(text, str):
+        raise _unknown(text)
     body = text.strip()
     tokens: list[str] = []
     position = 0

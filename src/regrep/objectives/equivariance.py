@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -92,8 +92,39 @@ def check_weight(name: str, value: float) -> None:
         raise RegrepError(f"{name} is a finite number of at least 0, got {value}; use 0 to switch the term off")
 
 
+def check_latent(z: Any, x: Tensor) -> Tensor:
+    """The latents z of the inputs x [B, ...], if they are one real tensor [B, ...]; an error if not.
+
+    >>> check_latent((torch.zeros(3, 4), None), torch.zeros(3, 2))
+    Traceback (most recent call last):
+    regrep.errors.RegrepError: a latent is one tensor, got a tuple; wrap the encoder so that it returns the latent alone
+    """
+    if not isinstance(z, Tensor):
+        raise RegrepError(
+            f"a latent is one tensor, got a {type(z).__name__}; wrap the encoder so that it returns the latent alone"
+        )
+    if not z.dim() or len(z) != len(x) or z.is_complex():
+        raise RegrepError(
+            f"a latent is a real tensor [{len(x)}, ...], one row per input, got {str(z.dtype)[6:]} {list(z.shape)};"
+            " put the batch first"
+        )
+    return z
+
+
+def check_task(loss: Tensor) -> Tensor:
+    """The task loss, if it is a scalar; an error if not."""
+    if loss.dim():
+        raise RegrepError(f"task_loss returns a scalar, got shape {list(loss.shape)}; take its mean over the samples")
+    return loss
+
+
 def check_views(x: Tensor, g: Tensor | None, gx: Tensor | None) -> None:
-    """Raise for moved inputs without their elements, or of another shape than the inputs."""
+    """Raise for no inputs, and for moved ones without their elements or of another shape than the inputs."""
+    if not (isinstance(x, Tensor) and x.dim() and len(x)):
+        raise RegrepError(
+            "a batch is a tensor [B, ...] of at least one input,"
+            f" got {list(x.shape) if isinstance(x, Tensor) else type(x).__name__}; skip empty batches"
+        )
     if gx is not None and (g is None or gx.shape != x.shape):
         raise RegrepError(
             f"moved inputs gx come with their elements g and have the shape of x {list(x.shape)},"

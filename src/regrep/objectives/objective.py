@@ -16,7 +16,9 @@ from regrep.errors import RegrepError
 from regrep.objectives.equivariance import (
     LatentAction,
     Penalty,
+    check_latent,
     check_penalty,
+    check_task,
     check_views,
     check_weight,
     equivariance_loss,
@@ -110,6 +112,9 @@ class EquivariantObjective(nn.Module):
         latents = dict(latent) if isinstance(latent, Mapping) else {"": latent}
         if not latents:
             raise RegrepError("at least one latent layer is needed, got an empty mapping")
+        for what, moves in (("input_action", input_action), *(("latent", rho) for rho in latents.values())):
+            if not callable(moves):
+                raise RegrepError(f"{what} moves tensors by elements of a group, got {moves!r}; see its documentation")
         for rho in latents.values():
             if hasattr(rho, "group") and rho.group != input_action.group:
                 raise RegrepError(
@@ -175,8 +180,8 @@ class EquivariantObjective(nn.Module):
     ) -> tuple[Terms, Tensor]:
         """The objective and the network's outputs for x, for losses that go on from them; arguments as in forward."""
         encoder, head = self._network
-        count = math.ceil(self.fraction * len(x))
         check_views(x, g, gx)
+        count = math.ceil(self.fraction * len(x))
         if g is None:
             g = sample(self.input_action.group, len(x), generator=generator, device=x.device)
         moved = g[:count]
@@ -190,7 +195,7 @@ class EquivariantObjective(nn.Module):
                 if layer
             }
             encoded = encoder(inputs)
-            values = {layer: taps[layer].value if layer else encoded for layer in self.latents}
+            values = {layer: check_latent(taps[layer].value if layer else encoded, inputs) for layer in self.latents}
         if head is None:
             outputs = encoded
         elif self.latent_augmentation:
@@ -201,7 +206,7 @@ class EquivariantObjective(nn.Module):
 
         target = y if self.output_action is None else self.output_action(y, g)
         zero = outputs.new_zeros(())
-        task = self.task_loss(outputs[: len(x)], y)
+        task = check_task(self.task_loss(outputs[: len(x)], y))
         shifted = self.task_loss(outputs[len(x) : len(x) + count], target[:count]) if count else zero
         augmented = self.task_loss(outputs[len(x) + count :], target) if self.latent_augmentation else zero
         penalty, error = zero, zero

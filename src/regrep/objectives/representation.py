@@ -10,7 +10,14 @@ from torch import Tensor, nn
 
 from regrep.actions import Action, sample
 from regrep.errors import RegrepError
-from regrep.objectives.equivariance import check_views, check_weight, equivariance_loss, relative_error
+from regrep.objectives.equivariance import (
+    check_latent,
+    check_task,
+    check_views,
+    check_weight,
+    equivariance_loss,
+    relative_error,
+)
 from regrep.representations import LearnedRepresentation
 
 
@@ -87,6 +94,8 @@ class RepresentationObjective(nn.Module):
         super().__init__()
         for name, weight in (("algebra", algebra_weight), ("output", output_weight), ("latent", latent_weight)):
             check_weight(f"{name}_weight", weight)
+        if not isinstance(latent, LearnedRepresentation):
+            raise RegrepError(f"the latent's representation is learned, got {latent!r}; build a LearnedRepresentation")
         for what, action in (("the inputs", input_action), ("the targets", output_action)):
             if action is not None and action.group != latent.group:
                 raise RegrepError(
@@ -130,15 +139,16 @@ class RepresentationObjective(nn.Module):
                 raise RegrepError("without an input action every call brings gx and g; pass both")
             gx = self.input_action(x, g)
         if self.latent_weight > 0:
-            z, z_g = encoder(torch.cat([x, gx])).chunk(2)
+            both = torch.cat([x, gx])
+            z, z_g = check_latent(encoder(both), both).chunk(2)
         else:
-            z = encoder(x)
+            z = check_latent(encoder(x), x)
             with torch.no_grad():
                 z_g = encoder(gx)
         moved = rho(z, g)
         target = x if y is None else y
         moved_target = gx if y is None else y if self.output_action is None else self.output_action(y, g)
-        task = self.task_loss(head(z), target)
+        task = check_task(self.task_loss(head(z), target))
         output = self.task_loss(head(moved), moved_target) if self.output_weight > 0 else task.new_zeros(())
         same = lambda _z, _g: moved  # noqa: E731 - rho(g) z is known and not made again
         with torch.set_grad_enabled(self.latent_weight > 0 and torch.is_grad_enabled()):

@@ -68,7 +68,9 @@ def read_runs(folder: Path) -> tuple[list[Run], dict[Path, str]]:
             runs.append(read_run(path.parent))
         except RegrepError as error:
             unreadable[path.parent] = str(error)
-    if not runs and not unreadable:
+    if not runs and unreadable:
+        raise RegrepError(f"{folder} holds no readable run: {next(iter(unreadable.values()))}")
+    if not runs:
         raise RegrepError(f"{folder} holds no run (no run.json in it or below); start one with regrep fit or sweep")
     return runs, unreadable
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from regrep.groups import FiniteGroup, RealCharacter, real_characters
-from regrep.representations.representation import MatrixRepresentation
+from regrep.representations.representation import MatrixRepresentation, check_group
 
 SPLIT = 1e-10
 """Eigenvalues of the random commuting operator closer than this, relative to its norm, belong together."""
@@ -42,6 +42,7 @@ def irreps(group: FiniteGroup) -> list[Irrep]:
     >>> [(rho.name, rho.dim, rho.type) for rho in irreps(quaternion())]
     [('A1', 1, 'R'), ('A2', 1, 'R'), ('B1', 1, 'R'), ('B2', 1, 'R'), ('G', 4, 'H')]
     """
+    check_group(group)
     characters = real_characters(group)
     for seed in range(5):
         found = _split(group, characters, np.random.default_rng(seed))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
 from regrep.groups.presentations import Word
-from regrep.representations.representation import check_elements, multiplicities_of
+from regrep.representations.representation import check_elements, check_group, multiplicities_of
 
 Start = Literal["orthogonal", "orthogonal+noise", "uniform", "identity"]
 """Ways to draw the matrices at the start; a mixture of irreducibles is given by their multiplicities instead."""
@@ -76,8 +76,11 @@ class LearnedRepresentation(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        if dim < 1:
-            raise RegrepError(f"a learned representation has dimension at least 1, got {dim}; choose dim >= 1")
+        check_group(group)
+        if not hasattr(dim, "__index__") or dim < 1:
+            raise RegrepError(f"a learned representation has an integer dimension of at least 1, got {dim!r}; mend dim")
+        if not (math.isfinite(noise) and noise >= 0):
+            raise RegrepError(f"the noise of a start is a finite number of at least 0, got {noise}; 0 adds none")
         if not (math.isfinite(regulariser) and regulariser >= 0):
             raise RegrepError(f"the regulariser's weight is a finite number of at least 0, got {regulariser}")
         self.group, self.dim, self.regulariser = group, dim, float(regulariser)
@@ -116,10 +119,11 @@ class LearnedRepresentation(nn.Module):
             order = torch.argsort(where, stable=True)
             first = torch.cumsum(counts, 0) - counts
             slot = torch.arange(len(g), device=g.device) - first[where[order]]
-            position = where[order] * int(counts.max() if len(g) else 0) + slot
-            table = z.new_zeros(len(present) * int(counts.max() if len(g) else 0), self.dim, dtype=dtype)
+            most = int(counts.max()) if len(g) else 0
+            position = where[order] * most + slot
+            table = z.new_zeros(len(present) * most, self.dim, dtype=dtype)
             table = table.index_copy(0, position, z.to(dtype)[order])
-            moved = torch.bmm(table.reshape(len(present), -1, self.dim), stack.transpose(1, 2)).reshape(table.shape)
+            moved = torch.bmm(table.reshape(len(present), most, self.dim), stack.transpose(1, 2)).reshape(table.shape)
             return torch.empty_like(z, dtype=dtype).index_copy(0, order, moved[position])
 
     def stack(self) -> Tensor:
@@ -269,7 +273,13 @@ def orthogonal_matrices(count: int, dim: int, generator: torch.Generator | None 
 def _start_text(init: str | Mapping[str, int] | Tensor) -> str:
     if isinstance(init, Tensor):
         return "given"
-    return init if isinstance(init, str) else ",".join(f"{name}={count}" for name, count in init.items())
+    if isinstance(init, str):
+        return init
+    if not isinstance(init, Mapping):
+        raise RegrepError(
+            f"a start is a text, a mapping or a tensor of matrices, got a {type(init).__name__}; see init"
+        )
+    return ",".join(f"{name}={count}" for name, count in init.items())
 
 
 def parse_mixture(text: str) -> dict[str, int]:
@@ -281,7 +291,7 @@ def parse_mixture(text: str) -> dict[str, int]:
     mixture: dict[str, int] = {}
     for part in text.split(","):
         name, _, count = part.partition("=")
-        if not (name.strip() and count.strip().isdigit()):
+        if not (name.strip() and count.strip().isdecimal()):
             raise RegrepError(
                 f"a representation starts as one of {', '.join(get_args(Start))}, or as a mixture like A1=6,E=12,"
                 f" got {text!r}"
@@ -297,7 +307,7 @@ def _mixture(
 
     known = {rho.name: rho for rho in irreps(group)}
     for name, count in multiplicities.items():
-        if name not in known or count < 0:
+        if name not in known or not hasattr(count, "__index__") or count < 0:
             raise RegrepError(
                 f"a mixture counts irreducibles of {group.name}, which are {', '.join(known)}, got {name}={count}"
             )
@@ -320,9 +330,9 @@ def _mixture(
 
 
 def _checked_start(group: FiniteGroup, dim: int, start: Tensor, needs_inverse: bool) -> Tensor:
-    if tuple(start.shape) != (len(group.generators), dim, dim) or not start.is_floating_point():
+    if tuple(start.shape) != (len(group.generators), dim, dim) or start.dtype not in (torch.float32, torch.float64):
         raise RegrepError(
-            f"{group.name} has {len(group.generators)} generators, so a start is a floating-point tensor"
+            f"{group.name} has {len(group.generators)} generators, so a start is a float32 or float64 tensor"
             f" {[len(group.generators), dim, dim]}, got {str(start.dtype)[6:]} {list(start.shape)}"
         )
     start = start.detach().clone()
@@ -348,9 +358,9 @@ def _relator_weights(group: FiniteGroup, weights: Sequence[float] | Mapping[str,
         if unknown:
             raise RegrepError(f"the relators of {group.name} are {', '.join(texts)}, got a weight for {unknown[0]!r}")
         weights = [weights.get(text, 1.0) for text in texts]
-    if len(weights) != len(texts):
+    if not hasattr(weights, "__len__") or len(weights) != len(texts):
         raise RegrepError(
-            f"{group.name} has {len(texts)} relators ({', '.join(texts)}), got {len(weights)} weights; give one each"
+            f"{group.name} has {len(texts)} relators ({', '.join(texts)}), got weights {weights!r}; list one each"
         )
     for text, weight in zip(texts, weights, strict=True):
         if not (math.isfinite(weight) and weight >= 0):

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
-from regrep.representations.representation import MatrixRepresentation, Representation
+from regrep.representations.representation import MatrixRepresentation, Representation, check_group
 
 
 class PermutationRepresentation(Representation):
@@ -76,6 +76,7 @@ def regular(group: FiniteGroup) -> PermutationRepresentation:
     >>> rho(torch.arange(6.0)[None], torch.tensor([1]))
     tensor([[2., 0., 1., 5., 3., 4.]])
     """
+    check_group(group)
     return PermutationRepresentation(group, group.mul[group.inverse], "regular")
 
 
@@ -158,10 +159,11 @@ def latent(group: FiniteGroup, dim: int, copies: int | None = None) -> Permutati
     >>> rho, rho.invariant_dim
     (<8 regular ⊕ 2 trivial of D4, dim 66>, 10)
     """
+    check_group(group)
     n = group.order
-    if dim < n:
+    if not hasattr(dim, "__index__") or dim < n:
         raise RegrepError(
-            f"latent width must be at least |{group.name}| = {n} to hold one copy of the regular"
+            f"latent width must be an integer of at least |{group.name}| = {n} to hold one copy of the regular"
             f" representation, got {dim}; widen the layer or choose a subgroup"
         )
     most = dim // n

@@ -168,8 +168,10 @@ class MatrixRepresentation(Representation):
 
     def apply(self, z: Tensor, g: Tensor) -> Tensor:
         """Batched product; the matrices take the device and dtype of z."""
+        if not (z.is_floating_point() or z.is_complex()):
+            raise RegrepError(f"{self.name} mixes coordinates, so it acts on floats, got {str(z.dtype)[6:]}; convert z")
         chosen = self._matrices.to(device=z.device, dtype=z.dtype)[g.to(z.device)]
-        flat = z.reshape(len(z), -1, self.dim)
+        flat = z.unsqueeze(1).flatten(1, -2)
         return torch.bmm(flat, chosen.transpose(1, 2)).reshape(z.shape)
 
 
@@ -294,6 +296,11 @@ def check_elements(group: FiniteGroup, g: Tensor, x: Tensor) -> None:
 
     The range is checked on the CPU only, outside of compiled code: elsewhere it would wait for the device.
     """
+    for what, value in (("group elements", g), ("what they move", x)):
+        if not isinstance(value, Tensor):
+            raise RegrepError(
+                f"{what} are one tensor, got a {type(value).__name__}; pass a tensor with the batch first"
+            )
     if g.dtype != torch.int64 or g.dim() != 1:
         raise RegrepError(
             f"group elements are an int64 tensor [B], one per sample, got {str(g.dtype)[6:]} {list(g.shape)}"
@@ -311,15 +318,34 @@ def check_elements(group: FiniteGroup, g: Tensor, x: Tensor) -> None:
             )
 
 
+def check_stack(group: FiniteGroup, matrices: Tensor, count: int | None = None) -> Tensor:
+    """Matrices [n, d, d] of a group (or of ``count`` elements) as float64 on the CPU, without gradient, or an error."""
+    if not isinstance(matrices, Tensor):
+        raise RegrepError(
+            f"matrices are one tensor, got a {type(matrices).__name__}; pass stack() of a representation,"
+            " snapshot() of a learned one, or torch.as_tensor of an array"
+        )
+    rows = group.order if count is None else count
+    if matrices.dim() != 3 or len(matrices) != rows or not 0 < matrices.shape[1] == matrices.shape[2]:
+        raise RegrepError(
+            f"one square matrix for each of the {rows} {'elements' if count is None else 'generators'} of {group.name}"
+            f" is needed, got shape {list(matrices.shape)}; stack them in the group's order"
+        )
+    if matrices.is_complex():
+        raise RegrepError(f"the matrices of {group.name} are real, got {str(matrices.dtype)[6:]}; use a real form")
+    return matrices.detach().to(dtype=torch.float64, device="cpu")
+
+
+def check_group(group: FiniteGroup) -> None:
+    """Raise for anything but a group, such as its name."""
+    if not isinstance(group, FiniteGroup):
+        raise RegrepError(f"a group is a FiniteGroup, got {group!r}; make one of a name by regrep.groups.parse")
+
+
 def check_homomorphism(group: FiniteGroup, matrices: Tensor, name: str) -> Tensor:
     """Float64 copy of the matrices after checking rho(e) = 1 and rho(s) rho(g) = rho(sg) for generators s."""
-    if matrices.dim() != 3 or matrices.shape[0] != group.order or matrices.shape[1] != matrices.shape[2]:
-        raise RegrepError(
-            f"a representation of {group.name} has {group.order} square matrices, got shape"
-            f" {list(matrices.shape)}; stack one matrix per element"
-        )
-    stack = matrices.detach().to(dtype=torch.float64, device="cpu").clone()
-    defect = float((stack[0] - torch.eye(stack.shape[1], dtype=torch.float64)).abs().max()) if stack.numel() else 0.0
+    stack = check_stack(group, matrices).clone()
+    defect = float((stack[0] - torch.eye(stack.shape[1], dtype=torch.float64)).abs().max())
     for s in group.generators:
         defect = max(defect, float((stack[s] @ stack - stack[group.mul[s]]).abs().max()))
     if not defect <= HOMOMORPHISM_TOLERANCE * max(1.0, float(stack.abs().max()) ** 2):

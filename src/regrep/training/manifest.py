@@ -219,6 +219,9 @@ def _matches(cell: Settings, where: Settings) -> bool:
 
 def _expand(cells: list[Settings], settings: Mapping[str, Any]) -> list[Settings]:
     choices = [value if isinstance(value, list) else [value] for value in settings.values()]
+    for key, values in zip(settings, choices, strict=True):
+        if not values:
+            raise RegrepError(f"a setting has at least one value, got {key}: []; leave it out or give one")
     return [
         {**cell, **dict(zip(settings, values, strict=True))} for cell in cells for values in itertools.product(*choices)
     ]

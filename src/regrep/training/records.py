@@ -13,6 +13,7 @@ import math
 import os
 import platform
 import secrets
+import shutil
 import subprocess
 import sys
 import time
@@ -291,10 +292,13 @@ class RunFolder:
     def lock(self) -> Iterator[None]:
         """Exclusive right to work on this run; the system takes it back however the process ends.
 
+        A folder made here in which no run was started is removed again.
+
         Raises:
             FolderBusyError: another process has it.
             RegrepError: the folder cannot be made.
         """
+        made = not self.path.exists()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o666)
@@ -314,6 +318,10 @@ class RunFolder:
                         ) from cause
                     time.sleep(patience)
             yield
+        except BaseException:
+            if made and not any(self.path.glob("*.json")):
+                shutil.rmtree(self.path, ignore_errors=True)
+            raise
         finally:
             os.close(handle)
 

@@ -41,6 +41,21 @@ def prepare() -> None:
     warnings.filterwarnings("ignore", module=r"lightning\..*")
 
 
+def check_run(epochs: int | None, patience: int | None, seed: int) -> None:
+    """Raise for a run without end or without epochs, or with a seed that no generator takes.
+
+    >>> check_run(-1, None, 0)
+    Traceback (most recent call last):
+    regrep.errors.RegrepError: a run has at least 1 epoch, got -1; choose how many it trains
+    """
+    if epochs is None or epochs < 1:
+        raise RegrepError(f"a run has at least 1 epoch, got {epochs}; choose how many it trains")
+    if patience is not None and patience < 0:
+        raise RegrepError(f"patience counts epochs, got {patience}; leave it out to train all of them")
+    if not 0 <= seed < 2**32:
+        raise RegrepError(f"a seed is an integer from 0 to {2**32 - 1}, got {seed}")
+
+
 def train(
     folder: RunFolder,
     trainer: Trainer,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +62,7 @@ class Release:
         except ImportError as cause:
             raise MissingExtraError("data") from cause
         pooch.get_logger().setLevel("WARNING")
-        failures = []
+        made, failures = not folder.exists(), []
         for mirror in self.mirrors:
             try:
                 pooch.retrieve(
@@ -76,6 +77,9 @@ class Release:
                 failures.append(f"{mirror}: truncated or altered, {str(cause).split('. ')[0]}")
             except OSError as cause:  # connections and HTTP states too
                 failures.append(f"{mirror}: {type(cause).__name__}")
+        if made:
+            with suppress(OSError):
+                folder.rmdir()
         raise RegrepError(
             f"{file} of {self.name} could not be downloaded ({'; '.join(failures)}); to go on without a"
             f" network put the file with md5 checksum {self.md5[file]} into {folder}"

@@ -132,7 +132,7 @@ def generate(
     with RunFolder(out).lock():
         index = _index(out, size, frames)
         todo = _missing(chosen, index)
-        several = max(1, min(TOGETHER // size**2, math.ceil(len(todo) / jobs)))
+        several = max(1, min(TOGETHER // max(1, size) ** 2, math.ceil(len(todo) / jobs)))
         parts = [todo[k : k + several] for k in range(0, len(todo), several)]
         for part, results in _results(parts, partial(_simulated, size=size, frames=frames, told=told), jobs):
             for number, (velocity, entry) in zip(part, results, strict=True):

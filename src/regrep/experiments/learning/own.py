@@ -19,7 +19,7 @@ from regrep.representations import LearnedRepresentation
 from regrep.training.module import EncoderHead
 from regrep.training.records import RunFolder
 from regrep.training.representation import RepresentationModule
-from regrep.training.run import TRAINER, prepare, train
+from regrep.training.run import TRAINER, check_run, prepare, train
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
@@ -75,8 +75,8 @@ def learn(
         The content of ``done.json``: validation and test metrics, ``representation``, ``controls``.
 
     Raises:
-        RegrepError: a split is missing or empty, counts of inputs and labels differ, groups differ, or a loss is not
-            finite.
+        RegrepError: a split is missing or empty, labels are no integers or not as many as inputs, groups differ, there
+            are no epochs, or a loss is not finite.
 
     >>> import tempfile, warnings, regrep
     >>> G = regrep.groups.cyclic(2)
@@ -95,6 +95,7 @@ def learn(
         raise RegrepError(
             f"action and latent belong to one group, got {action.group.name} and {latent.group.name}; build both on one"
         )
+    check_run(epochs, patience, seed)
     classifies = _check(data)
     loss = task_loss or (nn.functional.cross_entropy if classifies else nn.functional.mse_loss)
     cell = {
@@ -215,4 +216,9 @@ def _check(data: Mapping[str, tuple[Tensor, Tensor | None]]) -> bool:
         x, y = data[split]
         if y is not None and len(x) != len(y):
             raise RegrepError(f"each input has one label, got {len(x)} inputs and {len(y)} labels for {split}")
+        if y is not None and (y.dtype != torch.int64 or y.dim() != 1):
+            raise RegrepError(
+                f"labels are numbers of classes, int64 [n], got {str(y.dtype)[6:]} {list(y.shape)} for {split};"
+                " convert them, or pass None to rebuild the inputs"
+            )
     return labelled["train"]
