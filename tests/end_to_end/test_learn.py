@@ -180,7 +180,7 @@ def test_learning_refuses_wrong_settings_before_it_starts(tmp_path, capsys):
 
 
 def test_a_users_own_model(tmp_path, capsys):
-    def learned():
+    def learned(**settings):
         torch.manual_seed(0)
         group = cyclic(4)
         x, y = torch.rand(40, 1, 8, 8), torch.arange(40) % 3
@@ -192,6 +192,7 @@ def test_a_users_own_model(tmp_path, capsys):
             LearnedRepresentation(group, dim=8),
             tmp_path / "own",
             epochs=2,
+            **settings,
         )
 
     record = learned()
@@ -206,6 +207,8 @@ def test_a_users_own_model(tmp_path, capsys):
     capsys.readouterr()
     assert learned() == json.loads((tmp_path / "own" / "done.json").read_text())
     assert "nothing to do" in capsys.readouterr().out
+    with pytest.raises(RegrepError, match="learning_rate 0.003 -> 0.1.*; choose another folder"):
+        learned(learning_rate=0.1)
     with pytest.raises(RegrepError, match="a run of your own model"):
         measure(tmp_path / "own")
 

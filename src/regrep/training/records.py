@@ -258,13 +258,28 @@ class RunFolder:
                 **this_start,
             }
         else:
-            self._check_same(record["cell"], cell)
+            self.check_same(cell)
             if self.finished:
                 raise RegrepError(f"the run in {self.path} is finished; choose another folder to run it again")
             record.setdefault("resumed", []).append(this_start)
         self._write("run.json", record)
         (self.path / "done.json").unlink(missing_ok=True)
         return record
+
+    def check_same(self, cell: Mapping[str, Any]) -> None:
+        """Raise where the settings of the run in this folder are not those of a cell.
+
+        Raises:
+            RegrepError: naming those that differ.
+        """
+        before, now = plain((self.record or {}).get("cell", {})), plain(cell)
+        differing = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
+        if differing:
+            changes = ", ".join(f"{key} {before.get(key)!r} -> {now.get(key)!r}" for key in differing)
+            raise RegrepError(
+                f"a run continues with the settings it began with, but in {self.path} they differ"
+                f" ({changes}); choose another folder"
+            )
 
     def finish(self, record: Mapping[str, Any]) -> None:
         """Write ``done.json``; ``record["status"]`` is ``finished`` or ``failed``.
@@ -331,16 +346,6 @@ class RunFolder:
 
     def _write(self, name: str, record: Mapping[str, Any]) -> None:
         write_atomic(self.path / name, json.dumps(plain(record), indent=2, ensure_ascii=False) + "\n")
-
-    def _check_same(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-        before, now = plain(before), plain(now)
-        differing = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
-        if differing:
-            changes = ", ".join(f"{key} {before.get(key)!r} -> {now.get(key)!r}" for key in differing)
-            raise RegrepError(
-                f"a run continues with the settings it began with, but in {self.path} they differ"
-                f" ({changes}); choose another folder"
-            )
 
 
 if sys.platform == "win32":

@@ -118,6 +118,7 @@ def learn(
     folder = RunFolder(Path(out))
     with folder.lock():
         if folder.finished:
+            folder.check_same(cell)
             print(f"{out} holds a finished run; nothing to do")
             return folder.done or {}
         prepare()
