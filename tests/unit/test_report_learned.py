@@ -105,7 +105,8 @@ def test_initialisations_stay_apart(tmp_path):
     assert {line[0] for line in part.runs.lines[1:]} == {
         "orthogonal, seed 0", "uniform, seed 0", "orthogonal, frozen encoder, seed 0",
     }  # fmt: skip
-    assert "Uniform: 0 of 1 round to the expected multiplicities A1 5, A2 5, E 10." in part.summary
+    assert "Controls" not in part.summary
+    assert "uniform: 0 of 1 round to the expected multiplicities A1 5, A2 5, E 10." in part.summary
     assert ["uniform: trained", "1", "0%", "100%", "0.003", "3.2"] in part.controls.lines
 
 

@@ -215,10 +215,12 @@ def _summary(rows: Sequence[Row], paper: PaperRuns | None) -> str:
     if not finished:
         return "no run is finished yet."
     sentences = [f"{finished} of {finished + sum(len(row.open) for row in rows)} runs finished."]
+    if len(rows) == 1:
+        return " ".join([*sentences, *_row_summary(rows[0], paper)])
     for row in rows:
-        if told := _row_summary(row, paper):
-            sentences += [f"{_spelt(row).capitalize()}:" if len(rows) > 1 else "", *told]
-    return " ".join(filter(None, sentences))
+        if told := _row_summary(row, None)[:2]:  # the paper's numbers and the controls stand in tables
+            sentences += [f"{_spelt(row)}:", *told]
+    return " ".join(sentences)
 
 
 def _row_summary(row: Row, paper: PaperRuns | None) -> list[str]:
