@@ -85,7 +85,7 @@ def root_name(power: int, order: int) -> str:
 
 def settings(rows: Sequence[Row]) -> Table:
     """A line per setting: multiplicities as mean (deviation) over seeds, in brackets those of the regular one."""
-    finished = [row for row in rows if row.runs]
+    finished = sorted((row for row in rows if row.runs), key=lambda row: row.key.get("latent", 0))
     measured = {id(row): [one for run in row.runs if (one := representation(run))] for row in finished}
     irreps = _names(_mapping(one.get("multiplicities")) for several in measured.values() for one in several)
     several_headings = len({row.heading for row in finished}) > 1
