@@ -240,3 +240,5 @@ def test_examples_run(tmp_path, capsys):
     assert "latent scale" in capsys.readouterr().out
     runpy.run_path(str(folder / "learned_representation.py"))["main"](str(tmp_path / "own"), epochs=1)
     assert "representation" in capsys.readouterr().out
+    runpy.run_path(str(folder / "relations_alone.py"))["main"](str(tmp_path / "alone"), seeds=1, epochs=1)
+    assert "C4 seed 0: " in capsys.readouterr().out
