@@ -79,7 +79,7 @@ class RolloutObjective(EquivariantObjective):
             later = roll_out(self._predict, advance(x, frame), y.shape[1] - 1)
             task = task + sum(self.task_loss(later[:, t], y[:, t + 1]) for t in range(later.shape[1]))
         shifted, augmented = share * first.shifted_task, share * first.latent_task
-        total = task + self.shifted_weight * shifted + augmented
+        total = self.task_weight * task + self.shifted_weight * shifted + augmented
         if self.weight > 0 and self.fraction:
             total = total + self.weight * first.equivariance
         return first._replace(total=total, task=task, shifted_task=shifted, latent_task=augmented)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from regrep.diagnostics import equivariance_error
 from regrep.errors import RegrepError
-from regrep.objectives.rollout import roll_out
+from regrep.objectives.rollout import RolloutObjective, roll_out
 from regrep.training.arrays import write_arrays
 from regrep.training.module import EncoderHead, NetworkModule
 
@@ -33,14 +34,24 @@ class ForecastModule(NetworkModule):
     Args:
         network: module with ``encoder`` and ``head``.
         learning_rate: of Adam, > 0.
+        objective: what is minimised; built on the network.
+        cell: the settings, resolved, for the run record.
         weight_decay: of Adam, at least 0.
         decay: factor of the learning rate per epoch, from 0 to 1.
     """
 
     monitor = ("validation/rmse", "min")
 
-    def __init__(self, network: EncoderHead, learning_rate: float, weight_decay: float, decay: float) -> None:
-        super().__init__(network, learning_rate)
+    def __init__(
+        self,
+        network: EncoderHead,
+        learning_rate: float,
+        objective: RolloutObjective,
+        cell: Mapping[str, Any],
+        weight_decay: float,
+        decay: float,
+    ) -> None:
+        super().__init__(network, learning_rate, objective, cell)
         if not (weight_decay >= 0 and 0 < decay <= 1):
             raise RegrepError(
                 f"weight decay is at least 0 and the rate's decay per epoch in (0, 1], got {weight_decay} and {decay}"

@@ -51,6 +51,15 @@ def accuracy(scores: Tensor, labels: Tensor) -> Tensor:
     return (scores.argmax(dim=1) == labels).float().mean()
 
 
+def latent_scale(z: Tensor) -> Tensor:
+    """Root mean square over coordinates of the deviation of latents [B, ...] over the batch.
+
+    >>> latent_scale(torch.tensor([[0.0, 1.0], [2.0, 1.0]]).double()).square()
+    tensor(0.5000, dtype=torch.float64)
+    """
+    return z.std(dim=0, unbiased=False).square().mean().sqrt()
+
+
 class Scores:
     """Class scores of a split, gathered batch by batch for what needs all of them.
 

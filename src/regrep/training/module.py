@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import lightning
 import torch
 from torch import Tensor, nn
 
-from regrep.diagnostics import EquivarianceError, equivariance_error
+from regrep.diagnostics import EquivarianceError, RepresentationAnalysis, equivariance_error
 from regrep.errors import RegrepError
-from regrep.objectives import EquivariantObjective, equivariance_loss, relative_error
-from regrep.training.metrics import Scores, accuracy
+from regrep.objectives import EquivariantObjective, RepresentationObjective, equivariance_loss, relative_error
+from regrep.training.metrics import Scores, accuracy, latent_scale
 
 
 class EncoderHead(nn.Module, ABC):
@@ -27,35 +28,42 @@ class EncoderHead(nn.Module, ABC):
         return self.head(self.encoder(x))
 
 
-class NetworkModule(lightning.LightningModule, ABC):
-    """Trains ``network.head(network.encoder(x))`` under an objective.
+Objective = TypeVar("Objective", EquivariantObjective, RepresentationObjective)
 
-    Batches have the fields ``x``, ``y``, ``g`` and ``gx`` (moved inputs, or None). Logged once per epoch:
-    ``train/<term>`` for each term of the objective.
+
+class CellModule(lightning.LightningModule, ABC, Generic[Objective]):
+    """A network under an objective, and the settings that name the cell of a table: what all training shares.
 
     Args:
         network: module with ``encoder`` and ``head``.
         learning_rate: of Adam, > 0.
+        objective: what is minimised; built on the network.
+        cell: the settings, resolved, for the run record.
+
+    Raises:
+        RegrepError: a learning rate of 0 or less.
     """
 
     monitor: tuple[str, str]
     """The metric that chooses the best epoch, and its direction."""
 
-    def __init__(self, network: EncoderHead, learning_rate: float) -> None:
+    def __init__(
+        self, network: EncoderHead, learning_rate: float, objective: Objective, cell: Mapping[str, Any]
+    ) -> None:
         super().__init__()
         if not learning_rate > 0:
             raise RegrepError(f"the learning rate is positive, got {learning_rate}")
-        self.network = network
-        self.learning_rate = learning_rate
+        self.network, self.learning_rate = network, learning_rate
+        self.objective: Objective = objective
+        self._cell = dict(cell)
 
-    @property
-    @abstractmethod
-    def objective(self) -> EquivariantObjective:
-        """What is minimised; built on the network of this module."""
-
-    @abstractmethod
     def cell(self) -> dict[str, Any]:
-        """The settings that name this cell of a table, for the run record."""
+        """The settings that name this cell."""
+        return dict(self._cell)
+
+    @abstractmethod
+    def measure(self, data: Any, samples: int = 256) -> EquivarianceError | RepresentationAnalysis:
+        """What the trained weights are worth."""
 
     @abstractmethod
     def diagnose(self, data: Any, folder: Path) -> dict[str, Any]:
@@ -64,6 +72,14 @@ class NetworkModule(lightning.LightningModule, ABC):
     def forward(self, x: Tensor) -> Tensor:
         """Outputs of the network."""
         return self.network(x)
+
+
+class NetworkModule(CellModule[EquivariantObjective]):
+    """Trains ``network.head(network.encoder(x))`` under section 5's objective.
+
+    Batches have the fields ``x``, ``y``, ``g`` and ``gx`` (moved inputs, or None). Logged once per epoch:
+    ``train/<term>`` for each term of the objective. Arguments as in :class:`CellModule`.
+    """
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """One update; logs the terms of the objective."""
@@ -100,7 +116,7 @@ class NetworkModule(lightning.LightningModule, ABC):
         return {
             f"{stage}/equivariance": equivariance_loss(z, z_g, batch.g, rho),
             f"{stage}/relative_error": relative_error(z, z_g, batch.g, rho),
-            f"{stage}/latent_scale": z.std(dim=0, unbiased=False).square().mean().sqrt(),
+            f"{stage}/latent_scale": latent_scale(z),
         }
 
     def log_epoch(self, metrics: dict[str, Tensor], size: int) -> None:
@@ -121,8 +137,10 @@ class ClassifierModule(NetworkModule):
     ranked: ClassVar[bool] = False
     """Whether the area under the ROC curve is logged too, as ``auc`` and ``auc_upright``."""
 
-    def __init__(self, network: EncoderHead, learning_rate: float) -> None:
-        super().__init__(network, learning_rate)
+    def __init__(
+        self, network: EncoderHead, learning_rate: float, objective: EquivariantObjective, cell: Mapping[str, Any]
+    ) -> None:
+        super().__init__(network, learning_rate, objective, cell)
         self._ranked: dict[str, Scores] = {}
 
     def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:

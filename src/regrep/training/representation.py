@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-import lightning
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,53 +13,36 @@ from torch import Tensor
 from regrep.diagnostics import RepresentationAnalysis, analyse, control, null_controls
 from regrep.errors import RegrepError
 from regrep.objectives import RepresentationObjective
-from regrep.representations import LearnedRepresentation, SingularMatrixError
-from regrep.training.arrays import write_arrays
-from regrep.training.module import EncoderHead
+from regrep.representations import SingularMatrixError
+from regrep.training.arrays import as_bytes, write_arrays
+from regrep.training.metrics import accuracy, latent_scale
+from regrep.training.module import CellModule, EncoderHead
 
 DRAWS = 20
 """Draws of each null control."""
 
 
-class RepresentationModule(lightning.LightningModule, ABC):
+class RepresentationModule(CellModule[RepresentationObjective]):
     """Trains ``network.head(network.encoder(x))`` and a representation on its latent, under section 4's loss.
 
     Batches have the fields ``x``, ``gx`` (moved inputs), ``y`` and ``g``. Logged once per epoch: ``train/<term>`` and
     ``validation/<term>`` for each term of the objective, with ``loss`` for the total, ``latent_scale``, and for
     classifiers ``accuracy``. The same for ``test/``. The eigenvalues of the generators are kept for every epoch.
-
-    Args:
-        network: module with ``encoder`` and ``head``.
-        learned: the representation, on the encoder's output.
-        learning_rate: of Adam, > 0.
+    Arguments as in :class:`~regrep.training.module.CellModule`.
     """
 
-    monitor: ClassVar[tuple[str, str]] = ("validation/loss", "min")
-    """The metric that chooses the best epoch, and its direction."""
+    monitor = ("validation/loss", "min")
 
     classifies: bool = False
     """Whether targets are labels; otherwise the network is an auto-encoder."""
 
-    def __init__(self, network: EncoderHead, learned: LearnedRepresentation, learning_rate: float) -> None:
-        super().__init__()
-        if not learning_rate > 0:
-            raise RegrepError(f"the learning rate is positive, got {learning_rate}")
-        self.network, self.learned, self.learning_rate = network, learned, learning_rate
-        self.untrained = learned.snapshot()
+    def __init__(
+        self, network: EncoderHead, learning_rate: float, objective: RepresentationObjective, cell: Mapping[str, Any]
+    ) -> None:
+        super().__init__(network, learning_rate, objective, cell)
+        self.learned = objective.latent
+        self.untrained = self.learned.snapshot()
         self.trajectory: list[Tensor] = []
-
-    @property
-    @abstractmethod
-    def objective(self) -> RepresentationObjective:
-        """What is minimised; built on the network and the representation of this module."""
-
-    @abstractmethod
-    def cell(self) -> dict[str, Any]:
-        """The settings that name this run, for its record."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Outputs of the network."""
-        return self.network(x)
 
     def on_fit_start(self) -> None:
         """Keep the eigenvalues of the start."""
@@ -103,9 +85,9 @@ class RepresentationModule(lightning.LightningModule, ABC):
         terms = self.objective(batch.x, batch.y if self.classifies else None, batch.g, batch.gx)
         metrics = {name.replace("total", "loss"): value for name, value in terms.log().items()}
         z = self.network.encoder(batch.x).float()
-        metrics["latent_scale"] = z.std(dim=0, unbiased=False).square().mean().sqrt()
+        metrics["latent_scale"] = latent_scale(z)
         if self.classifies:
-            metrics["accuracy"] = (self.network.head(z).argmax(dim=1) == batch.y).float().mean()
+            metrics["accuracy"] = accuracy(self.network.head(z), batch.y)
         self.log_dict(
             {f"{stage}/{name}": value for name, value in metrics.items()},
             on_step=False,
@@ -161,5 +143,5 @@ class RepresentationModule(lightning.LightningModule, ABC):
 
 def _picture(x: Tensor) -> np.ndarray:
     """Images in 0..1 as uint8 [k, H, W], or [k, H, W, 3] in colour."""
-    x = (x * 255).round().clamp(0, 255).to(torch.uint8)
+    x = as_bytes(x)
     return (x[:, 0] if x.shape[1] == 1 else x.permute(0, 2, 3, 1)).numpy()

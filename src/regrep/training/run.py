@@ -15,12 +15,8 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from regrep.errors import RegrepError
 from regrep.training.callbacks import FiniteLoss, MetricsFile, ProgressLines
 from regrep.training.machine import tune_allocator
-from regrep.training.module import NetworkModule
+from regrep.training.module import CellModule
 from regrep.training.records import RunFolder
-from regrep.training.representation import RepresentationModule
-
-Module = NetworkModule | RepresentationModule
-"""What is trained: ``monitor``, ``cell()``, ``measure()`` and ``diagnose()`` are all that is asked of it."""
 
 TRAINER: Mapping[str, Any] = {
     "logger": False,
@@ -59,7 +55,7 @@ def check_run(epochs: int | None, patience: int | None, seed: int) -> None:
 def train(
     folder: RunFolder,
     trainer: Trainer,
-    model: Module,
+    model: CellModule[Any],
     data: Any,
     cell: Mapping[str, Any],
     command: Sequence[str],
@@ -138,14 +134,16 @@ def measured(loaders: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: value for metrics in loaders for name, value in metrics.items()}
 
 
-def load_best(folder: RunFolder, model: Module) -> int:
+def load_best(folder: RunFolder, model: CellModule[Any]) -> int:
     """Load the best weights into the model; returns their epoch."""
     checkpoint = torch.load(folder.checkpoint("best"), map_location="cpu", weights_only=True)
     model.load_state_dict(checkpoint["state_dict"])
     return int(checkpoint["epoch"])
 
 
-def _evaluate(folder: RunFolder, trainer: Trainer, model: Module, data: Any, metrics: MetricsFile) -> dict[str, Any]:
+def _evaluate(
+    folder: RunFolder, trainer: Trainer, model: CellModule[Any], data: Any, metrics: MetricsFile
+) -> dict[str, Any]:
     """Test the best epoch, chosen on validation, once; then diagnose it."""
     epochs, seconds = trainer.current_epoch, metrics.seconds
     epoch = load_best(folder, model)

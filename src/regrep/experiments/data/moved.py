@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from regrep.actions import Action
 from regrep.experiments.data.batches import mix
 from regrep.experiments.data.splits import SplitData
-from regrep.training.arrays import write_arrays
+from regrep.training.arrays import as_bytes, write_arrays
 
 
 class Batch(NamedTuple):
@@ -115,9 +115,6 @@ class MovedData(SplitData):
         step = max(1, len(samples) // count)
         views = self.views(samples[(torch.arange(0, len(samples), step)[:count], mix(self.seed, 7))])
         moved = self.action(views.x, views.g) if views.gx is None else views.gx
-        pictures = {
-            key: (self.pictures(x) * 255).round().clamp(0, 255).to(torch.uint8).numpy()
-            for key, x in (("x", views.x), ("gx", moved))
-        }
+        pictures = {key: as_bytes(self.pictures(x)).numpy() for key, x in (("x", views.x), ("gx", moved))}
         names = np.array([self.action.group.names[k] for k in views.g.tolist()])
         write_arrays(path, element=names, label=views.y.numpy(), **pictures)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from regrep.errors import RegrepError
 from regrep.groups import rotation_matrices
+from regrep.training.arrays import as_bytes
 
 Cells = tuple[tuple[int, int, int], ...]
 """The cubes of a polycube, sorted, with smallest coordinates 0."""
@@ -121,4 +122,4 @@ def volumes(shapes: list[Cells], size: int, generator: torch.Generator) -> Tenso
     x, y, z = cover.unbind(2)
     grey = GROUND + uniform(*BRIGHTNESS, 1, 1, 1) * torch.einsum("ncd,nch,ncw->ndhw", z, y, x)
     noise = NOISE * torch.randn(grey.shape, generator=generator)
-    return ((grey + noise) * 255).round().clamp(0, 255).to(torch.uint8)
+    return as_bytes(grey + noise)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from torch import nn
 
-from regrep.experiments.classifier import CellClassifier
 from regrep.experiments.ddmnist.data import action_of
 from regrep.experiments.ddmnist.network import DoubleDigitCNN
 from regrep.experiments.ddmnist.settings import WEIGHT, default_rate
 from regrep.experiments.methods import Method, check_method, fraction_of, penalty_of, weight_of
 from regrep.objectives import EquivariantObjective
 from regrep.representations import latent as latent_representation
+from regrep.training.module import ClassifierModule
 
 
-class DDMNIST(CellClassifier):
+class DDMNIST(ClassifierModule):
     """The network of appendix C.1 under one of the methods.
 
     Learning rate and weight default to Table 9.

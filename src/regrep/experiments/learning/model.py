@@ -75,19 +75,18 @@ class LearnedLatent(RepresentationModule, ABC):
         learned = LearnedRepresentation(
             self.group(), used.latent, used.init, noise, self.relator_weights, self.regulariser
         )
-        super().__init__(network, learned, used.learning_rate)
-        self.network.encoder.requires_grad_(not frozen_encoder)
-        self._objective = RepresentationObjective(
-            self.network.encoder,
-            self.network.head,
+        network.encoder.requires_grad_(not frozen_encoder)
+        objective = RepresentationObjective(
+            network.encoder,
+            network.head,
             nn.functional.cross_entropy if self.classifies else nn.functional.mse_loss,
             input_action=None,
-            latent=self.learned,
+            latent=learned,
             algebra_weight=used.algebra_weight,
             output_weight=used.output_weight,
             latent_weight=used.latent_weight,
         )
-        self._cell: dict[str, Any] = {
+        cell = {
             "experiment": self.experiment,
             "group": self.group().name,
             "method": "learned",
@@ -95,20 +94,12 @@ class LearnedLatent(RepresentationModule, ABC):
             "noise": noise,
             "frozen_encoder": frozen_encoder,
         }
+        super().__init__(network, used.learning_rate, objective, cell)
 
     @classmethod
     @abstractmethod
     def group(cls) -> FiniteGroup:
         """The group that acts."""
-
-    @property
-    def objective(self) -> RepresentationObjective:
-        """Section 4's objective on the encoder's output."""
-        return self._objective
-
-    def cell(self) -> dict[str, Any]:
-        """The settings that name this run."""
-        return dict(self._cell)
 
 
 class TMNIST(LearnedLatent):

@@ -133,7 +133,7 @@ def learn(
             output_weight=output_weight,
             latent_weight=latent_weight,
         )
-        model = OwnModel(Network(encoder, head), objective, latent, learning_rate, classifies, cell)
+        model = OwnModel(Network(encoder, head), learning_rate, objective, cell, classifies)
         pairs = TensorPairs(data, action, seed, batch_size, identity, name)
         trainer = lightning.Trainer(max_epochs=epochs, **TRAINER)
         return train(folder, trainer, model, pairs, cell, ["regrep.experiments.learning.own.learn"], patience)
@@ -153,25 +153,13 @@ class OwnModel(RepresentationModule):
     def __init__(
         self,
         network: Network,
-        objective: RepresentationObjective,
-        latent: LearnedRepresentation,
         learning_rate: float,
-        classifies: bool,
+        objective: RepresentationObjective,
         cell: Mapping[str, Any],
+        classifies: bool,
     ) -> None:
-        super().__init__(network, latent, learning_rate)
+        super().__init__(network, learning_rate, objective, cell)
         self.classifies = classifies
-        self._objective = objective
-        self._cell = dict(cell)
-
-    @property
-    def objective(self) -> RepresentationObjective:
-        """Section 4's objective on the encoder's output."""
-        return self._objective
-
-    def cell(self) -> dict[str, Any]:
-        """The settings that name this run."""
-        return dict(self._cell)
 
 
 class TensorPairs(PairData):

@@ -8,19 +8,19 @@ from torch import nn
 
 from regrep.actions import Rotate3d
 from regrep.errors import RegrepError
-from regrep.experiments.classifier import CellClassifier
 from regrep.experiments.medmnist3d.network import VolumeCNN
 from regrep.experiments.medmnist3d.settings import VolumeSource, classes_of, default_rate, default_weight
 from regrep.experiments.methods import Method, check_method, fraction_of, penalty_of, weight_of
 from regrep.groups import octahedral
 from regrep.objectives import EquivariantObjective
 from regrep.representations import latent
+from regrep.training.module import ClassifierModule
 
 SELECTIONS = {"moved": "validation/accuracy", "upright": "validation/accuracy_upright"}
 """Which validation accuracy chooses the best epoch."""
 
 
-class MedMNIST3D(CellClassifier):
+class MedMNIST3D(ClassifierModule):
     """The network of appendix C.2 under one of the methods, with the 24 rotations of the cube.
 
     Learning rate and weight default to Table 10. The task loss is the mean of those of the two views.

@@ -51,10 +51,10 @@ class SmokeForecast(ForecastModule):
         check_method(method)
         act = action()
         weight = weight_of(method, weight, published=WEIGHT)
-        super().__init__(SmokeCNN(width, WINDOW), learning_rate, weight_decay, decay)
-        self._objective = RolloutObjective(
-            self.network.encoder,
-            self.network.head,
+        network = SmokeCNN(width, WINDOW)
+        objective = RolloutObjective(
+            network.encoder,
+            network.head,
             nn.functional.mse_loss,
             input_action=act,
             latent=latent_representation(act.group, layout, width, size),
@@ -64,7 +64,7 @@ class SmokeForecast(ForecastModule):
             fraction=fraction_of(method, fraction),
             latent_augmentation=latent_augmentation,
         )
-        self._cell: dict[str, Any] = {
+        cell = {
             "experiment": "smoke",
             "group": act.group.name,
             "method": method,
@@ -77,15 +77,7 @@ class SmokeForecast(ForecastModule):
             "weight_decay": weight_decay,
             "decay": decay,
         }
-
-    @property
-    def objective(self) -> RolloutObjective:
-        """Section 5's objective on the first frame, and the roll-out after it."""
-        return self._objective
-
-    def cell(self) -> dict[str, Any]:
-        """The settings that name this cell."""
-        return dict(self._cell)
+        super().__init__(network, learning_rate, objective, cell, weight_decay, decay)
 
     def diagnose(self, data: Any, folder: Path) -> dict[str, Any]:
         """As every forecast; ``transport`` is the transport error of the data moved by each element."""
