@@ -163,6 +163,10 @@ def evaluate(words: Sequence[str]) -> int:
     return 0
 
 
+def _add_settings(parser: Parser, told: str) -> None:
+    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help=told)
+
+
 def sweep(words: Sequence[str]) -> int:
     """``regrep sweep FILE``: run all cells of a sweep file, or continue."""
     parser = _parser("sweep")
@@ -171,13 +175,7 @@ def sweep(words: Sequence[str]) -> int:
     parser.add_argument("--jobs", metavar="N", type=int, default=1, help="runs at a time (default 1)")
     parser.add_argument("--out", metavar="DIR", type=Path, help="folder of the runs, instead of the file's")
     parser.add_argument("--data-dir", metavar="DIR", type=Path, help="folder with data files")
-    parser.add_argument(
-        "--set",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        help="a setting for all cells, may be repeated; a list makes several cells",
-    )
+    _add_settings(parser, "a setting for all cells, may be repeated; a list makes several cells")
     parser.add_argument(
         "--slurm",
         metavar="KEY=VALUE",
@@ -212,12 +210,8 @@ def learn(words: Sequence[str]) -> int:
     parser.add_argument("--data-dir", metavar="DIR", type=Path, help="folder with data files")
     parser.add_argument("--font-a", metavar="FILE", type=Path, help="first font of tmnist (default: an embedded one)")
     parser.add_argument("--font-b", metavar="FILE", type=Path, help="second font of tmnist")
-    parser.add_argument(
-        "--set",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        help="a setting, may be repeated; a list makes several runs, for example init=[identity,orthogonal]",
+    _add_settings(
+        parser, "a setting, may be repeated; a list makes several runs, for example init=[identity,orthogonal]"
     )
     options = parser.parse_all(words)
     if options.cell not in LEARNED:

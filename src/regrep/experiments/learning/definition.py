@@ -25,47 +25,28 @@ SEED = (("seed_everything", "data.seed"),)
 PRECISION = "32-true"
 """The networks are small, and rounding would hide how well the relations hold."""
 
-DEFINITIONS = {
-    "tmnist": Definition(
-        model=TMNIST,
-        data=GlyphPairs,
+
+def _definition(model: type, data: type, *data_cell: str, reads_files: bool = True, **renamed: str) -> Definition:
+    """A cell of section 4; arguments of the data keep their names in the cell unless renamed."""
+    return Definition(
+        model=model,
+        data=data,
         epochs=EPOCHS,
-        data_cell={
-            "font_a": "font_a",
-            "font_b": "font_b",
-            "batch_size": "batch_size",
-            "train_samples": "train_samples",
-            "validation_samples": "validation_samples",
-            "test_samples": "test_samples",
-            "identity": "identity",
-        },
+        data_cell={**renamed, **{name: name for name in data_cell}},
         model_options=MODEL_OPTIONS,
         links=SEED,
         precision=PRECISION,
+        reads_files=reads_files,
+    )
+
+
+DEFINITIONS = {
+    "tmnist": _definition(
+        TMNIST,
+        GlyphPairs,
+        *("font_a", "font_b", "batch_size", "train_samples", "validation_samples", "test_samples", "identity"),
         reads_files=False,
     ),
-    "mnist": Definition(
-        model=MNIST,
-        data=TurnedDigits,
-        epochs=EPOCHS,
-        data_cell={
-            "source": "data",
-            "batch_size": "batch_size",
-            "augment": "augment",
-            "identity": "identity",
-            "angle": "angle",
-        },
-        model_options=MODEL_OPTIONS,
-        links=SEED,
-        precision=PRECISION,
-    ),
-    "cifar10": Definition(
-        model=CIFAR10,
-        data=TurnedImages,
-        epochs=EPOCHS,
-        data_cell={"batch_size": "batch_size", "train_images": "train_images", "identity": "identity"},
-        model_options=MODEL_OPTIONS,
-        links=SEED,
-        precision=PRECISION,
-    ),
+    "mnist": _definition(MNIST, TurnedDigits, "batch_size", "augment", "identity", "angle", source="data"),
+    "cifar10": _definition(CIFAR10, TurnedImages, "batch_size", "train_images", "identity"),
 }
