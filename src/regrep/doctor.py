@@ -18,6 +18,7 @@ EXTRAS = {
     "sim": ("phi",),
     "sweep": ("submitit",),
     "report": ("matplotlib", "jinja2"),
+    "baselines": ("escnn",),
 }
 """Modules of each extra, as they are imported."""
 

@@ -27,6 +27,10 @@ class EncoderHead(nn.Module, ABC):
         """Outputs."""
         return self.head(self.encoder(x))
 
+    def regularizer(self) -> Tensor | None:
+        """What the network itself adds to the loss of every update, a scalar with gradient; None for most networks."""
+        return None
+
 
 Objective = TypeVar("Objective", EquivariantObjective, RepresentationObjective)
 
@@ -78,14 +82,19 @@ class NetworkModule(CellModule[EquivariantObjective]):
     """Trains ``network.head(network.encoder(x))`` under section 5's objective.
 
     Batches have the fields ``x``, ``y``, ``g`` and ``gx`` (moved inputs, or None). Logged once per epoch:
-    ``train/<term>`` for each term of the objective. Arguments as in :class:`CellModule`.
+    ``train/<term>`` for each term of the objective, and ``train/regularizer`` where the network has one of its own,
+    which is added to the objective. Arguments as in :class:`CellModule`.
     """
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """One update; logs the terms of the objective."""
         terms = self.objective(batch.x, batch.y, batch.g, batch.gx)
-        self.log_dict(terms.log("train/"), on_step=False, on_epoch=True, batch_size=len(batch.y), sync_dist=True)
-        return terms.total
+        parts, total = terms.log("train/"), terms.total
+        own = self.network.regularizer()
+        if own is not None:
+            parts["train/regularizer"], total = own.detach(), total + own
+        self.log_dict(parts, on_step=False, on_epoch=True, batch_size=len(batch.y), sync_dist=True)
+        return total
 
     def measure(self, data: Any, samples: int = 256) -> EquivarianceError:
         """Equivariance error of the latent per element in single precision, on the first validation samples."""
