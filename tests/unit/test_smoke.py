@@ -319,20 +319,20 @@ def test_network_and_layouts():
     assert network(x).shape == (2, 2, SIZE, SIZE)
     group = regrep.groups.cyclic(4)
     for layout in ("grid", "channels", "both"):
-        rho = latent_representation(group, layout, 8, 4)
+        rho = latent_representation(group, layout, (8, 4, 4))
         assert rho.shape == (8, 4, 4)
     with pytest.raises(RegrepError, match=r"odd grid \(5 x 5\)"):
-        latent_representation(group, "grid", 4, 5)
-    assert latent_representation(group, "channels", 4, 5).shape == (4, 5, 5)
+        latent_representation(group, "grid", (4, 5, 5))
+    assert latent_representation(group, "channels", (4, 5, 5)).shape == (4, 5, 5)
     with pytest.raises(RegrepError, match='"grid", "channels" and "both"'):
-        latent_representation(group, "pixels", 4, 4)
+        latent_representation(group, "pixels", (4, 4, 4))
 
 
 def test_ordinary_convolutions_are_not_equivariant_but_averaged_ones_are():
     """The layout grid is the right one for kernels that do not change under quarter turns."""
     act = regrep.actions.RotateFlip2d(regrep.groups.cyclic(4))
     encoder = nn.Conv2d(3, 4, 3, padding=1)
-    rho = latent_representation(act.group, "grid", 4, 6)
+    rho = latent_representation(act.group, "grid", (4, 6, 6))
     x, g = torch.randn(4, 3, 6, 6), torch.arange(4)
 
     def penalty():

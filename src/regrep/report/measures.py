@@ -154,3 +154,17 @@ def experiment(name: str) -> Experiment:
     ('test accuracy', 'SOMETHING')
     """
     return EXPERIMENTS.get(name) or Experiment(title=name.upper())
+
+
+def method_of(cell: Mapping[str, Any]) -> str:
+    """The name of a cell's method in tables: that of its network first, where it has not the plain one.
+
+    >>> method_of({"method": "ours"}), method_of({"method": "cnn", "network": "scnn"})
+    ('ours', 'scnn')
+    >>> method_of({"method": "cnn-augmented", "network": "scnn"}), method_of({"method": "ours", "network": "scnn"})
+    ('scnn-augmented', 'scnn + ours')
+    """
+    method, network = str(cell["method"]), cell.get("network")
+    if network is None:
+        return method
+    return network + method.removeprefix("cnn") if method.startswith("cnn") else f"{network} + {method}"

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from regrep.report.measures import method_of
+
 
 class Published(NamedTuple):
     """An entry of a published table: mean, standard deviation and millions of parameters."""
@@ -22,7 +24,7 @@ class PaperTable:
     Attributes:
         name: where it stands in the paper.
         entries: (row of the paper, column of the paper) -> entry.
-        rows: method of ours -> row of the paper.
+        rows: method of ours, by the name in our tables -> row of the paper.
         columns: which settings of a cell name the column; ``metric`` is that of the measure.
         conditions: settings of the paper's runs; a cell that has another value has no published number.
         metric: what its entries measure; None where the column says it.
@@ -99,7 +101,11 @@ TABLE_5 = PaperTable(
             "Ours": "         .887 .005 0.19     .770 .002 0.19     .642 .056 0.19",
         },
     ),
-    rows={"cnn": "CNN", "cnn-augmented": "CNN augmented", "ours": "Ours"},
+    rows={
+        **{"cnn": "CNN", "cnn-augmented": "CNN augmented", "ours": "Ours"},
+        **{"scnn-so3": "SCNN SO(3)", "rpp-so3": "RPP SO(3)", "pscnn-so3": "PSCNN SO(3)"},
+        **{"scnn-o3": "SCNN O(3)", "rpp-o3": "RPP O(3)", "pscnn-o3": "PSCNN O(3)"},
+    },
     columns="data",
     conditions={"size": 28, "any_file": False},
     metric="accuracy_upright",
@@ -123,7 +129,17 @@ TABLE_6 = PaperTable(
             "Ours": "         0.78 0.01 0.25     0.61 0.01 0.25",
         },
     ),
-    rows={"cnn": "CNN", "cnn-augmented": "CNN augmented", "ours": "Ours"},
+    rows={
+        **{
+            "cnn": "CNN",
+            "cnn-augmented": "CNN augmented",
+            "ours": "Ours",
+            "mlp": "MLP",
+            "e2cnn": "E2CNN",
+            "rpp": "RPP",
+        },
+        **{"lift": "Lift", "rgroup": "RGroup", "rsteer": "RSteer", "pscnn": "PSCNN"},
+    },
     columns="metric",
     conditions={"group": "C4", "size": 64, "width": 92, "horizon": 20},
     metric=None,
@@ -181,17 +197,17 @@ RUNS = {
 def published(cell: Mapping[str, Any], metric: str = "accuracy") -> Published | None:
     """The paper's number for a cell, if it has one.
 
-    A cell on other data, with fewer classes or another network stands beside nothing.
+    A cell on other data, with fewer classes or another width stands beside nothing.
 
     >>> published({"experiment": "ddmnist", "data": "mnist", "group": "D4", "method": "ours"})
     Published(mean=0.868, deviation=0.002, parameters=0.03)
     >>> published({"experiment": "ddmnist", "data": "digits", "group": "D4", "method": "ours"}) is None
     True
     """
-    table = TABLES.get(cell["experiment"])
-    if table is None or cell["method"] not in table.rows or not table.tells(metric):
+    table, method = TABLES.get(cell["experiment"]), method_of(cell)
+    if table is None or method not in table.rows or not table.tells(metric):
         return None
     if any(cell.get(key, value) != value for key, value in table.conditions.items()):
         return None
     column = {**cell, "metric": metric}.get(table.columns)
-    return table.entries.get((table.rows[cell["method"]], str(column)))
+    return table.entries.get((table.rows[method], str(column)))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from regrep.report.measures import Experiment, Measure, experiment
+from regrep.report.measures import Experiment, Measure, experiment, method_of
 from regrep.report.paper import Published, published
 from regrep.report.runs import Run
 
@@ -46,8 +46,8 @@ class Row:
 
     @property
     def method(self) -> str:
-        """Name of the method."""
-        return self.key["method"]
+        """Name of the method, with that of its network."""
+        return method_of(self.key)
 
     @property
     def seeds(self) -> list[int]:
@@ -171,7 +171,7 @@ def _named(rows: Sequence[Row]) -> list[Row]:
         return name in row.experiment.task
 
     def free(row: Row, name: str) -> bool:
-        return not task(row, name) and name not in ("experiment", "method", "group", "data")
+        return not task(row, name) and name not in ("experiment", "method", "network", "group", "data")
 
     rows = [replace(row, heading=plain_heading(row)) for row in rows]
     headings = [", ".join([row.heading, *_differences(row, rows, task)]) for row in rows]

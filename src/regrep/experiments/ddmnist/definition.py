@@ -22,6 +22,7 @@ DEFINITIONS = {
         },
         model_options=(
             "method",
+            "network",
             "learning_rate",
             "weight",
             "latent",

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from torch import nn
 
+from regrep.experiments.ddmnist.builders import NETWORKS
 from regrep.experiments.ddmnist.data import action_of
-from regrep.experiments.ddmnist.network import DoubleDigitCNN
 from regrep.experiments.ddmnist.settings import WEIGHT, default_rate
 from regrep.experiments.methods import Method, check_method, fraction_of, penalty_of, weight_of
+from regrep.experiments.networks import PLAIN, build, named
 from regrep.objectives import EquivariantObjective
 from regrep.representations import latent as latent_representation
 from regrep.training.module import ClassifierModule
 
 
 class DDMNIST(ClassifierModule):
-    """The network of appendix C.1 under one of the methods.
+    """A network of Table 4, by default that of appendix C.1, under one of the methods.
 
     Learning rate and weight default to Table 9.
 
@@ -29,6 +30,7 @@ class DDMNIST(ClassifierModule):
         latent_augmentation: train the head on rho(g) E(x) too.
         as_published: shifted task loss of weight 0 (D-DD2).
         classes: digits used; the network has classes² outputs.
+        network: one of ``NETWORKS``.
     """
 
     def __init__(
@@ -43,15 +45,16 @@ class DDMNIST(ClassifierModule):
         latent_augmentation: bool = False,
         as_published: bool = False,
         classes: int = 10,
+        network: str = PLAIN,
     ) -> None:
         check_method(method)
         act = action_of(group)
         weight = weight_of(method, weight, published=WEIGHT[group])
-        rate = default_rate(method, group) if learning_rate is None else learning_rate
-        network = DoubleDigitCNN(latent, classes**2)
+        rate = default_rate(method, group, network) if learning_rate is None else learning_rate
+        built = build(NETWORKS, network, group, latent, classes**2)
         objective = EquivariantObjective(
-            network.encoder,
-            network.head,
+            built.encoder,
+            built.head,
             nn.functional.cross_entropy,
             input_action=act,
             latent=latent_representation(act.group, latent, copies),
@@ -73,5 +76,6 @@ class DDMNIST(ClassifierModule):
             "latent_augmentation": latent_augmentation,
             "as_published": as_published,
             "classes": classes,
+            **named(network),
         }
-        super().__init__(network, rate, objective, cell)
+        super().__init__(built, rate, objective, cell)

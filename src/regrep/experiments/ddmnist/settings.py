@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from regrep.experiments.methods import Method
+from regrep.experiments.networks import PLAIN
 
 LEARNING_RATE = {"cnn": {"C4": 5e-4, "D1": 1e-3, "D4": 5e-4}, "ours": {"C4": 1e-3, "D1": 1e-3, "D4": 5e-4}}
 """Our two-view control takes the learning rate of ``ours``, so that the penalty alone differs (D-DD13)."""
@@ -11,6 +12,12 @@ WEIGHT = {"C4": 2.0, "D1": 1.0, "D4": 1.0}
 """Of the mean-squared penalty."""
 
 
-def default_rate(method: Method, group: str) -> float:
+COMPETITORS = 5e-4
+"""Learning rate of all other networks, in the code they come from."""
+
+
+def default_rate(method: Method, group: str, network: str = PLAIN) -> float:
     """Learning rate of a cell."""
+    if network != PLAIN:
+        return COMPETITORS
     return LEARNING_RATE["cnn" if method == "cnn" else "ours"][group]

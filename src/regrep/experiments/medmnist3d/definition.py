@@ -16,7 +16,7 @@ DEFINITIONS = {
             "per_class": "per_class",
             "batch_size": "batch_size",
         },
-        model_options=("method", "learning_rate", "weight", "width", "copies", "fraction", "select"),
+        model_options=("method", "network", "learning_rate", "weight", "width", "copies", "fraction", "select"),
         links=(
             ("data.source", "model.source"),
             ("data.size", "model.size"),

@@ -8,9 +8,10 @@ from torch import nn
 
 from regrep.actions import Rotate3d
 from regrep.errors import RegrepError
-from regrep.experiments.medmnist3d.network import VolumeCNN
+from regrep.experiments.medmnist3d.builders import NETWORKS
 from regrep.experiments.medmnist3d.settings import VolumeSource, classes_of, default_rate, default_weight
 from regrep.experiments.methods import Method, check_method, fraction_of, penalty_of, weight_of
+from regrep.experiments.networks import PLAIN, build, named
 from regrep.groups import octahedral
 from regrep.objectives import EquivariantObjective
 from regrep.representations import latent
@@ -21,7 +22,7 @@ SELECTIONS = {"moved": "validation/accuracy", "upright": "validation/accuracy_up
 
 
 class MedMNIST3D(ClassifierModule):
-    """The network of appendix C.2 under one of the methods, with the 24 rotations of the cube.
+    """A network of Table 5, by default that of appendix C.2, under one of the methods, and the rotations of the cube.
 
     Learning rate and weight default to Table 10. The task loss is the mean of those of the two views.
 
@@ -35,6 +36,7 @@ class MedMNIST3D(ClassifierModule):
         fraction: part of the batch whose second view is made.
         select: validation accuracy that chooses the best epoch, on ``moved`` or on ``upright`` volumes.
         size: points along each side of a volume.
+        network: one of ``NETWORKS``.
     """
 
     ranked = True
@@ -50,6 +52,7 @@ class MedMNIST3D(ClassifierModule):
         fraction: float = 1.0,
         select: Literal["moved", "upright"] = "moved",
         size: int = 28,
+        network: str = PLAIN,
     ) -> None:
         check_method(method)
         if select not in SELECTIONS:
@@ -59,10 +62,10 @@ class MedMNIST3D(ClassifierModule):
         rate = default_rate(source) if learning_rate is None else learning_rate
         weight = weight_of(method, weight, published=default_weight(source))
         moved = fraction_of(method, fraction)
-        network = VolumeCNN(classes_of(source), width, size)
+        built = build(NETWORKS, network, classes_of(source), width, size)
         objective = EquivariantObjective(
-            network.encoder,
-            network.head,
+            built.encoder,
+            built.head,
             nn.functional.cross_entropy,
             input_action=Rotate3d(group),
             latent=rho,
@@ -82,6 +85,7 @@ class MedMNIST3D(ClassifierModule):
             "weight": weight,
             "fraction": fraction,
             "select": select,
+            **named(network),
         }
-        super().__init__(network, rate, objective, cell)
+        super().__init__(built, rate, objective, cell)
         self.monitor = (SELECTIONS[select], "max")

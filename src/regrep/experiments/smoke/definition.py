@@ -19,6 +19,7 @@ DEFINITIONS = {
         },
         model_options=(
             "method",
+            "network",
             "learning_rate",
             "weight",
             "layout",

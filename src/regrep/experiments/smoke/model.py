@@ -8,16 +8,18 @@ from typing import Any
 from torch import nn
 
 from regrep.experiments.methods import Method, check_method, fraction_of, penalty_of, weight_of
+from regrep.experiments.networks import PLAIN, build, named
+from regrep.experiments.smoke.builders import NETWORKS
 from regrep.experiments.smoke.data import action
 from regrep.experiments.smoke.dynamics import transport_errors
-from regrep.experiments.smoke.network import Layout, SmokeCNN, latent_representation
+from regrep.experiments.smoke.network import Layout, latent_representation
 from regrep.experiments.smoke.settings import DECAY, LEARNING_RATE, WEIGHT, WEIGHT_DECAY, WINDOW
 from regrep.objectives import RolloutObjective
 from regrep.training.forecast import ForecastModule
 
 
 class SmokeForecast(ForecastModule):
-    """The network of section 6.3 under one of the methods.
+    """A network of Table 6, by default that of section 6.3, under one of the methods.
 
     ``cnn`` sees the data as they are; the others also a second view of the first forecast, see
     :class:`regrep.objectives.RolloutObjective` for the weights, which are the same for all of them.
@@ -33,6 +35,7 @@ class SmokeForecast(ForecastModule):
         latent_augmentation: train the head on rho(g) E(x) too.
         weight_decay: of Adam.
         decay: factor of the learning rate per epoch.
+        network: one of ``NETWORKS``.
     """
 
     def __init__(
@@ -47,17 +50,18 @@ class SmokeForecast(ForecastModule):
         latent_augmentation: bool = False,
         weight_decay: float = WEIGHT_DECAY,
         decay: float = DECAY,
+        network: str = PLAIN,
     ) -> None:
         check_method(method)
         act = action()
         weight = weight_of(method, weight, published=WEIGHT)
-        network = SmokeCNN(width, WINDOW)
+        built = build(NETWORKS, network, width, WINDOW, size)
         objective = RolloutObjective(
-            network.encoder,
-            network.head,
+            built.encoder,
+            built.head,
             nn.functional.mse_loss,
             input_action=act,
-            latent=latent_representation(act.group, layout, width, size),
+            latent=latent_representation(act.group, layout, built.latent_shape),
             weight=weight,
             penalty=penalty_of(method),
             output_action=act,
@@ -76,8 +80,9 @@ class SmokeForecast(ForecastModule):
             "latent_augmentation": latent_augmentation,
             "weight_decay": weight_decay,
             "decay": decay,
+            **named(network),
         }
-        super().__init__(network, learning_rate, objective, cell, weight_decay, decay)
+        super().__init__(built, learning_rate, objective, cell, weight_decay, decay)
 
     def diagnose(self, data: Any, folder: Path) -> dict[str, Any]:
         """As every forecast; ``transport`` is the transport error of the data moved by each element."""

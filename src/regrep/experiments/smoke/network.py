@@ -11,15 +11,24 @@ from torch import Tensor, nn
 from regrep.actions import RotateFlip2d
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
-from regrep.representations import layouts
-from regrep.representations.layouts import FeatureMap
+from regrep.representations import Representation, latent, layouts
 from regrep.training.module import EncoderHead
 
 Layout = Literal["grid", "channels", "both"]
 """What the group moves in the latent: pixels (section 6.3's choice), channels, or both."""
 
 
-class SmokeCNN(EncoderHead):
+class ForecastNetwork(EncoderHead):
+    """A network from windows [B, 2·frames, size, size] to the next frame [B, 2, size, size].
+
+    Attributes:
+        latent_shape: of the encoder's output, without the batch: (channels, size, size), or (channels,).
+    """
+
+    latent_shape: tuple[int, ...]
+
+
+class SmokeCNN(ForecastNetwork):
     """Five convolutions of kernel 3: ``head(encoder(x))``, the penalty acts on the encoder's output.
 
     ``encoder``: [B, 2·frames, H, W] -> [B, width, H, W], four times convolution, BatchNorm, ReLU; ``head``: a
@@ -29,7 +38,7 @@ class SmokeCNN(EncoderHead):
     247850
     """
 
-    def __init__(self, width: int = 92, frames: int = 10) -> None:
+    def __init__(self, width: int = 92, frames: int = 10, size: int = 64) -> None:
         super().__init__()
         if width < 1:
             raise RegrepError(f"the width counts channels, at least 1, got {width}")
@@ -37,6 +46,7 @@ class SmokeCNN(EncoderHead):
         parts: list[nn.Module] = []
         for before, after in itertools.pairwise(widths):
             parts += [nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
+        self.latent_shape = (width, size, size)
         self.encoder = nn.Sequential(*parts)
         self.head = nn.Conv2d(width, 2, 3, padding=1)
         nn.Module.to(self, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -46,22 +56,24 @@ class SmokeCNN(EncoderHead):
         return self.head(self.encoder(x))
 
 
-def latent_representation(group: FiniteGroup, layout: Layout, width: int, size: int) -> FeatureMap:
-    """The representation on the latent [width, size, size].
+def latent_representation(group: FiniteGroup, layout: Layout, shape: tuple[int, ...]) -> Representation:
+    """The representation on a latent [channels, size, size], or, without pixels, on [channels] (Eq. 5).
 
     Raises:
         RegrepError: an unknown layout; an odd size where pixels move, since a centre is a fixed point, and no multiple
             of the regular representation.
 
     >>> import regrep
-    >>> latent_representation(regrep.groups.cyclic(4), "grid", 3, 4).multiplicities()
+    >>> latent_representation(regrep.groups.cyclic(4), "grid", (3, 4, 4)).multiplicities()
     {'A': 12.0, 'B': 12.0, 'E': 12.0}
     """
     if layout not in get_args(Layout):
         raise RegrepError(f'the layouts are "grid", "channels" and "both", got {layout!r}')
-    shape = (width, size, size)
+    if len(shape) == 1:
+        return latent(group, shape[0])
     if layout == "channels":
         return layouts.channels(group, shape)
+    size = shape[-1]
     if size % 2:
         raise RegrepError(
             f"the layout {layout} turns pixels, and on an odd grid ({size} x {size}) the centre stays where it is;"
