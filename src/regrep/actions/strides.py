@@ -36,7 +36,8 @@ class StridedCopies:
         group: the group.
         matrices: int64 [n, k, k], signed permutation matrices on coordinates in the order of the axes; a sign turns
             an axis round, axes of different sizes stay apart.
-        signs: int64 [n, m], by which the m entries along the first of the axes are multiplied before they move.
+        signs: int64 [n, m], by which the m entries along the first of the axes are multiplied before they move; that
+            axis stays where it is or turns round.
 
     >>> import regrep
     >>> transpose = torch.tensor([[[1, 0], [0, 1]], [[0, 1], [1, 0]]])
@@ -47,11 +48,16 @@ class StridedCopies:
 
     def __init__(self, group: FiniteGroup, matrices: Tensor, signs: Tensor | None = None) -> None:
         self.group = group
-        self._signs = None if signs is None else signs.reshape(*signs.shape, *[1] * (matrices.shape[-1] - 1)).numpy()
         self._axes = (matrices.abs().argmax(dim=2) - matrices.shape[-1]).tolist()  # counted from the last
         self._turns: list[tuple[Any, ...]] = [
             (..., *(slice(None, None, sign) for sign in row)) for row in matrices.sum(dim=2).tolist()
         ]
+        arrived = (
+            [[]] * group.order
+            if signs is None
+            else [row[turn[1]] for row, turn in zip(signs.numpy(), self._turns, strict=True)]
+        )
+        self._negative: list[list[int]] = [np.flatnonzero(np.less(row, 0)).tolist() for row in arrived]
 
     def suit(self, x: Tensor) -> bool:
         """Whether copies are possible and faster than a gather."""
@@ -69,15 +75,15 @@ class StridedCopies:
         moved = torch.empty(x.shape, dtype=x.dtype)
         source, target = x.view(word).numpy(), moved.view(word).numpy()
         others = range(x.dim() - len(self._axes[0]))
-        if self._signs is not None:
-            first_bits = np.where(self._signs < 0, np.iinfo(source.dtype).min, 0)  # which hold the signs of floats
-            negate, by = (np.bitwise_xor, first_bits) if x.is_floating_point() else (np.multiply, self._signs)
-            by = by.astype(source.dtype)
+        others, lattice = range(x.dim() - len(self._axes[0])), (slice(None),) * (len(self._axes[0]) - 1)
         for element, samples in parts(g.numpy(), max(2, CACHE * len(x) // moved.nbytes)):
-            part = source[samples]
-            if self._signs is not None:
-                part = negate(part, by[element])
-            target[samples] = part.transpose(*others, *self._axes[element])[self._turns[element]]
+            target[samples] = source[samples].transpose(*others, *self._axes[element])[self._turns[element]]
+            for entry in self._negative[element]:
+                where = (samples, ..., entry, *lattice)  # in the cache still
+                if x.is_floating_point():
+                    target[where] ^= np.iinfo(target.dtype).min  # the bit that is a float's sign
+                else:
+                    target[where] *= -1
         return moved
 
 
