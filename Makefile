@@ -1,9 +1,12 @@
-# `make setup` builds .venv; every other target does so first where it must.
+# `make setup` builds .venv; every other target does so first where it must. The steerable competitors need numpy 1,
+# and so an environment of their own, .venv-baselines.
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+BASELINES := .venv-baselines/bin
+BASELINES_READY := .venv-baselines/.ready
 
-.PHONY: setup demo test test-all lint types bench clean
+.PHONY: setup setup-baselines demo test test-baselines test-all lint types bench clean
 
 setup: $(READY)
 
@@ -13,14 +16,33 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[all]" --group dev
 	touch $@
 
+setup-baselines: $(BASELINES_READY)
+
+# One of escnn's packages, which only makes it faster, is compiled with gfortran; without one it is left out.
+$(BASELINES_READY): pyproject.toml constraints.txt
+	test -x $(BASELINES)/python || $(PYTHON) -m venv .venv-baselines
+	$(BASELINES)/python -m pip install --quiet --upgrade "pip>=25.1"
+	if command -v gfortran; then \
+	  $(BASELINES)/python -m pip install --quiet -c constraints.txt -e ".[all,baselines]" --group dev; \
+	else \
+	  $(BASELINES)/python -m pip install --quiet -c constraints.txt -e ".[all]" --group dev \
+	    "numpy<2" "lie-learn>=0.0.2" scipy joblib pymanopt autograd && \
+	  $(BASELINES)/python -m pip install --quiet --no-deps "escnn>=1.0.11,<2"; \
+	fi
+	touch $@
+
 demo: setup
 	$(BIN)/regrep demo
 
 test: setup
 	$(BIN)/python -m pytest -q
 
-test-all: setup
+test-baselines: setup-baselines
+	$(BASELINES)/python -m pytest -q tests/competitors
+
+test-all: setup setup-baselines
 	$(BIN)/python -m pytest -q -m "slow or not slow"
+	$(BASELINES)/python -m pytest -q -m "slow or not slow" tests/competitors
 
 lint: setup
 	$(BIN)/ruff check .
@@ -33,5 +55,5 @@ bench: setup
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
 
 clean:
-	rm -rf .venv build demo .mypy_cache .pytest_cache .ruff_cache .hypothesis src/*.egg-info
+	rm -rf .venv .venv-baselines build demo .mypy_cache .pytest_cache .ruff_cache .hypothesis src/*.egg-info
 	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
