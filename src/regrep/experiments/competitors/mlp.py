@@ -21,7 +21,7 @@ class MLP(EncoderHead):
 
     >>> network = MLP(width=24, size=32)
     >>> network.latent_shape, sum(p.numel() for p in network.parameters())
-    ((24,), 544760)
+    ((24,), 544736)
     """
 
     def __init__(self, width: int = 92, frames: int = 10, size: int = 64) -> None:
