@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from typing import Literal
 
 import torch
@@ -13,6 +12,7 @@ from regrep.actions import VectorField2d
 from regrep.actions.images import Rows
 from regrep.errors import RegrepError
 from regrep.experiments.competitors.backend import steerable_library
+from regrep.experiments.competitors.steerable import expanded
 from regrep.groups import cyclic
 from regrep.representations import layouts
 from regrep.representations.layouts import FeatureMap
@@ -104,17 +104,11 @@ def hidden(conv: nn.Module, width: int) -> tuple[nn.Module, nn.Module, nn.Module
 def steerable_basis(source: Field, target: Field, rows: Rows) -> tuple[Tensor, Tensor]:
     """Equivariant 3 x 3 kernels from one field to another, [b, q, p, 3, 3], and the deviations of their weights [b].
 
-    b is 24 between regular fields and 12 with a vector. The deviations, for one input field, are those of escnn's
-    generalised He initialisation: 1/√(irreps before · elements between an irrep before and one after).
+    b is 24 between regular fields and 12 with a vector. The deviations are those of escnn's generalised He
+    initialisation for one field before; n fields divide them by √n.
     """
-    escnn = steerable_library()
-    plane = escnn.gspaces.rot2dOnR2(ORDER)
+    plane = steerable_library().gspaces.rot2dOnR2(ORDER)
     kinds = {"regular": plane.regular_repr, "vector": plane.irrep(1)}
-    before, after = (escnn.nn.FieldType(plane, [kinds[kind]]) for kind in (source, target))
-    expansion = escnn.nn.R2Conv(before, after, 3, bias=False, initialize=False).basisexpansion
-    basis = torch.stack([expansion(one) for one in torch.eye(expansion.dimension())]).unflatten(-1, (3, 3))
-    pairs = [(info["out_irreps_position"], info["in_irrep"]) for info in expansion.get_basis_info()]
-    elements, irreps = Counter(pairs), Counter(out for out, _ in set(pairs))
-    deviation = torch.tensor([1 / math.sqrt(irreps[pair[0]] * elements[pair]) for pair in pairs])
+    basis, deviation = expanded(plane.type(kinds[source]), plane.type(kinds[target]), kernel=3)
     # escnn counts rows downwards. Convolving the flipped field with the flipped kernel is flipping the result.
     return (basis.flip(-2) if rows == "up" else basis).contiguous(), deviation

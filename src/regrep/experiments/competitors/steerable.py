@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -101,10 +102,14 @@ def kernel_basis(field_in: Fields, field_out: Fields, kernel: int) -> tuple[Tens
 
 def solve(field_in: Fields, field_out: Fields, kernel: int) -> tuple[Tensor, Tensor]:
     """What :func:`kernel_basis` keeps, computed by escnn."""
-    layers, plane = steerable_library().nn, space(field_in.group)
-    convolution = (layers.R2Conv, layers.R3Conv)[plane.dimensionality - 2](
-        plane.type(field_in.representation()), plane.type(field_out.representation()), kernel, initialize=False
-    )
+    plane = space(field_in.group)
+    return expanded(plane.type(field_in.representation()), plane.type(field_out.representation()), kernel)
+
+
+def expanded(before: Any, after: Any, kernel: int) -> tuple[Tensor, Tensor]:
+    """Basis and deviations, as of :func:`kernel_basis`, between escnn's field types of one field each."""
+    layers, dimension = steerable_library().nn, before.gspace.dimensionality
+    convolution = (layers.R2Conv, layers.R3Conv)[dimension - 2](before, after, kernel, initialize=False)
     expansion = convolution.basisexpansion
     elements = torch.stack([expansion(weight) for weight in torch.eye(expansion.dimension())])
     pairs = [(info["in_irrep"], info["out_irreps_position"]) for info in expansion.get_basis_info()]
@@ -112,7 +117,7 @@ def solve(field_in: Fields, field_out: Fields, kernel: int) -> tuple[Tensor, Ten
     for irrep, position in pairs:
         sources[position].add(irrep)
     deviation = torch.tensor([(len(sources[pair[1]]) * count[pair]) ** -0.5 for pair in pairs])
-    return elements.reshape(*elements.shape[:3], *[kernel] * plane.dimensionality), deviation
+    return elements.reshape(*elements.shape[:3], *[kernel] * dimension), deviation
 
 
 def _fingerprint(field_in: Fields, field_out: Fields, kernel: int) -> str:
