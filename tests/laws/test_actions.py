@@ -133,6 +133,17 @@ def test_golden_volume():
 
 
 @pytest.mark.parametrize("rows", ["down", "up"])
+def test_lengths_of_vectors_move_as_the_field_does(rows):
+    group = dihedral(4)
+    act, other = (VectorField2d(group, way) for way in (rows, "up" if rows == "down" else "down"))
+    field, g = distinct((8 * 2, 4, 4)).double().reshape(8, 2, 4, 4), torch.arange(8)
+    lengths = act(field, g).square().sum(dim=1).flatten(1)
+    before = field.square().sum(dim=1).flatten(1)
+    assert torch.equal(act.pixels(4)(before, g), lengths)
+    assert not torch.equal(other.pixels(4)(before, g), lengths)
+
+
+@pytest.mark.parametrize("rows", ["down", "up"])
 def test_gradients_turn_as_vectors(rows):
     """g (grad φ) = grad (g φ), by central differences inside the image."""
     group = dihedral(4)

@@ -12,6 +12,7 @@ from regrep.actions.images import Rows, on_axes, plane_matrices, turn_of
 from regrep.actions.lattice import LatticeAction
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
+from regrep.representations import PermutationRepresentation
 
 
 class VectorField2d(Action):
@@ -48,6 +49,7 @@ class VectorField2d(Action):
         exchange = plane[:, :1, :1].abs() * 2 - 1
         axes = torch.cat([nn.functional.pad(exchange, (0, 2)), nn.functional.pad(on_axes(plane, rows), (1, 0))], dim=1)
         self._entries = LatticeAction(group, axes, "square fields", plane.sum(dim=1).long())
+        self._points = LatticeAction(group, on_axes(plane, rows), "square fields")
 
     def check(self, x: Tensor) -> None:
         """Pairs of channels, square, signed."""
@@ -59,6 +61,17 @@ class VectorField2d(Action):
             raise RegrepError(
                 f"vectors turn their signs, which {str(x.dtype)[6:]} has none of; convert to a signed type"
             )
+
+    def pixels(self, size: int) -> PermutationRepresentation:
+        """The permutation representation on the size² points, in the direction in which these rows run.
+
+        >>> import regrep
+        >>> up, down = (VectorField2d(regrep.groups.cyclic(4), rows).pixels(2) for rows in ("up", "down"))
+        >>> picture = torch.tensor([[1, 2, 3, 4]])  # rows 1 2 and 3 4
+        >>> up(picture, torch.tensor([1])).tolist(), down(picture, torch.tensor([1])).tolist()
+        ([[3, 1, 4, 2]], [[2, 4, 1, 3]])
+        """
+        return self._points.pixels(size)
 
     def apply(self, x: Tensor, g: Tensor) -> Tensor:
         """Turn the signs, then move points and components at once."""
