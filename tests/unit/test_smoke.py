@@ -317,31 +317,43 @@ def test_network_and_layouts():
     assert network.encoder(x).shape == (2, 92, SIZE, SIZE)
     assert (network.encoder(x) >= 0).all()
     assert network(x).shape == (2, 2, SIZE, SIZE)
-    group = regrep.groups.cyclic(4)
+    act = action()
     for layout in ("grid", "channels", "both"):
-        rho = latent_representation(group, layout, (8, 4, 4))
+        rho = latent_representation(act, layout, (8, 4, 4))
         assert rho.shape == (8, 4, 4)
     with pytest.raises(RegrepError, match=r"odd grid \(5 x 5\)"):
-        latent_representation(group, "grid", (4, 5, 5))
-    assert latent_representation(group, "channels", (4, 5, 5)).shape == (4, 5, 5)
+        latent_representation(act, "grid", (4, 5, 5))
+    assert latent_representation(act, "channels", (4, 5, 5)).shape == (4, 5, 5)
     with pytest.raises(RegrepError, match='"grid", "channels" and "both"'):
-        latent_representation(group, "pixels", (4, 4, 4))
+        latent_representation(act, "pixels", (4, 4, 4))
 
 
-def test_ordinary_convolutions_are_not_equivariant_but_averaged_ones_are():
-    """The layout grid is the right one for kernels that do not change under quarter turns."""
-    act = regrep.actions.RotateFlip2d(regrep.groups.cyclic(4))
-    encoder = nn.Conv2d(3, 4, 3, padding=1)
-    rho = latent_representation(act.group, "grid", (4, 6, 6))
-    x, g = torch.randn(4, 3, 6, 6), torch.arange(4)
+@pytest.mark.parametrize("rows", ["up", "down"])
+def test_pixels_of_the_latent_turn_as_those_of_the_data(rows):
+    """The layout grid belongs to scalars made by kernels that do not change under quarter turns."""
+    act = VectorField2d(regrep.groups.cyclic(4), rows)
+    conv = nn.Conv2d(3, 4, 3, padding=1)
+    rho = latent_representation(act, "grid", (4, 6, 6))
+    x, g = torch.randn(4, 6, 6, 6), torch.arange(4)
 
-    def penalty():
-        return equivariance_loss(encoder(x), encoder(act(x, g)), g, rho)
+    def penalty(rho=rho):
+        z, z_g = (conv(field.unflatten(1, (3, 2)).square().sum(2)) for field in (x, act(x, g)))
+        return equivariance_loss(z, z_g, g, rho)
 
     assert penalty() > 1e-3
     with torch.no_grad():
-        encoder.weight.copy_(torch.stack([torch.rot90(encoder.weight, k, (2, 3)) for k in range(4)]).mean(0))
+        conv.weight.copy_(torch.stack([torch.rot90(conv.weight, k, (2, 3)) for k in range(4)]).mean(0))
     assert penalty() < 1e-10
+    other = VectorField2d(act.group, "down" if rows == "up" else "up")
+    assert penalty(latent_representation(other, "grid", (4, 6, 6))) > 1e-3
+
+
+def test_the_objective_turns_latents_in_the_direction_of_the_data():
+    model = SmokeForecast(method="ours", size=4)
+    z, g = torch.arange(92 * 16.0).reshape(1, 92, 4, 4), torch.tensor([1])
+    turned = model.objective.latents[""](z, g)
+    pairs = torch.stack([z[:, 0], torch.zeros(1, 4, 4)], dim=1)  # the first channel as vx becomes vy
+    assert torch.equal(action()(pairs, g)[:, 1], turned[:, 0])
 
 
 def vortex() -> torch.Tensor:

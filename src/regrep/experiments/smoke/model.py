@@ -61,7 +61,7 @@ class SmokeForecast(ForecastModule):
             built.head,
             nn.functional.mse_loss,
             input_action=act,
-            latent=latent_representation(act.group, layout, built.latent_shape),
+            latent=latent_representation(act, layout, built.latent_shape),
             weight=weight,
             penalty=penalty_of(method),
             output_action=act,

@@ -8,9 +8,8 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from regrep.actions import RotateFlip2d
+from regrep.actions import VectorField2d
 from regrep.errors import RegrepError
-from regrep.groups import FiniteGroup
 from regrep.representations import Representation, latent, layouts
 from regrep.training.module import EncoderHead
 
@@ -56,28 +55,36 @@ class SmokeCNN(ForecastNetwork):
         return self.head(self.encoder(x))
 
 
-def latent_representation(group: FiniteGroup, layout: Layout, shape: tuple[int, ...]) -> Representation:
+def latent_representation(act: VectorField2d, layout: Layout, shape: tuple[int, ...]) -> Representation:
     """The representation on a latent [channels, size, size], or, without pixels, on [channels] (Eq. 5).
+
+    Its pixels turn as the points of the data do, in the direction of their rows.
+
+    Args:
+        act: how the group moves the data.
+        layout: what it moves in the latent.
+        shape: of one sample's latent.
 
     Raises:
         RegrepError: an unknown layout; an odd size where pixels move, since a centre is a fixed point, and no multiple
             of the regular representation.
 
     >>> import regrep
-    >>> latent_representation(regrep.groups.cyclic(4), "grid", (3, 4, 4)).multiplicities()
+    >>> act = VectorField2d(regrep.groups.cyclic(4), rows="up")
+    >>> latent_representation(act, "grid", (3, 4, 4)).multiplicities()
     {'A': 12.0, 'B': 12.0, 'E': 12.0}
     """
     if layout not in get_args(Layout):
         raise RegrepError(f'the layouts are "grid", "channels" and "both", got {layout!r}')
     if len(shape) == 1:
-        return latent(group, shape[0])
+        return latent(act.group, shape[0])
     if layout == "channels":
-        return layouts.channels(group, shape)
+        return layouts.channels(act.group, shape)
     size = shape[-1]
     if size % 2:
         raise RegrepError(
             f"the layout {layout} turns pixels, and on an odd grid ({size} x {size}) the centre stays where it is;"
             ' take an even size or the layout "channels"'
         )
-    pixels = RotateFlip2d(group).pixels(size)
+    pixels = act.pixels(size)
     return layouts.grid(pixels, shape) if layout == "grid" else layouts.both(pixels, shape)
