@@ -9,7 +9,7 @@ pytest.importorskip("escnn")
 from regrep.actions import VectorField2d
 from regrep.diagnostics import equivariance_error
 from regrep.experiments.competitors.backend import steerable_library
-from regrep.experiments.competitors.regular_fields import FieldNorm, RegularFieldNetwork, SteerableConv
+from regrep.experiments.competitors.regular_fields import RegularFieldNetwork, RegularFieldNorm, SteerableConv
 from regrep.groups import cyclic
 from tolerance import assert_near
 
@@ -80,7 +80,7 @@ def test_a_convolution_is_equivariant_with_rows_in_its_own_direction_alone(sourc
 
 def test_a_norm_is_escnns_and_equivariant():
     escnn, fields, _ = escnn_types("regular", "regular", 3, 3)
-    ours, theirs = FieldNorm(3), escnn.nn.InnerBatchNorm(fields)
+    ours, theirs = RegularFieldNorm(3), escnn.nn.InnerBatchNorm(fields)
     x = torch.randn(5, 12, 8, 8) * 3 + 1
     for _ in range(2):
         assert_near(ours(x), theirs(escnn.nn.GeometricTensor(x, fields)).tensor)

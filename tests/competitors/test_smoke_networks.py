@@ -14,7 +14,7 @@ from regrep.errors import RegrepError
 from regrep.experiments.competitors.e2cnn import E2CNN
 from regrep.experiments.competitors.lift import Lift
 from regrep.experiments.competitors.mlp import MLP
-from regrep.experiments.competitors.regular_fields import FieldNorm, SteerableConv
+from regrep.experiments.competitors.regular_fields import RegularFieldNorm, SteerableConv
 from regrep.experiments.competitors.relaxed_group import RGroup
 from regrep.experiments.competitors.relaxed_steerable import RelaxedSteerableConv, RSteer
 from regrep.experiments.competitors.smoke_rpp import SmokeRPP, TwoPathConv
@@ -37,7 +37,7 @@ def count(network):
 def randomised(network):
     """Random biases, scales and running statistics too, so that no symmetry rests on their start."""
     for part in network.modules():
-        if isinstance(part, FieldNorm):
+        if isinstance(part, RegularFieldNorm):
             part.weight.data.normal_()
             part.bias.data.normal_()
             part.running_mean.normal_()
@@ -71,7 +71,7 @@ def test_parameters_of_the_steerable_layers():
     network = E2CNN()
     convolutions = [part for part in network.modules() if isinstance(part, SteerableConv)]
     assert [count(part) for part in convolutions] == [11_132, 203_228, 203_228, 203_228, 1_104]
-    assert [count(part) for part in network.modules() if isinstance(part, FieldNorm)] == [184] * 4
+    assert [count(part) for part in network.modules() if isinstance(part, RegularFieldNorm)] == [184] * 4
 
 
 def test_parameters_of_the_lift_for_other_data():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -16,11 +17,13 @@ PLAIN = "cnn"
 Network = TypeVar("Network", bound=EncoderHead)
 
 
-def build(networks: Mapping[str, Callable[..., Network]], network: str, *options: Any) -> Network:
-    """The network of that name, built with the options that its table takes.
+def build(
+    networks: Mapping[str, Callable[..., Network]], network: str, *options: Any, as_published: bool = False
+) -> Network:
+    """The network of that name, built with the options that its table takes; as published with its defects, if asked.
 
     Raises:
-        RegrepError: the table has no such network.
+        RegrepError: the table has no such network, or none of its defects is known.
         MissingExtraError: it is steerable, and the extra ``[baselines]`` is not installed.
 
     >>> build({"cnn": EncoderHead}, "ccn")
@@ -29,13 +32,20 @@ def build(networks: Mapping[str, Callable[..., Network]], network: str, *options
     """
     if network not in networks:
         raise RegrepError(f"this table has no network {network!r}; {repair(network, networks)}")
-    return networks[network](*options)
+    if not as_published:
+        return networks[network](*options)
+    if "as_published" not in inspect.signature(networks[network]).parameters:
+        raise RegrepError(f"the network {network} is as it was published; leave out as_published")
+    return networks[network](*options, as_published=True)
 
 
-def named(network: str) -> dict[str, str]:
+def named(network: str, as_published: bool = False) -> dict[str, Any]:
     """What a cell says of its network: nothing of the plain one, so that its records stay those of older runs.
 
-    >>> named("scnn"), named("cnn")
-    ({'network': 'scnn'}, {})
+    >>> named("scnn"), named("cnn"), named("lift", as_published=True)
+    ({'network': 'scnn'}, {}, {'network': 'lift', 'network_as_published': True})
     """
-    return {} if network == PLAIN else {"network": network}
+    return {
+        **({} if network == PLAIN else {"network": network}),
+        **({"network_as_published": True} if as_published else {}),
+    }

@@ -18,10 +18,15 @@ from regrep.training.metrics import Scores, accuracy, latent_scale
 
 
 class EncoderHead(nn.Module, ABC):
-    """A network made of an encoder and a head: ``head(encoder(x))``."""
+    """A network made of an encoder and a head: ``head(encoder(x))``.
+
+    Attributes:
+        latent_shape: of the encoder's output without the batch, where it follows the size of the data.
+    """
 
     encoder: nn.Module
     head: nn.Module
+    latent_shape: tuple[int, ...]
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from regrep.actions.images import Rows, plane_matrices
+from regrep.actions.images import plane_matrices
 from regrep.experiments.competitors.averaged import AveragedConv2d
 from regrep.experiments.competitors.fields import Fields, space
 from regrep.experiments.competitors.likelihood import Likelihood, chain_regularizer
+from regrep.experiments.competitors.regular_fields import RegularFieldNetwork, hidden
 from regrep.experiments.competitors.scnn import SCNN
 from regrep.groups import cyclic, parse
 from regrep.representations import MatrixRepresentation, Representation, regular
@@ -54,7 +55,7 @@ class PSCNN(AveragedNetwork, SCNN):
         super().__init__(group, latent, classes, averaged)
 
 
-class SmokePSCNN(AveragedNetwork):
+class SmokePSCNN(AveragedNetwork, RegularFieldNetwork):
     """Five averaged convolutions of kernel 3 with regular fields of C4: ``head(encoder(x))``.
 
     ``encoder``: [B, 2·frames, H, W] -> [B, 4·width, H, W], four times convolution, batch normalisation with one mean
@@ -64,7 +65,7 @@ class SmokePSCNN(AveragedNetwork):
     Args:
         width: regular fields of the hidden layers.
         frames: of the input.
-        size: cells along a side; every size has the same parameters.
+        size: cells along a side.
         as_published: take rows downwards, which negates the vectors in quarter turns, and leave the divergences out of
             the regularizer, whose gradient vanishes in the published code for SMOKE.
 
@@ -74,24 +75,19 @@ class SmokePSCNN(AveragedNetwork):
     """
 
     def __init__(self, width: int = 92, frames: int = 10, size: int = 64, as_published: bool = False) -> None:
-        super().__init__()
-        group = cyclic(4)
-        vector, hidden = MatrixRepresentation(group, plane_matrices(group), "vector"), regular(group)
-        rows: Rows = "down" if as_published else "up"
+        super().__init__(width, size, "down" if as_published else "up")
         if as_published:
             self.step = self.uniform = 0.0
-        layers: list[nn.Module] = []
-        sources: list[tuple[Representation, int]] = [(vector, frames), *[(hidden, width)] * 3]
-        for field, copies in sources:
-            layers += [
-                AveragedConv2d(field, copies, hidden, width, 3, padding=1, rows=rows),
-                nn.Unflatten(1, (width, hidden.dim)),
-                nn.BatchNorm3d(width),
-                nn.Flatten(1, 2),
-                nn.ReLU(inplace=True),
-            ]
+        group = cyclic(4)
+        vector, field = MatrixRepresentation(group, plane_matrices(group), "vector"), regular(group)
+        sources: list[tuple[Representation, int]] = [(vector, frames), *[(field, width)] * 3]
+        layers = [
+            part
+            for source, copies in sources
+            for part in hidden(AveragedConv2d(source, copies, field, width, 3, padding=1, rows=self.rows), width)
+        ]
         self.encoder = nn.Sequential(*layers)
-        self.head = AveragedConv2d(hidden, width, vector, 1, 3, padding=1, rows=rows)
+        self.head = AveragedConv2d(field, width, vector, 1, 3, padding=1, rows=self.rows)
 
 
 def averaged(

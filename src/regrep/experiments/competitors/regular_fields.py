@@ -88,7 +88,7 @@ class SteerableConv(nn.Module):
         return nn.functional.conv2d(x, self.kernel(), self.offset(), padding=1)
 
 
-class FieldNorm(nn.BatchNorm3d):
+class RegularFieldNorm(nn.BatchNorm3d):
     """Batch normalisation with one mean, variance, scale and bias per regular field [B, fields·4, H, W]."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -98,7 +98,7 @@ class FieldNorm(nn.BatchNorm3d):
 
 def hidden(conv: nn.Module, width: int) -> tuple[nn.Module, nn.Module, nn.Module]:
     """A convolution to regular fields, their normalisation, and a ReLU."""
-    return conv, FieldNorm(width), nn.ReLU(inplace=True)
+    return conv, RegularFieldNorm(width), nn.ReLU(inplace=True)
 
 
 def steerable_basis(source: Field, target: Field, rows: Rows) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from regrep.actions.images import Rows
-from regrep.experiments.competitors.regular_fields import Field, FieldNorm, RegularFieldNetwork, steerable_basis
+from regrep.experiments.competitors.regular_fields import Field, RegularFieldNetwork, RegularFieldNorm, steerable_basis
 
 ALPHA = 1e-5
 """Weight of the penalty."""
@@ -26,7 +26,7 @@ class RSteer(RegularFieldNetwork):
         frames: of the window.
         size: cells along a side.
         as_published: the penalty is squared, so that it is without effect, the row index is taken for one that grows
-            downwards, and four FieldNorms exist that nothing applies: 5,596,178 parameters.
+            downwards, and four RegularFieldNorms exist that nothing applies: 5,596,178 parameters.
     """
 
     def __init__(self, width: int = 92, frames: int = 10, size: int = 64, as_published: bool = False) -> None:
@@ -37,7 +37,7 @@ class RSteer(RegularFieldNetwork):
         self.head = RelaxedSteerableConv(width, 1, target="vector", rows=self.rows)
         self.as_published = as_published
         if as_published:
-            self.unused = nn.ModuleList(FieldNorm(width) for _ in range(4))
+            self.unused = nn.ModuleList(RegularFieldNorm(width) for _ in range(4))
 
     def regularizer(self) -> Tensor:
         """``alpha · sum over layers of mean |w[k+1] - w[k]|``, over neighbouring cells k in the order of rows."""

@@ -20,6 +20,7 @@ DEFINITIONS = {
         model_options=(
             "method",
             "network",
+            "network_as_published",
             "learning_rate",
             "weight",
             "layout",

@@ -36,6 +36,7 @@ class SmokeForecast(ForecastModule):
         weight_decay: of Adam.
         decay: factor of the learning rate per epoch.
         network: one of ``NETWORKS``.
+        network_as_published: with the defects of its published form.
     """
 
     def __init__(
@@ -51,11 +52,12 @@ class SmokeForecast(ForecastModule):
         weight_decay: float = WEIGHT_DECAY,
         decay: float = DECAY,
         network: str = PLAIN,
+        network_as_published: bool = False,
     ) -> None:
         check_method(method)
         act = action()
         weight = weight_of(method, weight, published=WEIGHT)
-        built = build(NETWORKS, network, width, WINDOW, size)
+        built = build(NETWORKS, network, width, WINDOW, size, as_published=network_as_published)
         objective = RolloutObjective(
             built.encoder,
             built.head,
@@ -80,7 +82,7 @@ class SmokeForecast(ForecastModule):
             "latent_augmentation": latent_augmentation,
             "weight_decay": weight_decay,
             "decay": decay,
-            **named(network),
+            **named(network, network_as_published),
         }
         super().__init__(built, learning_rate, objective, cell, weight_decay, decay)
 

@@ -17,17 +17,7 @@ Layout = Literal["grid", "channels", "both"]
 """What the group moves in the latent: pixels (section 6.3's choice), channels, or both."""
 
 
-class ForecastNetwork(EncoderHead):
-    """A network from windows [B, 2·frames, size, size] to the next frame [B, 2, size, size].
-
-    Attributes:
-        latent_shape: of the encoder's output, without the batch: (channels, size, size), or (channels,).
-    """
-
-    latent_shape: tuple[int, ...]
-
-
-class SmokeCNN(ForecastNetwork):
+class SmokeCNN(EncoderHead):
     """Five convolutions of kernel 3: ``head(encoder(x))``, the penalty acts on the encoder's output.
 
     ``encoder``: [B, 2·frames, H, W] -> [B, width, H, W], four times convolution, BatchNorm, ReLU; ``head``: a
