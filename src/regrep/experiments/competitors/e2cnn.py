@@ -11,7 +11,8 @@ class E2CNN(RegularFieldNetwork):
     """Five C4-steerable convolutions of kernel 3 (Weiler and Cesa 2019), exactly equivariant.
 
     ``encoder``: one vector per frame, [B, 2·frames, H, W], to regular fields [B, 4·width, H, W], four times
-    convolution, RegularFieldNorm, ReLU; ``head``: a convolution to one vector [B, 2, H, W]. 622,656 parameters with width 92.
+    convolution, RegularFieldNorm, ReLU; ``head``: a convolution to one vector [B, 2, H, W]. 622,656 parameters with
+    width 92.
 
     Args:
         width: regular fields of the hidden layers.
