@@ -87,7 +87,8 @@ def kernel_basis(field_in: Fields, field_out: Fields, kernel: int) -> tuple[Tens
     name made of all that defines it.
     """
     path = data_folder() / "kernels" / f"{_fingerprint(field_in, field_out, kernel)}.npz"
-    with suppress(OSError, ValueError, KeyError, EOFError, BadZipFile), np.load(path) as stored:
+    unreadable = suppress(OSError, ValueError, KeyError, EOFError, BadZipFile)
+    with unreadable, path.open("rb") as file, np.load(file) as stored:
         return torch.from_numpy(stored["basis"]), torch.from_numpy(stored["deviation"])
     with _own_randomness():
         basis, deviation = solve(field_in, field_out, kernel)
@@ -106,13 +107,14 @@ def solve(field_in: Fields, field_out: Fields, kernel: int) -> tuple[Tensor, Ten
         plane.type(field_in.representation()), plane.type(field_out.representation()), kernel, initialize=False
     )
     expansion = convolution.basisexpansion
-    elements = torch.stack([expansion(weight) for weight in torch.eye(expansion.dimension())])
+    (block,) = expansion.children()
+    elements = block.sampled_basis.detach()
     pairs = [(info["in_irrep"], info["out_irreps_position"]) for info in expansion.get_basis_info()]
     count, sources = Counter(pairs), defaultdict(set)
     for irrep, position in pairs:
         sources[position].add(irrep)
     deviation = torch.tensor([(len(sources[pair[1]]) * count[pair]) ** -0.5 for pair in pairs])
-    return elements.reshape(*elements.shape[:3], *[kernel] * plane.dimensionality), deviation
+    return elements.unflatten(3, [kernel] * plane.dimensionality), deviation
 
 
 def _fingerprint(field_in: Fields, field_out: Fields, kernel: int) -> str:
