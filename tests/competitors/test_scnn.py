@@ -5,6 +5,7 @@ import torch
 
 pytest.importorskip("escnn")
 
+from networks_fixture import parameters, used
 from regrep.errors import RegrepError
 from regrep.experiments.competitors.scnn import SCNN
 from regrep.experiments.competitors.steerable import SteerableConvolution
@@ -23,30 +24,11 @@ MOVES = {
 SYMMETRIES = {"C4": ["turn"], "D1": ["mirror"], "D4": ["turn", "mirror", "upside down"]}
 
 
-@pytest.fixture(autouse=True)
-def _kernels_elsewhere(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("REGREP_DATA_DIR", str(tmp_path_factory.getbasetemp()))
-
-
-def size(module):
-    return sum(p.numel() for p in module.parameters())
-
-
-def used(net, x):
-    """A network whose statistics and weights have moved, in evaluation."""
-    optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
-    for _ in range(2):
-        optimizer.zero_grad()
-        net(x).square().mean().backward()
-        optimizer.step()
-    return net.eval()
-
-
 @pytest.mark.parametrize("group", COUNTS)
 def test_parameters_are_those_of_the_paper_with_48_latent_channels(group):
     net = SCNN(group, 48)
-    assert size(net) == COUNTS[group][0]
-    assert [size(m) for m in net.encoder if isinstance(m, SteerableConvolution)] == COUNTS[group][1]
+    assert parameters(net) == COUNTS[group][0]
+    assert [parameters(m) for m in net.encoder if isinstance(m, SteerableConvolution)] == COUNTS[group][1]
 
 
 @pytest.mark.parametrize("group", COUNTS)

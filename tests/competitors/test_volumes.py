@@ -3,6 +3,7 @@ import torch
 
 pytest.importorskip("escnn")
 
+from networks_fixture import parameters, used
 from regrep.actions import Rotate3d
 from regrep.errors import RegrepError
 from regrep.experiments.competitors.steerable import SteerableConvolution, steerable
@@ -16,30 +17,11 @@ COUNTS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _kernels_elsewhere(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("REGREP_DATA_DIR", str(tmp_path_factory.getbasetemp()))
-
-
-def size(module):
-    return sum(p.numel() for p in module.parameters())
-
-
-def used(net, x):
-    """A network whose statistics and weights have moved, in evaluation."""
-    optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
-    for _ in range(2):
-        optimizer.zero_grad()
-        net(x).square().mean().backward()
-        optimizer.step()
-    return net.eval()
-
-
 @pytest.mark.parametrize("group", COUNTS)
 def test_parameters_are_those_of_the_paper(group):
     net = VolumeSCNN(group, classes=2)
-    assert size(net) == COUNTS[group][0]
-    assert [size(m) for m in net.modules() if isinstance(m, SteerableConvolution)] == COUNTS[group][1]
+    assert parameters(net) == COUNTS[group][0]
+    assert [parameters(m) for m in net.modules() if isinstance(m, SteerableConvolution)] == COUNTS[group][1]
 
 
 @pytest.mark.parametrize("group", COUNTS)

@@ -1,28 +1,38 @@
-"""The penalty of residual pathway priors."""
+"""Residual pathway priors: equivariant ways beside free ones, both held small by a penalty (section 1.5)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from torch import Tensor
+from torch import Tensor, nn
 
 EQUIVARIANT_DECAY, FREE_DECAY = 1e-5, 1e-3
-"""Weights of the two paths' squared parameters, without a factor of a half."""
+"""Weights of the squares of all parameters of the two ways, without a factor of a half (published code: defaults)."""
 
 
-def pathway_penalty(equivariant: Iterable[Tensor], free: Iterable[Tensor]) -> Tensor:
-    """``1e-5 ‖equivariant‖² + 1e-3 ‖free‖²``, Gaussian priors on the two paths (Finzi, Benton and Wilson 2021).
+class ResidualPathway(nn.Module):
+    """``equivariant(x) + free(x)`` (Finzi, Benton and Wilson 2021)."""
 
-    Args:
-        equivariant: all parameters of the equivariant path, biases too.
-        free: those of the other.
+    def __init__(self, equivariant: nn.Module, free: nn.Module) -> None:
+        super().__init__()
+        self.equivariant, self.free = equivariant, free
 
-    >>> import torch
-    >>> one = [torch.ones(2)]
-    >>> round(pathway_penalty(one, one * 3).item(), 6)
-    0.00602
+    def forward(self, x: Tensor) -> Tensor:
+        """The sum of both ways."""
+        return self.equivariant(x) + self.free(x)
+
+
+def prior(network: nn.Module, equivariant_decay: float = EQUIVARIANT_DECAY, free_decay: float = FREE_DECAY) -> Tensor:
+    """``equivariant_decay ‖θ_equivariant‖² + free_decay ‖θ_free‖²`` over all pathways of a network, biases too.
+
+    >>> one = nn.Linear(1, 1, bias=False).requires_grad_(False)
+    >>> two = ResidualPathway(one, nn.Sequential(one, one))
+    >>> bool(prior(two, 2.0, 3.0).isclose(5 * one.weight.square().sum()))
+    True
     """
-    return EQUIVARIANT_DECAY * squares(equivariant) + FREE_DECAY * squares(free)
+    paths = [module for module in network.modules() if isinstance(module, ResidualPathway)]
+    equivariant = squares(p for path in paths for p in path.equivariant.parameters())
+    return equivariant_decay * equivariant + free_decay * squares(p for path in paths for p in path.free.parameters())
 
 
 def squares(parameters: Iterable[Tensor]) -> Tensor:

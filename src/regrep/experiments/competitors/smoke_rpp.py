@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from regrep.actions.images import Rows
-from regrep.experiments.competitors.pathways import pathway_penalty, squares
+from regrep.experiments.competitors.pathways import ResidualPathway, prior, squares
 from regrep.experiments.competitors.regular_fields import Field, RegularFieldNetwork, SteerableConv
 
 PUBLISHED_DECAY = 1e-6
@@ -40,17 +40,14 @@ class SmokeRPP(RegularFieldNetwork):
             self.unused = nn.BatchNorm2d(2)
 
     def regularizer(self) -> Tensor:
-        """The two priors, see :func:`pathway_penalty`."""
-        layers = [part for part in self.modules() if isinstance(part, TwoPathConv)]
+        """The prior of section 1.5 as a penalty."""
         if self.as_published:
-            return (PUBLISHED_DECAY * squares(layer.free.weight for layer in layers)).square()
-        return pathway_penalty(
-            (parameter for layer in layers for parameter in layer.equivariant.parameters()),
-            (parameter for layer in layers for parameter in layer.free.parameters()),
-        )
+            free = squares(conv.free.weight for conv in self.modules() if isinstance(conv, TwoPathConv))
+            return (PUBLISHED_DECAY * free).square()
+        return prior(self)
 
 
-class TwoPathConv(nn.Module):
+class TwoPathConv(ResidualPathway):
     """The sum of a C4-steerable and an ordinary convolution of kernel 3, computed as one.
 
     Args:
@@ -61,13 +58,15 @@ class TwoPathConv(nn.Module):
         rows: which way the row index runs.
     """
 
+    equivariant: SteerableConv
+    free: nn.Conv2d
+
     def __init__(
         self, inputs: int, outputs: int, source: Field = "regular", target: Field = "regular", rows: Rows = "up"
     ) -> None:
-        super().__init__()
-        self.equivariant = SteerableConv(inputs, outputs, source, target, rows)
-        after, before = self.equivariant.basis.shape[1:3]
-        self.free = nn.Conv2d(before * inputs, after * outputs, 3, padding=1)
+        steerable = SteerableConv(inputs, outputs, source, target, rows)
+        after, before = steerable.basis.shape[1:3]
+        super().__init__(steerable, nn.Conv2d(before * inputs, after * outputs, 3, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
         """Zeros outside, the same size."""

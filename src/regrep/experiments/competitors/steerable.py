@@ -88,15 +88,16 @@ def kernel_basis(field_in: Fields, field_out: Fields, kernel: int) -> tuple[Tens
     name made of all that defines it.
     """
     path = data_folder() / "kernels" / f"{_fingerprint(field_in, field_out, kernel)}.npz"
-    with suppress(OSError, ValueError, KeyError, EOFError, BadZipFile), np.load(path) as stored:
+    unreadable = suppress(OSError, ValueError, KeyError, EOFError, BadZipFile)
+    with unreadable, path.open("rb") as file, np.load(file) as stored:
         return torch.from_numpy(stored["basis"]), torch.from_numpy(stored["deviation"])
     with _own_randomness():
         basis, deviation = solve(field_in, field_out, kernel)
     with suppress(OSError):  # a folder that cannot be written costs time, nothing else
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as file:
-            np.savez_compressed(file, basis=basis.numpy(), deviation=deviation.numpy())
-        Path(file.name).replace(path)  # whole or not at all, also where several processes write the same
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as made:
+            np.savez_compressed(made, basis=basis.numpy(), deviation=deviation.numpy())
+        Path(made.name).replace(path)  # whole or not at all, also where several processes write the same
     return basis, deviation
 
 
@@ -111,13 +112,14 @@ def expanded(before: Any, after: Any, kernel: int) -> tuple[Tensor, Tensor]:
     layers, dimension = steerable_library().nn, before.gspace.dimensionality
     convolution = (layers.R2Conv, layers.R3Conv)[dimension - 2](before, after, kernel, initialize=False)
     expansion = convolution.basisexpansion
-    elements = torch.stack([expansion(weight) for weight in torch.eye(expansion.dimension())])
+    (block,) = expansion.children()
+    elements = block.sampled_basis.detach()
     pairs = [(info["in_irrep"], info["out_irreps_position"]) for info in expansion.get_basis_info()]
     count, sources = Counter(pairs), defaultdict(set)
     for irrep, position in pairs:
         sources[position].add(irrep)
     deviation = torch.tensor([(len(sources[pair[1]]) * count[pair]) ** -0.5 for pair in pairs])
-    return elements.reshape(*elements.shape[:3], *[kernel] * dimension), deviation
+    return elements.unflatten(3, [kernel] * dimension), deviation
 
 
 def _fingerprint(field_in: Fields, field_out: Fields, kernel: int) -> str:
