@@ -8,9 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from regrep.actions import Rotate3d, RotateFlip2d
-from regrep.actions.images import on_axes, plane_matrices
-from regrep.actions.lattice import LatticeAction
+from regrep.actions import Rotate3d, RotateFlip2d, VectorField2d
+from regrep.actions.images import plane_matrices
 from regrep.errors import RegrepError
 from regrep.experiments.ddmnist.data import group_of
 from regrep.experiments.ddmnist.network import DoubleDigitCNN
@@ -216,7 +215,5 @@ class ProjectionSmokeCNN(ProjectionPenalty, SmokeCNN):
     def __init__(self, width: int = 92, frames: int = 10, size: int = 64, weight: float = WEIGHT) -> None:
         super().__init__(width, frames, size)
         group = cyclic(4)
-        plane = plane_matrices(group)
-        vector = MatrixRepresentation(group, plane, "vector")
-        points = LatticeAction(group, on_axes(plane, "up"), "square images")
-        self.penalise(points.pixels, frames * vector, vector, weight)
+        vector = MatrixRepresentation(group, plane_matrices(group), "vector")
+        self.penalise(VectorField2d(group, rows="up").pixels, frames * vector, vector, weight)
