@@ -35,8 +35,8 @@ def ratio(times: Mapping[str, list[float]], one: str, other: str) -> float:
     return statistics.median(a / b for a, b in zip(times[one], times[other], strict=True))
 
 
-def save(name: str, times: Mapping[str, list[float]], ratios: Mapping[str, float]) -> None:
-    """Print the table and keep it as JSON."""
+def save(name: str, times: Mapping[str, list[float]], ratios: Mapping[str, float], **facts: object) -> None:
+    """Print the table and keep it as JSON, with further facts."""
     width = max(map(len, [*times, *ratios]))
     for key, values in times.items():
         print(f"{key:{width}}  {1e3 * statistics.median(values):9.2f} ms  (min {1e3 * min(values):.2f})")
@@ -50,5 +50,6 @@ def save(name: str, times: Mapping[str, list[float]], ratios: Mapping[str, float
         "torch": torch.__version__,
         "seconds": {key: [round(v, 6) for v in values] for key, values in times.items()},
         "ratios": {key: round(value, 4) for key, value in ratios.items()},
+        **facts,
     }
     (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=2) + "\n")

@@ -154,12 +154,32 @@ def fit(words: Sequence[str]) -> int:
 
 
 def evaluate(words: Sequence[str]) -> int:
-    """``regrep test EXPERIMENT``: evaluate the best checkpoint of a run."""
-    name, options = _experiment("test", words)
+    """``regrep test RUN`` or ``regrep test EXPERIMENT``: evaluate the best checkpoint of a run."""
+    if not words or not (Path(words[0]).is_dir() or os.sep in words[0]):
+        name, settings = _experiment("test", words, "regrep test RUN [--averaged] [--out DIR]")
 
-    from regrep.experiments.fit import test as run
+        from regrep.experiments.fit import test
 
-    run(name, options)
+        test(name, settings)
+        return 0
+    parser = _parser("test")
+    parser.add_argument("run", metavar="RUN", type=Path, help="the run folder")
+    parser.add_argument(
+        "--averaged", action="store_true", help="test the average over the group, as a run of its own for reports"
+    )
+    parser.add_argument("--out", metavar="DIR", type=Path, help="folder of that run (default RUN-averaged)")
+    options = parser.parse_all(words)
+    if options.out and not options.averaged:
+        parser.error("--out is the folder of an averaged run; add --averaged, or leave it out")
+
+    if options.averaged:
+        from regrep.experiments.averaged import test_averaged
+
+        test_averaged(options.run, options.out)
+    else:
+        from regrep.experiments.fit import test_run
+
+        test_run(options.run)
     return 0
 
 
@@ -356,10 +376,10 @@ def _parser(command: str) -> Parser:
     return Parser(prog=f"regrep {command}", description=COMMANDS[command][0], allow_abbrev=False)
 
 
-def _experiment(command: str, words: Sequence[str]) -> tuple[str, list[str]]:
-    """The name of the experiment, which comes first, and the words after it."""
+def _experiment(command: str, words: Sequence[str], *usages: str) -> tuple[str, list[str]]:
+    """The name of the experiment, which comes first, and the words after it; ``usages`` are other forms of the line."""
     parser = _parser(command)
-    parser.usage = f"regrep {command} EXPERIMENT [OPTIONS]"
+    parser.usage = "\n       ".join([f"regrep {command} EXPERIMENT [OPTIONS]", *usages])
     parser.epilog = f"regrep {command} EXPERIMENT --help lists the options of an experiment"
     parser.add_argument("experiment", metavar="EXPERIMENT", help="for example ddmnist")
     return parser.parse_args(words[:1]).experiment, list(words[1:])

@@ -1,4 +1,4 @@
-"""`regrep fit` and `regrep test`: LightningCLI for an experiment, inside a run folder."""
+"""`regrep fit`, `regrep test` and `regrep measure`: LightningCLI for an experiment, inside a run folder."""
 
 from __future__ import annotations
 
@@ -134,6 +134,20 @@ def test(name: str, args: Sequence[str]) -> dict[str, Any]:
     if not folder.checkpoint("best").exists():
         raise RegrepError(f"{cli.config.out} holds no checkpoints/best.ckpt; train it first with regrep fit {name}")
     load_best(folder, cli.model)
+    return tested(cli)
+
+
+def test_run(run: Path) -> dict[str, Any]:
+    """Measure a run's best checkpoint on the test split again, with the settings it was trained with.
+
+    Raises:
+        RegrepError: the folder holds no trained run.
+    """
+    return tested(trained(RunFolder(run)))
+
+
+def tested(cli: ExperimentCLI) -> dict[str, float]:
+    """The metrics of a module on the test split, printed too."""
     metrics = measured(cli.trainer.test(cli.model, datamodule=cli.datamodule, verbose=False))
     for key, value in metrics.items():
         print(f"{key:24} {value:.4f}")
@@ -169,19 +183,28 @@ def measure(run: Path, samples: int = 256) -> EquivarianceError | Representation
     Raises:
         RegrepError: the folder holds no trained run.
     """
-    folder = RunFolder(run)
-    record = folder.record
     if samples < 1:
         raise RegrepError(f"an equivariance error needs at least one sample, got {samples}")
-    if record is None or not folder.checkpoint("best").exists():
-        raise RegrepError(f"{run} holds no trained run (run.json, checkpoints/best.ckpt); train it with regrep fit")
-    name, args = record["cell"]["experiment"], [f"--config={run / 'config.yaml'}"]
-    if name not in EXPERIMENTS:
-        raise RegrepError(f"{run} holds a run of your own model, which only its code can build; see its done.json")
-    cli = _cli(name, args)
-    load_best(folder, cli.model)
+    cli = trained(RunFolder(run))
     found: EquivarianceError | RepresentationAnalysis = cli.model.measure(cli.datamodule, samples)
     return found
+
+
+def trained(folder: RunFolder) -> ExperimentCLI:
+    """The experiment of a run as it was set up, with the best weights of the model.
+
+    Raises:
+        RegrepError: the folder holds no trained run.
+    """
+    record, run = folder.record, folder.path
+    if record is None or not folder.checkpoint("best").exists():
+        raise RegrepError(f"{run} holds no trained run (run.json, checkpoints/best.ckpt); train it with regrep fit")
+    name = record["cell"]["experiment"]
+    if name not in EXPERIMENTS:
+        raise RegrepError(f"{run} holds a run of your own model, which only its code can build; see its done.json")
+    cli = _cli(name, [f"--config={run / 'config.yaml'}"])
+    load_best(folder, cli.model)
+    return cli
 
 
 def _cell(cli: ExperimentCLI) -> dict[str, Any]:

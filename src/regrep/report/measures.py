@@ -159,12 +159,16 @@ def experiment(name: str) -> Experiment:
 def method_of(cell: Mapping[str, Any]) -> str:
     """The name of a cell's method in tables: that of its network first, where it has not the plain one.
 
+    A network that is averaged over the group at test time says so.
+
     >>> method_of({"method": "ours"}), method_of({"method": "cnn", "network": "scnn"})
     ('ours', 'scnn')
     >>> method_of({"method": "cnn-augmented", "network": "scnn"}), method_of({"method": "ours", "network": "scnn"})
     ('scnn-augmented', 'scnn + ours')
+    >>> method_of({"method": "cnn-augmented", "averaged": True})
+    'cnn-augmented, averaged'
     """
     method, network = str(cell["method"]), cell.get("network")
-    if network is None:
-        return method
-    return network + method.removeprefix("cnn") if method.startswith("cnn") else f"{network} + {method}"
+    if network is not None:
+        method = network + method.removeprefix("cnn") if method.startswith("cnn") else f"{network} + {method}"
+    return f"{method}, averaged" if cell.get("averaged") else method

@@ -101,14 +101,14 @@ class ForecastModule(NetworkModule):
         ``equivariance`` is the latent's, ``output_equivariance`` compares g D(E(x)) with D(E(gx)).
         """
         self.network.cpu()
-        latent = self.measure(data, samples=32)
+        latent = self.latent_record(data, samples=32)
         act, move = self.objective.input_action, self.objective.output_action
         assert move is not None, "a forecast is a field, which the group moves"
         inputs = self.validation_inputs(data, 32)
         output = equivariance_error(self.network, inputs, act, move)
         self.write_rollouts(data, folder / "rollout.npz")
         return {
-            "equivariance": latent.as_dict(),
+            **latent,
             "output_equivariance": output.as_dict(),
             "horizon": self.horizon,
         }

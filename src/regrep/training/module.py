@@ -110,6 +110,10 @@ class NetworkModule(CellModule[EquivariantObjective]):
             self.objective.latents[""],
         )
 
+    def latent_record(self, data: Any, samples: int = 256) -> dict[str, Any]:
+        """What :meth:`measure` finds, for the run record; nothing where no representation acts on the latent."""
+        return {"equivariance": self.measure(data, samples).as_dict()} if "" in self.objective.latents else {}
+
     def validation_inputs(self, data: Any, samples: int) -> Tensor:
         """The first inputs x of the first validation loader."""
         data.setup()
@@ -123,7 +127,12 @@ class NetworkModule(CellModule[EquivariantObjective]):
         return torch.cat(found)[:samples]
 
     def latent_metrics(self, stage: str, batch: Any, z: Tensor) -> dict[str, Tensor]:
-        """Penalty, relative error and scale of the latents z = E(x) of a batch, by the names they are logged under."""
+        """Penalty, relative error and scale of the latents z = E(x) of a batch, by the names they are logged under.
+
+        Nothing where no representation acts on the encoder's output.
+        """
+        if "" not in self.objective.latents:
+            return {}
         moved = self.objective.input_action(batch.x, batch.g) if batch.gx is None else batch.gx
         rho = self.objective.latents[""]
         z, z_g = z.float(), self.network.encoder(moved).float()
@@ -179,9 +188,8 @@ class ClassifierModule(NetworkModule):
 
     def diagnose(self, data: Any, folder: Path) -> dict[str, Any]:
         """Equivariance error per element; writes pictures."""
-        error = self.measure(data)
         data.write_examples(folder / "examples.npz")
-        return {"equivariance": error.as_dict()}
+        return self.latent_record(data)
 
     def _measure(self, stage: str, batch: Any, upright: bool) -> None:
         z = self.network.encoder(batch.x)
