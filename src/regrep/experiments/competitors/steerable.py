@@ -88,7 +88,7 @@ def kernel_basis(field_in: Fields, field_out: Fields, kernel: int) -> tuple[Tens
     """
     path = data_folder() / "kernels" / f"{_fingerprint(field_in, field_out, kernel)}.npz"
     unreadable = suppress(OSError, ValueError, KeyError, EOFError, BadZipFile)
-    with unreadable, path.open("rb") as file, np.load(file) as stored:
+    with unreadable, path.open("rb") as opened, np.load(opened) as stored:
         return torch.from_numpy(stored["basis"]), torch.from_numpy(stored["deviation"])
     with _own_randomness():
         basis, deviation = solve(field_in, field_out, kernel)
