@@ -1,4 +1,5 @@
 import copy
+import pickle
 
 import pytest
 import torch
@@ -65,6 +66,24 @@ def test_every_parameter_has_a_gradient():
     net = SCNN("D4", 48)
     net(torch.randn(2, 1, 56, 56)).square().mean().backward()
     assert [name for name, p in net.named_parameters() if p.grad is None] == []
+
+
+def test_networks_are_pickled_laid_out_and_cast():
+    net = SCNN("C4", 8).eval()
+    x = torch.randn(2, 1, 56, 56)
+    expected = net(x)
+    assert torch.equal(pickle.loads(pickle.dumps(net))(x), expected)
+    assert_near(copy.deepcopy(net).double()(x.double()), expected)
+    net.to(memory_format=torch.channels_last)
+    assert_near(net(x.contiguous(memory_format=torch.channels_last)), expected)
+
+
+def test_mixed_precision_trains():
+    net = SCNN("C4", 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        net(torch.randn(2, 1, 56, 56)).float().square().mean().backward()
+    assert all(p.grad.isfinite().all() for p in net.parameters())
+    assert all(b.dtype == torch.float32 for b in net.state_dict().values() if b.is_floating_point())
 
 
 def test_convolutions_are_made_by_the_argument():

@@ -52,7 +52,8 @@ class SteerableConvolution(nn.Module):
         super().__init__()
         basis, deviation = kernel_basis(replace(fields_in, copies=1), replace(fields_out, copies=1), kernel)
         self.stride, self.padding = stride, padding
-        self.register_buffer("basis", basis.clone())
+        self.register_buffer("basis", basis.flatten(1).clone())  # flat: memory formats know images only
+        self._element = basis.shape[1:]
         self.basis: Tensor
         self.weights = nn.Parameter(
             torch.randn(fields_out.copies, fields_in.copies, len(basis)) * deviation / fields_in.copies**0.5
@@ -61,22 +62,23 @@ class SteerableConvolution(nn.Module):
         self.bias = nn.Parameter(torch.zeros(fields_out.copies, len(invariant))) if invariant else None
         self.register_buffer("invariant", torch.tensor(invariant, dtype=torch.long), persistent=False)
         self.invariant: Tensor
-        self._convolve = (functional.conv2d, functional.conv3d)[fields_in.dimension - 2]
 
     def kernel(self) -> Tensor:
         """The expanded kernel [C_out, C_in, k, ..]."""
-        return torch.einsum("oin,npq...->opiq...", self.weights, self.basis).flatten(2, 3).flatten(0, 1)
+        blocks = (self.weights @ self.basis).unflatten(2, self._element)
+        return blocks.transpose(1, 2).flatten(2, 3).flatten(0, 1)
 
     def offset(self) -> Tensor | None:
         """The bias of every channel [C_out]."""
         if self.bias is None:
             return None
-        every = self.bias.new_zeros(len(self.bias), self.basis.shape[1])
+        every = self.bias.new_zeros(len(self.bias), self._element[0])
         return every.index_copy(1, self.invariant, self.bias).flatten()
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolved fields."""
-        return self._convolve(x, self.kernel(), self.offset(), self.stride, self.padding)
+        convolve = functional.conv2d if x.ndim == 4 else functional.conv3d
+        return convolve(x, self.kernel(), self.offset(), self.stride, self.padding)
 
 
 @functools.cache
@@ -89,7 +91,7 @@ def kernel_basis(field_in: Fields, field_out: Fields, kernel: int) -> tuple[Tens
     """
     path = data_folder() / "kernels" / f"{_fingerprint(field_in, field_out, kernel)}.npz"
     unreadable = suppress(OSError, ValueError, KeyError, EOFError, BadZipFile)
-    with unreadable, path.open("rb") as file, np.load(file) as stored:
+    with unreadable, path.open("rb") as opened, np.load(opened) as stored:
         return torch.from_numpy(stored["basis"]), torch.from_numpy(stored["deviation"])
     with _own_randomness():
         basis, deviation = solve(field_in, field_out, kernel)
