@@ -19,12 +19,12 @@ from dataclasses import dataclass
 
 import torch
 from interleaved import medians, ratio, save
+from regrep.experiments.competitors.catalogue import entries
 from torch import Tensor, nn
 
 import regrep
 from regrep.actions import Action, Rotate3d
 from regrep.experiments.competitors.averaging import GroupAveraged
-from regrep.experiments.competitors.catalogue import entries
 from regrep.experiments.ddmnist.data import action_of
 from regrep.experiments.ddmnist.network import DoubleDigitCNN
 from regrep.experiments.medmnist3d.network import VolumeCNN
