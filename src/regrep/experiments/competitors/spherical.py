@@ -1,0 +1,142 @@
+"""A learnable likelihood of the rotations of space, with or without reflections."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from regrep.experiments.competitors.backend import steerable_library
+from regrep.experiments.competitors.fields import Irrep, space
+from regrep.experiments.competitors.likelihood import Likelihood
+from regrep.experiments.competitors.stored import stored
+
+BAND_LIMIT = 2
+"""Highest frequency of the likelihood's logarithm, and of the density that layers use."""
+
+POINTS = 70
+"""Rotations of the grid, beside the identity."""
+
+RIDGE = 1e-8
+"""Of the least-squares fit that truncates the density."""
+
+NEIGHBOURS, NOISE = 100, 0.1
+"""Random rotations near the identity for the alignment, and the noise of their quaternions."""
+
+
+class SphericalLikelihood(Likelihood):
+    """A density lambda on SO(3) or O(3), exp f up to its mean, with f band-limited (PSCNN).
+
+    f(g) = Σ √d ⟨ψ(g), f̂_ψ⟩ over the irreps of frequency at most 2, which is 35 coefficients for SO(3) and 70 for
+    O(3). It starts uniform. Means over the group are means over a grid: the identity and 70 rotations that repel
+    each other, for O(3) also their products with the inversion. Layers see the density through its
+    :meth:`moments`, which truncate it at the same frequency by a least-squares fit on the grid.
+
+    Args:
+        group: "SO3" or "O3".
+
+    Raises:
+        RegrepError: another group.
+        MissingExtraError: escnn is not installed.
+    """
+
+    def __init__(self, group: str) -> None:
+        nn.Module.__init__(self)
+        self.group = group
+        fibre = space(group).fibergroup
+        self.irreps: list[Irrep] = list(fibre.bl_irreps(BAND_LIMIT))
+        self.sizes = [fibre.irrep(*psi).size for psi in self.irreps]
+        library = steerable_library().group.so3_group(BAND_LIMIT)
+        axes = torch.from_numpy(library.standard_representation().change_of_basis)
+        coupling = torch.from_numpy(library._clebsh_gordan_coeff((1,), (1,), (2,))[:, :, 0])
+        self.register_buffer("axes", axes, persistent=False)
+        self.register_buffer("coupling", coupling, persistent=False)
+        self.axes: Tensor
+        self.coupling: Tensor
+        grid, identity = rotation_grid(), torch.eye(3, dtype=torch.float64)[None]
+        functions = self.matrix_coefficients(torch.cat([identity, grid]))
+        if group == "O3":
+            functions = torch.cat([functions, self.matrix_coefficients(grid, inverted=True)])
+        gram = functions.T @ functions
+        fit = torch.linalg.solve(gram + RIDGE * torch.eye(len(gram)).to(gram), functions.T)
+        for name, constant in {"functions": functions, "fit": fit, "axes": axes, "coupling": coupling}.items():
+            self.register_buffer(name, constant.to(torch.get_default_dtype()), persistent=False)
+        self.functions: Tensor
+        self.fit: Tensor
+        self.coefficients = nn.Parameter(torch.zeros(functions.shape[1]))
+        with torch.no_grad():
+            self.coefficients[0] = 1  # of the trivial representation, which comes first
+
+    def matrix_coefficients(self, rotations: Tensor, inverted: bool = False) -> Tensor:
+        """√d ψ(g) of all irreps, [n, p] with the entries of one ψ after the other, each by rows.
+
+        Args:
+            rotations: [n, 3, 3].
+            inverted: of these rotations times the inversion -1, which the odd irreps of O(3) take to -1.
+        """
+        one = self.axes.T @ rotations @ self.axes
+        two = torch.einsum("abi,nac,nbd,cdj->nij", self.coupling, one, one, self.coupling)
+        matrices = [torch.ones_like(one[:, :1, :1]), one, two]
+        signs = [-1 if inverted and len(psi) == 2 and psi[0] else 1 for psi in self.irreps]
+        parts = [
+            sign * math.sqrt(size) * matrices[psi[-1]].flatten(1)
+            for psi, size, sign in zip(self.irreps, self.sizes, signs, strict=True)
+        ]
+        return torch.cat(parts, dim=1)
+
+    def truncated(self) -> Tensor:
+        """Coefficients [p] of the truncated density in the functions that f is a sum of."""
+        return self.fit @ self.density()
+
+    def moments(self) -> dict[Irrep, Tensor]:
+        """Mean of each ψ(g) [d, d] under the truncated density: 1 of the trivial irrep, 0 of others when uniform."""
+        parts = self.truncated().split([size**2 for size in self.sizes])
+        return {
+            psi: part.view(size, size) / math.sqrt(size)
+            for psi, size, part in zip(self.irreps, self.sizes, parts, strict=True)
+        }
+
+    def alignment(self) -> Tensor:
+        """Max over g of f(g) - f(e), on the grid and on random rotations near e, drawn anew in each call."""
+        noise = torch.randn(NEIGHBOURS, 4).to(self.functions) * NOISE
+        noise[:, 0] += 1
+        near = self.matrix_coefficients(quaternion_rotations(noise)) @ self.coefficients
+        f = self.logarithm()
+        return (torch.cat([f, near]) - f[0]).relu().max()
+
+    def divergence(self, other: Likelihood | None = None) -> Tensor:
+        """Kullback-Leibler divergence KL(lambda ‖ other) in nats, with no gradient to the other: ⟨λ̂, f̂⟩ - z.
+
+        λ̂ belongs to the truncated density, so this is approximate, and for a concentrated density it is too small.
+        """
+        density = self.truncated()
+        value = density @ self.coefficients - self.log_mean()
+        if other is not None:
+            value = value - density @ other.coefficients.detach() + other.log_mean().detach()
+        return value
+
+
+def rotation_grid() -> Tensor:
+    """The 70 rotations that repel each other, float64 [70, 3, 3]; half a minute once, then from disk."""
+
+    def compute() -> dict[str, np.ndarray]:
+        grid = steerable_library().group.so3_group(BAND_LIMIT).grid("thomson", POINTS)
+        return {"matrices": np.stack([g.to("MAT") for g in grid])}
+
+    return torch.from_numpy(stored("rotations", {"grid": "thomson", "points": POINTS}, compute)["matrices"])
+
+
+def quaternion_rotations(quaternions: Tensor) -> Tensor:
+    """Rotation matrices [n, 3, 3] of quaternions (w, x, y, z) [n, 4] of any length but 0.
+
+    >>> quaternion_rotations(torch.tensor([[2.0, 0.0, 0.0, 2.0]])).round().int().tolist()
+    [[[0, -1, 0], [1, 0, 0], [0, 0, 1]]]
+    """
+    w, vector = quaternions[:, 0, None, None], quaternions[:, 1:]
+    cross = torch.linalg.cross(vector[:, None], torch.eye(3).to(vector)[None]).mT  # matrix of the product v × .
+    outer = vector[:, :, None] * vector[:, None]
+    square = (vector**2).sum(1)[:, None, None]
+    eye = torch.eye(3).to(vector)
+    return ((w**2 - square) * eye + 2 * outer + 2 * w * cross) / (w**2 + square)
