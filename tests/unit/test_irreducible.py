@@ -48,7 +48,7 @@ def test_a_basis_that_the_machine_turned_is_turned_back():
     rng = np.random.default_rng(0)
     space = np.linalg.qr(rng.normal(size=(24, 5)))[0]
     turn = np.linalg.qr(rng.normal(size=(5, 5)))[0]
-    one, other = irreducible._in_standard_basis(space), irreducible._in_standard_basis(space @ turn)
+    one, other = irreducible.standard_basis(space), irreducible.standard_basis(space @ turn)
     assert np.abs(one - other).max() < 1e-12
     assert np.abs(one.T @ one - np.eye(5)).max() < 1e-12
     assert np.abs(one @ one.T - space @ space.T).max() < 1e-12

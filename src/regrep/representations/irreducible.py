@@ -76,7 +76,7 @@ def _split(group: FiniteGroup, characters: tuple[RealCharacter, ...], rng: np.ra
         taken.setdefault(k, space)
     found = []
     for k, chi in enumerate(characters):
-        space = _in_standard_basis(taken[k])
+        space = standard_basis(taken[k])
         matrices = np.empty((group.order, chi.dim, chi.dim))
         block = max(1, BLOCK // space.size)
         for start in range(0, group.order, block):
@@ -88,7 +88,7 @@ def _split(group: FiniteGroup, characters: tuple[RealCharacter, ...], rng: np.ra
     return found
 
 
-def _in_standard_basis(space: np.ndarray) -> np.ndarray:
+def standard_basis(space: np.ndarray) -> np.ndarray:
     """Another orthonormal basis of the column space: its projections of δ_e, δ_1, ..., by Gram and Schmidt.
 
     An eigenspace comes in a basis that depends on the machine; the projections do not. The squared distances of

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from regrep.experiments.pooling import band
 from regrep.training.module import EncoderHead
 
 
@@ -23,20 +24,16 @@ class AveragePool(nn.Module):
 
     def __init__(self, size: int, kernel: int, stride: int, padding: int) -> None:
         super().__init__()
-        self.out = (size + 2 * padding - kernel) // stride + 1
-        band = torch.zeros(self.out, size)
-        for k in range(self.out):
-            start = k * stride - padding
-            band[k, max(0, start) : min(size, start + kernel)] = 1 / kernel
-        self.register_buffer("band", band, persistent=False)
+        self.register_buffer("band", band(size, torch.full((kernel,), 1 / kernel), stride, padding), persistent=False)
         self.band: Tensor
+        self.out = len(self.band)
 
     def forward(self, x: Tensor) -> Tensor:
         """Pool rows, then columns; the result is laid out channels last."""
         b, c, h, w = x.shape
-        band = self.band.to(x.dtype)
-        rows = torch.matmul(band, x.permute(0, 2, 3, 1).reshape(b, h, w * c))
-        pooled = torch.matmul(band, rows.reshape(b * self.out, w, c))
+        matrix = self.band.to(x.dtype)
+        rows = torch.matmul(matrix, x.permute(0, 2, 3, 1).reshape(b, h, w * c))
+        pooled = torch.matmul(matrix, rows.reshape(b * self.out, w, c))
         return pooled.reshape(b, self.out, self.out, c).permute(0, 3, 1, 2)
 
 
