@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -14,41 +15,37 @@ from regrep.groups import FiniteGroup
 from regrep.representations import Irrep, irreps
 
 
-class Likelihood(nn.Module):
-    """A density lambda on a finite group, exp f up to its mean, with f a sum over all real irreps ψ (PSCNN).
+class ExponentialFamily(nn.Module):
+    """A density lambda of mean 1 on a group, exp f up to its mean, with f a learnable sum of given functions.
 
-    f(g) = Σ √d ⟨ψ(g) V, f̂⟩, where the columns of V [d, c] are orthonormal and independent under what commutes with ψ:
-    d of them for type R, d/2 for C, d/4 for H, so that there are as many coefficients as elements. It starts
-    uniform; then an average over the group weighted with it is equivariant, and with a point mass at the identity it
-    changes nothing.
+    It starts uniform.
 
     Args:
-        group: any finite group.
-
-    >>> import regrep
-    >>> likelihood = Likelihood(regrep.groups.quaternion())
-    >>> likelihood.density().tolist()
-    [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
+        group: what two densities that are compared have in common.
+        functions: [n, p] on the elements that means are taken over, the identity first; the first one is constant.
     """
 
-    def __init__(self, group: FiniteGroup) -> None:
+    def __init__(self, group: object, functions: Tensor) -> None:
         super().__init__()
         self.group = group
-        functions = torch.cat([matrix_coefficients(psi) for psi in irreps(group)], dim=1)
         self.register_buffer("functions", functions.to(torch.get_default_dtype()), persistent=False)
         self.functions: Tensor
-        self.coefficients = nn.Parameter(torch.zeros(group.order))
+        self.coefficients = nn.Parameter(torch.zeros(functions.shape[1]))
         with torch.no_grad():
-            self.coefficients[0] = 1  # of the trivial representation, which comes first
+            self.coefficients[0] = 1
 
     def logarithm(self) -> Tensor:
         """f(g) [n], not normalised."""
         return self.functions @ self.coefficients
 
-    def log_density(self) -> Tensor:
-        """Log lambda(g) [n] = f(g) - z, with z the logarithm of the mean of exp f."""
+    def log_mean(self) -> Tensor:
+        """The logarithm z of the mean of exp f."""
         f = self.logarithm()
-        return f - f.logsumexp(dim=0) + math.log(self.group.order)
+        return f.logsumexp(dim=0) - math.log(len(f))
+
+    def log_density(self) -> Tensor:
+        """Log lambda(g) [n] = f(g) - z."""
+        return self.logarithm() - self.log_mean()
 
     def density(self) -> Tensor:
         """lambda(g) [n], of mean 1."""
@@ -60,8 +57,8 @@ class Likelihood(nn.Module):
         # Through relu, since at a tie the maximum alone would move a likelihood that is already aligned.
         return (f - f[0]).relu().max()
 
-    def divergence(self, other: Likelihood | None = None) -> Tensor:
-        """Kullback-Leibler divergence KL(lambda ‖ other) ≥ 0, in nats; no gradient reaches the other.
+    def divergence(self, other: Self | None = None) -> Tensor:
+        """Kullback-Leibler divergence KL(lambda ‖ other) in nats; no gradient reaches the other.
 
         Args:
             other: a likelihood on the same group, the uniform one if not given.
@@ -78,11 +75,39 @@ class Likelihood(nn.Module):
         """
         if other is not None and other.group != self.group:
             raise RegrepError(
-                f"likelihoods are compared on one group, got {self.group.name} and {other.group.name};"
-                " build both on the same group"
+                f"likelihoods are compared on one group, got {self.group} and {other.group};"
             )
-        log = self.log_density()
-        return (log.exp() * (log if other is None else log - other.log_density().detach())).mean()
+        if other is None:
+            return self.expectation(self.coefficients) - self.log_mean()
+        change = self.expectation(self.coefficients - other.coefficients.detach())
+        return change - self.log_mean() + other.log_mean().detach()
+
+    def expectation(self, coefficients: Tensor) -> Tensor:
+        """Mean under lambda of the sum of the functions with the given coefficients [p], a scalar."""
+        return (self.density() * (self.functions @ coefficients)).mean()
+
+
+class Likelihood(ExponentialFamily):
+    """A density lambda on a finite group, exp f up to its mean, with f a sum over all real irreps ψ (PSCNN).
+
+    f(g) = Σ √d ⟨ψ(g) V, f̂⟩, where the columns of V [d, c] are orthonormal and independent under what commutes with ψ:
+    d of them for type R, d/2 for C, d/4 for H, so that there are as many coefficients as elements. It starts
+    uniform; then an average over the group weighted with it is equivariant, and with a point mass at the identity it
+    changes nothing.
+
+    Args:
+        group: any finite group.
+
+    >>> import regrep
+    >>> likelihood = Likelihood(regrep.groups.quaternion())
+    >>> likelihood.density().tolist()
+    [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
+    """
+
+    group: FiniteGroup
+
+    def __init__(self, group: FiniteGroup) -> None:
+        super().__init__(group, torch.cat([matrix_coefficients(psi) for psi in irreps(group)], dim=1))
 
 
 def matrix_coefficients(psi: Irrep) -> Tensor:
@@ -110,7 +135,7 @@ def matrix_coefficients(psi: Irrep) -> Tensor:
 
 
 def chain_regularizer(
-    chain: Sequence[Likelihood], alignment: float = 5.0, step: float = 3.0, uniform: float = 3.0
+    chain: Sequence[ExponentialFamily], alignment: float = 5.0, step: float = 3.0, uniform: float = 3.0
 ) -> Tensor:
     """What keeps the likelihoods of successive layers near the identity and near each other: a scalar with gradient.
 

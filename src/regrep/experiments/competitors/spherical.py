@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from regrep.experiments.competitors.backend import steerable_library
 from regrep.experiments.competitors.fields import Irrep, space
-from regrep.experiments.competitors.likelihood import Likelihood
+from regrep.experiments.competitors.likelihood import ExponentialFamily
 from regrep.experiments.competitors.stored import stored
 
 BAND_LIMIT = 2
@@ -26,7 +27,7 @@ NEIGHBOURS, NOISE = 100, 0.1
 """Random rotations near the identity for the alignment, and the noise of their quaternions."""
 
 
-class SphericalLikelihood(Likelihood):
+class SphericalLikelihood(ExponentialFamily):
     """A density lambda on SO(3) or O(3), exp f up to its mean, with f band-limited (PSCNN).
 
     f(g) = Σ √d ⟨ψ(g), f̂_ψ⟩ over the irreps of frequency at most 2, which is 35 coefficients for SO(3) and 70 for
@@ -42,32 +43,23 @@ class SphericalLikelihood(Likelihood):
         MissingExtraError: escnn is not installed.
     """
 
+    group: str
+
     def __init__(self, group: str) -> None:
-        nn.Module.__init__(self)
-        self.group = group
         fibre = space(group).fibergroup
         self.irreps: list[Irrep] = list(fibre.bl_irreps(BAND_LIMIT))
         self.sizes = [fibre.irrep(*psi).size for psi in self.irreps]
-        library = steerable_library().group.so3_group(BAND_LIMIT)
-        axes = torch.from_numpy(library.standard_representation().change_of_basis)
-        coupling = torch.from_numpy(library._clebsh_gordan_coeff((1,), (1,), (2,))[:, :, 0])
-        self.register_buffer("axes", axes, persistent=False)
-        self.register_buffer("coupling", coupling, persistent=False)
-        self.axes: Tensor
-        self.coupling: Tensor
-        grid, identity = rotation_grid(), torch.eye(3, dtype=torch.float64)[None]
-        functions = self.matrix_coefficients(torch.cat([identity, grid]))
+        rotations = torch.cat([torch.eye(3, dtype=torch.float64)[None], rotation_grid()])
+        functions = self.matrix_coefficients(rotations)
         if group == "O3":
-            functions = torch.cat([functions, self.matrix_coefficients(grid, inverted=True)])
+            functions = torch.cat([functions, self.matrix_coefficients(rotations[1:], inverted=True)])
+        super().__init__(group, functions)
         gram = functions.T @ functions
         fit = torch.linalg.solve(gram + RIDGE * torch.eye(len(gram)).to(gram), functions.T)
-        for name, constant in {"functions": functions, "fit": fit, "axes": axes, "coupling": coupling}.items():
-            self.register_buffer(name, constant.to(torch.get_default_dtype()), persistent=False)
-        self.functions: Tensor
+        # They belong to the state: on another machine the grid may come out otherwise.
+        self.register_buffer("functions", self.functions)
+        self.register_buffer("fit", fit.to(self.functions))
         self.fit: Tensor
-        self.coefficients = nn.Parameter(torch.zeros(functions.shape[1]))
-        with torch.no_grad():
-            self.coefficients[0] = 1  # of the trivial representation, which comes first
 
     def matrix_coefficients(self, rotations: Tensor, inverted: bool = False) -> Tensor:
         """√d ψ(g) of all irreps, [n, p] with the entries of one ψ after the other, each by rows.
@@ -76,8 +68,9 @@ class SphericalLikelihood(Likelihood):
             rotations: [n, 3, 3].
             inverted: of these rotations times the inversion -1, which the odd irreps of O(3) take to -1.
         """
-        one = self.axes.T @ rotations @ self.axes
-        two = torch.einsum("abi,nac,nbd,cdj->nij", self.coupling, one, one, self.coupling)
+        axes, coupling = (constant.to(rotations) for constant in vector_bases())
+        one = axes.T @ rotations @ axes
+        two = torch.einsum("abi,nac,nbd,cdj->nij", coupling, one, one, coupling)
         matrices = [torch.ones_like(one[:, :1, :1]), one, two]
         signs = [-1 if inverted and len(psi) == 2 and psi[0] else 1 for psi in self.irreps]
         parts = [
@@ -90,13 +83,10 @@ class SphericalLikelihood(Likelihood):
         """Coefficients [p] of the truncated density in the functions that f is a sum of."""
         return self.fit @ self.density()
 
-    def moments(self) -> dict[Irrep, Tensor]:
-        """Mean of each ψ(g) [d, d] under the truncated density: 1 of the trivial irrep, 0 of others when uniform."""
+    def moments(self) -> list[Tensor]:
+        """Mean of each ψ(g) [d, d] under the truncated density; while it is uniform, 0 but for the trivial irrep."""
         parts = self.truncated().split([size**2 for size in self.sizes])
-        return {
-            psi: part.view(size, size) / math.sqrt(size)
-            for psi, size, part in zip(self.irreps, self.sizes, parts, strict=True)
-        }
+        return [part.view(size, size) / math.sqrt(size) for part, size in zip(parts, self.sizes, strict=True)]
 
     def alignment(self) -> Tensor:
         """Max over g of f(g) - f(e), on the grid and on random rotations near e, drawn anew in each call."""
@@ -106,18 +96,23 @@ class SphericalLikelihood(Likelihood):
         f = self.logarithm()
         return (torch.cat([f, near]) - f[0]).relu().max()
 
-    def divergence(self, other: Likelihood | None = None) -> Tensor:
-        """Kullback-Leibler divergence KL(lambda ‖ other) in nats, with no gradient to the other: ⟨λ̂, f̂⟩ - z.
+    def expectation(self, coefficients: Tensor) -> Tensor:
+        """Mean under the truncated density of the sum of the functions with the given coefficients [p], a scalar.
 
-        λ̂ belongs to the truncated density, so this is approximate, and for a concentrated density it is too small.
+        So divergences are those in closed form, ⟨λ̂, f̂⟩ - z; they are too small where the density is concentrated.
         """
-        density = self.truncated()
-        value = density @ self.coefficients - self.log_mean()
-        if other is not None:
-            value = value - density @ other.coefficients.detach() + other.log_mean().detach()
-        return value
+        return self.truncated() @ coefficients
 
 
+@functools.cache
+def vector_bases() -> tuple[Tensor, Tensor]:
+    """The axes [3, 3] that the irrep of frequency 1 is written in, and its squares' part of frequency 2 [3, 3, 5]."""
+    group = steerable_library().group.so3_group(BAND_LIMIT)
+    axes, coupling = group.standard_representation().change_of_basis, group._clebsh_gordan_coeff((1,), (1,), (2,))
+    return torch.from_numpy(axes), torch.from_numpy(coupling[:, :, 0])
+
+
+@functools.cache
 def rotation_grid() -> Tensor:
     """The 70 rotations that repel each other, float64 [70, 3, 3]; half a minute once, then from disk."""
 
