@@ -11,6 +11,14 @@ SMALL = 14
 """Volumes up to this side skip the first pooling, on a grid of an eighth of the points."""
 
 
+def to_grid(size: int, mode: str = "nearest") -> nn.Module:
+    """Brings volumes of ``size`` points a side to 15 (up to :data:`SMALL`) or 29, larger ones by averaging."""
+    grid = 15 if size <= SMALL else 29
+    if size > grid:
+        return nn.AdaptiveAvgPool3d(grid)
+    return nn.Upsample(size=(grid,) * 3, mode=mode, align_corners=None if mode == "nearest" else True)
+
+
 class Residual(nn.Module):
     """``block(x) + skip(x)``."""
 
@@ -47,12 +55,10 @@ class VolumeCNN(EncoderHead):
     def __init__(self, classes: int, width: int = 6, size: int = 28) -> None:
         super().__init__()
         c = width
-        small = size <= SMALL
-        grid = 15 if small else 29
         self.encoder = nn.Sequential(
-            nn.Upsample(size=(grid,) * 3) if size <= grid else nn.AdaptiveAvgPool3d(grid),
+            to_grid(size),
             Residual(nn.Sequential(stage(1, c, 7, 1, 2), stage(c, 2 * c, 5, 1, 2)), nn.Conv3d(1, 2 * c, 7, 1, 2)),
-            nn.Identity() if small else nn.AvgPool3d(5, 2, 1),
+            nn.Identity() if size <= SMALL else nn.AvgPool3d(5, 2, 1),
             Residual(
                 nn.Sequential(stage(2 * c, 4 * c, 3, 2, 1), nn.AvgPool3d(5, 2, 1), stage(4 * c, 6 * c, 3, 2, 2)),
                 nn.Sequential(nn.AvgPool3d(5, 2, 0), nn.Conv3d(2 * c, 6 * c, 3)),
