@@ -14,8 +14,8 @@ from regrep.representations import Representation
 from regrep.representations.irreducible import standard_basis
 from regrep.representations.representation import multiplicities_of, same_group
 
-SINGULAR = 1e-6
-"""Variance of an output coordinate, relative to the largest, below which no equivariant kernel reaches it."""
+UNREACHED = 1e-4
+"""Variance of an output coordinate, relative to that of free kernels, below which no equivariant kernel reaches it."""
 
 
 class AveragedConv2d(nn.Module):
@@ -25,7 +25,7 @@ class AveragedConv2d(nn.Module):
     likelihood projects κ onto the equivariant kernels, a point mass at the identity leaves it as it is
     (PSCNN). Every product of a matrix unit and a polar function has one weight, so that no two weights mean the same.
     They start such that under the uniform likelihood the outputs of white noise of variance 1 have variance 1
-    wherever an equivariant kernel reaches them; no basis is normalised later.
+    wherever an equivariant kernel reaches them, elsewhere for a point mass; no basis is normalised later.
 
     Shapes: [B, copies_in · rho.dim, H, W] -> [B, copies_out · σ.dim, H', W'], each field in contiguous channels.
 
@@ -91,7 +91,8 @@ class AveragedConv2d(nn.Module):
         kernels = torch.einsum("pqbw,bx->pqxw", average.view(p, q, functions, -1), self.samples)
         # The covariance of the outputs commutes with σ, so the weights may be transformed by its inverse root.
         values, vectors = torch.linalg.eigh(torch.einsum("pqxw,rqxw->pr", kernels, kernels))
-        values = torch.where(values > SINGULAR * values.max(), values, values.mean())
+        free = q * functions
+        values = torch.where(values > UNREACHED * free, values, free)
         root = vectors @ (values**-0.5 * vectors).T
         with torch.no_grad():
             draw = torch.randn_like(self.weight).unflatten(2, (p, -1))

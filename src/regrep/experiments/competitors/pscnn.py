@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from regrep.actions.images import plane_matrices
+from regrep.actions.images import Rows, plane_matrices
 from regrep.experiments.competitors.averaged import AveragedConv2d
 from regrep.experiments.competitors.fields import Fields, space
 from regrep.experiments.competitors.likelihood import Likelihood, chain_regularizer
 from regrep.experiments.competitors.scnn import SCNN
 from regrep.groups import cyclic, parse
-from regrep.representations import MatrixRepresentation, regular
+from regrep.representations import MatrixRepresentation, Representation, regular
 from regrep.training.module import EncoderHead
 
 
@@ -57,9 +57,9 @@ class PSCNN(AveragedNetwork, SCNN):
 class SmokePSCNN(AveragedNetwork):
     """Five averaged convolutions of kernel 3 with regular fields of C4: ``head(encoder(x))``.
 
-    ``encoder``: [B, 2·frames, H, W] -> [B, 4·width, H, W], four times convolution, batch normalisation with one mean and
-    variance per field, ReLU; ``head``: a convolution to the next frame [B, 2, H, W]. Channels are (vx, vy) per frame.
-    Equivariant under ``VectorField2d(cyclic(4), rows="up")`` when new.
+    ``encoder``: [B, 2·frames, H, W] -> [B, 4·width, H, W], four times convolution, batch normalisation with one mean
+    and variance per field, ReLU; ``head``: a convolution to the next frame [B, 2, H, W]. Channels are (vx, vy) per
+    frame. Equivariant under ``VectorField2d(cyclic(4), rows="up")`` when new.
 
     Args:
         width: regular fields of the hidden layers.
@@ -77,12 +77,12 @@ class SmokePSCNN(AveragedNetwork):
         super().__init__()
         group = cyclic(4)
         vector, hidden = MatrixRepresentation(group, plane_matrices(group), "vector"), regular(group)
-        rows = "down" if as_published else "up"
+        rows: Rows = "down" if as_published else "up"
         if as_published:
             self.step = self.uniform = 0.0
         layers: list[nn.Module] = []
-        field, copies = vector, frames
-        for _ in range(4):
+        sources: list[tuple[Representation, int]] = [(vector, frames), *[(hidden, width)] * 3]
+        for field, copies in sources:
             layers += [
                 AveragedConv2d(field, copies, hidden, width, 3, padding=1, rows=rows),
                 nn.Unflatten(1, (width, hidden.dim)),
@@ -90,7 +90,6 @@ class SmokePSCNN(AveragedNetwork):
                 nn.Flatten(1, 2),
                 nn.ReLU(inplace=True),
             ]
-            field, copies = hidden, width
         self.encoder = nn.Sequential(*layers)
         self.head = AveragedConv2d(hidden, width, vector, 1, 3, padding=1, rows=rows)
 
