@@ -74,17 +74,12 @@ class ExponentialFamily(nn.Module):
         (True, 0.0)
         """
         if other is not None and other.group != self.group:
+            one, two = (getattr(family.group, "name", family.group) for family in (self, other))
             raise RegrepError(
-                f"likelihoods are compared on one group, got {self.group} and {other.group};"
+                f"likelihoods are compared on one group, got {one} and {two}; build both on the same group"
             )
-        if other is None:
-            return self.expectation(self.coefficients) - self.log_mean()
-        change = self.expectation(self.coefficients - other.coefficients.detach())
-        return change - self.log_mean() + other.log_mean().detach()
-
-    def expectation(self, coefficients: Tensor) -> Tensor:
-        """Mean under lambda of the sum of the functions with the given coefficients [p], a scalar."""
-        return (self.density() * (self.functions @ coefficients)).mean()
+        log = self.log_density()
+        return (log.exp() * (log if other is None else log - other.log_density().detach())).mean()
 
 
 class Likelihood(ExponentialFamily):

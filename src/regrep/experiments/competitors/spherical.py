@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from regrep.errors import RegrepError
 from regrep.experiments.competitors.backend import steerable_library
 from regrep.experiments.competitors.fields import Irrep, space
 from regrep.experiments.competitors.likelihood import ExponentialFamily
@@ -37,6 +39,8 @@ class SphericalLikelihood(ExponentialFamily):
 
     Args:
         group: "SO3" or "O3".
+        as_published: takes divergences from the truncated density, in closed form. On these grids that is wrong to
+            first order: their gradient does not vanish where the likelihood is uniform, and they may be negative.
 
     Raises:
         RegrepError: another group.
@@ -45,7 +49,9 @@ class SphericalLikelihood(ExponentialFamily):
 
     group: str
 
-    def __init__(self, group: str) -> None:
+    def __init__(self, group: str, as_published: bool = False) -> None:
+        if group not in ("SO3", "O3"):
+            raise RegrepError(f"likelihoods of rotations know the groups SO3 and O3, not {group!r}; choose one of them")
         fibre = space(group).fibergroup
         self.irreps: list[Irrep] = list(fibre.bl_irreps(BAND_LIMIT))
         self.sizes = [fibre.irrep(*psi).size for psi in self.irreps]
@@ -54,6 +60,7 @@ class SphericalLikelihood(ExponentialFamily):
         if group == "O3":
             functions = torch.cat([functions, self.matrix_coefficients(rotations[1:], inverted=True)])
         super().__init__(group, functions)
+        self.as_published = as_published
         gram = functions.T @ functions
         fit = torch.linalg.solve(gram + RIDGE * torch.eye(len(gram)).to(gram), functions.T)
         # They belong to the state: on another machine the grid may come out otherwise.
@@ -96,12 +103,16 @@ class SphericalLikelihood(ExponentialFamily):
         f = self.logarithm()
         return (torch.cat([f, near]) - f[0]).relu().max()
 
-    def expectation(self, coefficients: Tensor) -> Tensor:
-        """Mean under the truncated density of the sum of the functions with the given coefficients [p], a scalar.
-
-        So divergences are those in closed form, ⟨λ̂, f̂⟩ - z; they are too small where the density is concentrated.
-        """
-        return self.truncated() @ coefficients
+    def divergence(self, other: Self | None = None) -> Tensor:
+        """As in :class:`ExponentialFamily`, by means over the grid; as published ⟨λ̂, f̂ - f̂_other⟩ - z + z_other."""
+        value = super().divergence(other)
+        if not self.as_published:
+            return value
+        truncated = self.truncated()
+        value = truncated @ self.coefficients - self.log_mean()
+        if other is not None:
+            value = value - truncated @ other.coefficients.detach() + other.log_mean().detach()
+        return value
 
 
 @functools.cache

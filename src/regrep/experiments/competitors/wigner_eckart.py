@@ -73,24 +73,32 @@ class SphericalConvolution(FieldConvolution):
 
     def kernel(self) -> Tensor:
         """The averaged kernel [C_out, C_in, k, k, k]."""
-        copies, sizes = math.prod(self.copies), self.likelihood.sizes
+        kernel = self.harmonics(self.likelihood.moments()) @ self.samples.flatten(1)
+        return kernel.unflatten(2, self.samples.shape[1:])
+
+    def harmonics(self, moments: list[Tensor]) -> Tensor:
+        """Coefficients [C_out, C_in, B] of the averaged kernel in the harmonics of :func:`shells`.
+
+        Args:
+            moments: means [d, d] of the irreps ell; with identities these are the coefficients of κ.
+        """
+        copies = math.prod(self.copies)
         sections = self.weights.flatten(1).split(
-            [d * sum(widths) for d, widths in zip(sizes, self.widths, strict=True)]
+            [len(moment) * sum(widths) for moment, widths in zip(moments, self.widths, strict=True)]
         )
         averaged = [
             (moment @ section.view(len(moment), -1)).view(len(moment), sum(widths), copies).split(widths, dim=1)
-            for moment, section, widths in zip(self.likelihood.moments(), sections, self.widths, strict=True)
+            for moment, section, widths in zip(moments, sections, self.widths, strict=True)
         ]
         blocks = []
         for k, (rows, columns) in enumerate(self.places):
-            matrix = self.get_buffer(f"coupling{k}")
-            block = matrix @ torch.cat([part[k].reshape(-1, rows * columns * copies) for part in averaged])
-            block = block.unflatten(3, (rows, columns, *self.copies)).permute(5, 3, 0, 6, 4, 1, 2)
-            blocks.append(block.flatten(4, 5).flatten(1, 2))  # [copies, d_n of all rows, copies, d_m of all columns, B]
+            weights = torch.cat([part[k].reshape(-1, rows * columns * copies) for part in averaged])
+            block = (self.get_buffer(f"coupling{k}") @ weights).unflatten(3, (rows, columns, *self.copies))
+            # [copies out, rows · d_n, copies in, columns · d_m, B]
+            blocks.append(block.permute(5, 3, 0, 6, 4, 1, 2).flatten(4, 5).flatten(1, 2))
         n = len(self.columns)
-        harmonics = torch.cat([torch.cat(blocks[k : k + n], dim=3) for k in range(0, len(blocks), n)], dim=1)
-        kernel = harmonics @ self.samples.flatten(1)
-        return kernel.flatten(2, 3).flatten(0, 1).unflatten(2, self.samples.shape[1:])
+        whole = torch.cat([torch.cat(blocks[k : k + n], dim=3) for k in range(0, len(blocks), n)], dim=1)
+        return whole.flatten(2, 3).flatten(0, 1)
 
     def _deviation(self) -> Tensor:
         """Of every weight, [Σ d_ell · widths]: each ell brings variance 1 to an output, equally from all irreps."""
