@@ -1,10 +1,12 @@
 import copy
+import pickle
 
 import pytest
 import torch
 
 pytest.importorskip("escnn")
 
+from networks_fixture import parameters, used
 from regrep.errors import RegrepError
 from regrep.experiments.competitors.scnn import SCNN
 from regrep.experiments.competitors.steerable import SteerableConvolution
@@ -23,30 +25,11 @@ MOVES = {
 SYMMETRIES = {"C4": ["turn"], "D1": ["mirror"], "D4": ["turn", "mirror", "upside down"]}
 
 
-@pytest.fixture(autouse=True)
-def _kernels_elsewhere(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("REGREP_DATA_DIR", str(tmp_path_factory.getbasetemp()))
-
-
-def size(module):
-    return sum(p.numel() for p in module.parameters())
-
-
-def used(net, x):
-    """A network whose statistics and weights have moved, in evaluation."""
-    optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
-    for _ in range(2):
-        optimizer.zero_grad()
-        net(x).square().mean().backward()
-        optimizer.step()
-    return net.eval()
-
-
 @pytest.mark.parametrize("group", COUNTS)
 def test_parameters_are_those_of_the_paper_with_48_latent_channels(group):
     net = SCNN(group, 48)
-    assert size(net) == COUNTS[group][0]
-    assert [size(m) for m in net.encoder if isinstance(m, SteerableConvolution)] == COUNTS[group][1]
+    assert parameters(net) == COUNTS[group][0]
+    assert [parameters(m) for m in net.encoder if isinstance(m, SteerableConvolution)] == COUNTS[group][1]
 
 
 @pytest.mark.parametrize("group", COUNTS)
@@ -83,6 +66,24 @@ def test_every_parameter_has_a_gradient():
     net = SCNN("D4", 48)
     net(torch.randn(2, 1, 56, 56)).square().mean().backward()
     assert [name for name, p in net.named_parameters() if p.grad is None] == []
+
+
+def test_networks_are_pickled_laid_out_and_cast():
+    net = SCNN("C4", 8).eval()
+    x = torch.randn(2, 1, 56, 56)
+    expected = net(x)
+    assert torch.equal(pickle.loads(pickle.dumps(net))(x), expected)
+    assert_near(copy.deepcopy(net).double()(x.double()), expected)
+    net.to(memory_format=torch.channels_last)
+    assert_near(net(x.contiguous(memory_format=torch.channels_last)), expected)
+
+
+def test_mixed_precision_trains():
+    net = SCNN("C4", 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        net(torch.randn(2, 1, 56, 56)).float().square().mean().backward()
+    assert all(p.grad.isfinite().all() for p in net.parameters())
+    assert all(b.dtype == torch.float32 for b in net.state_dict().values() if b.is_floating_point())
 
 
 def test_convolutions_are_made_by_the_argument():

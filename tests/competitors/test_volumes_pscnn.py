@@ -17,9 +17,8 @@ every_group = pytest.mark.parametrize("group", GROUPS)
 
 
 @pytest.fixture(autouse=True)
-def _quick(tmp_path_factory, monkeypatch):
+def _quick_grid(monkeypatch):
     monkeypatch.setattr(spherical, "rotation_grid", quick_grid)
-    monkeypatch.setenv("REGREP_DATA_DIR", str(tmp_path_factory.getbasetemp()))
 
 
 def network(group, **options):

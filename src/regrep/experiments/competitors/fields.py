@@ -79,6 +79,10 @@ class Fields:
         starts = [sum(self.sizes[:i]) for i in range(len(self.irreps))]
         return [start for start, irrep in zip(starts, self.irreps, strict=True) if irrep == self.trivial]
 
+    def under(self, group: str) -> Fields:
+        """The same channels under the same group, or under "C1", for which all are scalars."""
+        return self if group == self.group else scalars("C1", self.channels)
+
     def representation(self) -> Any:
         """One field as a representation of escnn."""
         group = space(self.group).fibergroup

@@ -14,6 +14,7 @@ from regrep.experiments.competitors.fields import (
     scalars,
 )
 from regrep.experiments.competitors.steerable import Convolution, steerable
+from regrep.experiments.heads import latent_head
 from regrep.training.module import EncoderHead
 
 COPIES = (6, 12, 24, 36, 36)
@@ -46,7 +47,7 @@ class SCNN(EncoderHead):
     def __init__(self, group: str, latent: int = 66, classes: int = 100, convolution: Convolution = steerable) -> None:
         super().__init__()
         self.encoder = digits_encoder(group_fields(group, latent), convolution)
-        self.head = nn.Sequential(nn.BatchNorm1d(latent), nn.ELU(inplace=True), nn.Linear(latent, classes))
+        self.head = latent_head(latent, classes)
 
 
 def group_fields(group: str, latent: int) -> list[Fields]:
@@ -54,11 +55,12 @@ def group_fields(group: str, latent: int) -> list[Fields]:
     return [scalars(group, 1), *(irreps_up_to(group, 2, copies) for copies in COPIES), scalars(group, latent)]
 
 
-def digits_encoder(fields: list[Fields], convolution: Convolution) -> nn.Sequential:
-    """[B, 1, 56, 56] -> [B, latent] through the seven given fields."""
+def digits_encoder(fields: list[Fields], convolution: Convolution = steerable) -> nn.Sequential:
+    """[B, 1, 56, 56] -> [B, latent] through the seven given fields, of which the last may be of the group "C1"."""
     layers: list[nn.Module] = [nn.Upsample(size=(57, 57), mode="bilinear", align_corners=True), BallMask(57, 2)]
     for index, (kernel, stride, padding) in enumerate(CONVOLUTIONS[:-1]):
-        source, target = fields[index], fields[index + 1]
+        target = fields[index + 1]
+        source = fields[index].under(target.group)
         layers.append(convolution(index, source, target.gated, kernel, stride, padding, True))
         layers += [FieldNorm(target.gated), Gate(target)]
         if index in POOLS:

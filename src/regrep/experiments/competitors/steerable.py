@@ -47,7 +47,6 @@ class FieldConvolution(nn.Module, ABC):
         self.bias = nn.Parameter(torch.zeros(fields_out.copies, len(invariant))) if invariant else None
         self.register_buffer("invariant", torch.tensor(invariant, dtype=torch.long), persistent=False)
         self.invariant: Tensor
-        self._convolve = (functional.conv2d, functional.conv3d)[fields_in.dimension - 2]
 
     @abstractmethod
     def kernel(self) -> Tensor:
@@ -62,7 +61,8 @@ class FieldConvolution(nn.Module, ABC):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolved fields."""
-        return self._convolve(x, self.kernel(), self.offset(), self.stride, self.padding)
+        convolve = functional.conv2d if x.ndim == 4 else functional.conv3d
+        return convolve(x, self.kernel(), self.offset(), self.stride, self.padding)
 
 
 class SteerableConvolution(FieldConvolution):
@@ -77,7 +77,8 @@ class SteerableConvolution(FieldConvolution):
     ) -> None:
         super().__init__(fields_in, fields_out, stride, padding, bias)
         basis, deviation = kernel_basis(replace(fields_in, copies=1), replace(fields_out, copies=1), kernel)
-        self.register_buffer("basis", basis.clone())
+        self.register_buffer("basis", basis.flatten(1).clone())  # flat: memory formats know images only
+        self._element = basis.shape[1:]
         self.basis: Tensor
         self.weights = nn.Parameter(
             torch.randn(fields_out.copies, fields_in.copies, len(basis)) * deviation / fields_in.copies**0.5
@@ -85,7 +86,8 @@ class SteerableConvolution(FieldConvolution):
 
     def kernel(self) -> Tensor:
         """The expanded kernel [C_out, C_in, k, ..]."""
-        return torch.einsum("oin,npq...->opiq...", self.weights, self.basis).flatten(2, 3).flatten(0, 1)
+        blocks = (self.weights @ self.basis).unflatten(2, self._element)
+        return blocks.transpose(1, 2).flatten(2, 3).flatten(0, 1)
 
 
 @functools.cache
@@ -117,5 +119,5 @@ def solve(field_in: Fields, field_out: Fields, kernel: int) -> dict[str, np.ndar
     for irrep, position in pairs:
         sources[position].add(irrep)
     deviation = torch.tensor([(len(sources[pair[1]]) * count[pair]) ** -0.5 for pair in pairs])
-    basis = elements.reshape(*elements.shape[:3], *[kernel] * plane.dimensionality)
+    basis = elements.unflatten(3, [kernel] * plane.dimensionality)
     return {"basis": basis.numpy(), "deviation": deviation.numpy()}

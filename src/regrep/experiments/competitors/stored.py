@@ -36,7 +36,8 @@ def stored(kind: str, definition: Mapping[str, Any], compute: Callable[[], Array
     definition = {"escnn": steerable_library().__version__, **definition}
     key = hashlib.sha256(json.dumps(definition, sort_keys=True).encode()).hexdigest()[:32]
     path = data_folder() / "kernels" / f"{kind}-{key}.npz"
-    with suppress(OSError, ValueError, KeyError, EOFError, BadZipFile), np.load(path) as file:
+    unreadable = suppress(OSError, ValueError, KeyError, EOFError, BadZipFile)
+    with unreadable, path.open("rb") as opened, np.load(opened) as file:
         return dict(file)
     with _own_randomness():
         arrays = compute()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import nn
 
 from regrep.errors import RegrepError
 from regrep.experiments.competitors.fields import FieldNorm, Fields, Gate, GaussianPool, irreps_up_to, scalars
 from regrep.experiments.competitors.steerable import Convolution, steerable
+from regrep.experiments.heads import latent_head
 from regrep.experiments.medmnist3d.network import SMALL, Residual, to_grid
 from regrep.training.module import EncoderHead
 
@@ -38,8 +41,8 @@ class VolumeSCNN(EncoderHead):
     ) -> None:
         super().__init__()
         fields = volume_fields(group, width)
-        self.encoder = volumes_encoder(size, [block(fields, convolution) for block in (first, second, third)])
-        self.head = volumes_head(8 * width, classes)
+        self.encoder = volumes_encoder(size, steerable_blocks(fields, convolution))
+        self.head = latent_head(8 * width, classes)
 
 
 def volume_fields(group: str, width: int) -> list[Fields]:
@@ -57,15 +60,15 @@ def volume_fields(group: str, width: int) -> list[Fields]:
     return [scalars(group, 1), *(irreps_up_to(group, top, n * width) for n, top in bands), scalars(group, 8 * width)]
 
 
-def volumes_encoder(size: int, blocks: list[nn.Module]) -> nn.Sequential:
+def steerable_blocks(fields: list[Fields], convolution: Convolution = steerable) -> list[Residual]:
+    """The three residual blocks through the seven given fields."""
+    return [block(fields, convolution) for block in (first, second, third)]
+
+
+def volumes_encoder(size: int, blocks: Sequence[nn.Module]) -> nn.Sequential:
     """Grid, three blocks with a pooling behind the first, flattened."""
     pool = nn.Identity() if size <= SMALL else GaussianPool(27, 2, 1)
     return nn.Sequential(to_grid(size, "trilinear"), blocks[0], pool, *blocks[1:], nn.Flatten())
-
-
-def volumes_head(latent: int, classes: int) -> nn.Sequential:
-    """[B, latent] -> [B, classes]."""
-    return nn.Sequential(nn.BatchNorm1d(latent), nn.ELU(inplace=True), nn.Linear(latent, classes))
 
 
 def stage(convolution: nn.Module, fields: Fields, gate: nn.Module) -> nn.Sequential:

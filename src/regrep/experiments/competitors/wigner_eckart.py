@@ -44,8 +44,9 @@ class SphericalConvolution(FieldConvolution):
         bias: bool = True,
     ) -> None:
         super().__init__(fields_in, fields_out, stride, padding, bias)
-        self.likelihood = likelihood
-        self.register_buffer("samples", shells(kernel)[1].to(torch.get_default_dtype()), persistent=False)
+        self.likelihood, self.side = likelihood, kernel
+        samples = shells(kernel)[1].flatten(1).to(torch.get_default_dtype())  # flat: memory formats know images only
+        self.register_buffer("samples", samples, persistent=False)
         self.samples: Tensor
         self.rows, self.columns = ([often for _, often in runs(fields)] for fields in (fields_out, fields_in))
         couplings = [
@@ -53,7 +54,8 @@ class SphericalConvolution(FieldConvolution):
             for (n, _), (m, _) in itertools.product(runs(fields_out), runs(fields_in))
         ]
         for k, pair in enumerate(couplings):
-            self.register_buffer(f"coupling{k}", pair.matrix.to(self.samples), persistent=False)
+            self.register_buffer(f"coupling{k}", pair.matrix.flatten(0, 2).to(self.samples), persistent=False)
+        self.shapes = [tuple(pair.matrix.shape[:3]) for pair in couplings]
         # For each ell and each pair of runs the copies of ell, one for each row and column of irreps in the pair.
         self.widths = [
             [pair.copies[e] * rows * columns for pair, (rows, columns) in zip(couplings, self.places, strict=True)]
@@ -73,8 +75,8 @@ class SphericalConvolution(FieldConvolution):
 
     def kernel(self) -> Tensor:
         """The averaged kernel [C_out, C_in, k, k, k]."""
-        kernel = self.harmonics(self.likelihood.moments()) @ self.samples.flatten(1)
-        return kernel.unflatten(2, self.samples.shape[1:])
+        kernel = self.harmonics(self.likelihood.moments()) @ self.samples
+        return kernel.unflatten(2, [self.side] * 3)
 
     def harmonics(self, moments: list[Tensor]) -> Tensor:
         """Coefficients [C_out, C_in, B] of the averaged kernel in the harmonics of :func:`shells`.
@@ -91,9 +93,9 @@ class SphericalConvolution(FieldConvolution):
             for moment, section, widths in zip(moments, sections, self.widths, strict=True)
         ]
         blocks = []
-        for k, (rows, columns) in enumerate(self.places):
+        for k, ((rows, columns), shape) in enumerate(zip(self.places, self.shapes, strict=True)):
             weights = torch.cat([part[k].reshape(-1, rows * columns * copies) for part in averaged])
-            block = (self.get_buffer(f"coupling{k}") @ weights).unflatten(3, (rows, columns, *self.copies))
+            block = (self.get_buffer(f"coupling{k}") @ weights).view(*shape, rows, columns, *self.copies)
             # [copies out, rows · d_n, copies in, columns · d_m, B]
             blocks.append(block.permute(5, 3, 0, 6, 4, 1, 2).flatten(4, 5).flatten(1, 2))
         n = len(self.columns)

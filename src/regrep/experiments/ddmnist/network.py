@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from regrep.experiments.heads import latent_head
 from regrep.experiments.pooling import band
 from regrep.training.module import EncoderHead
 
@@ -70,6 +71,6 @@ class DoubleDigitCNN(EncoderHead):
             nn.Conv2d(6 * c, latent, 1),
             nn.Flatten(),
         )
-        self.head = nn.Sequential(nn.BatchNorm1d(latent), nn.ELU(inplace=True), nn.Linear(latent, classes))
+        self.head = latent_head(latent, classes)
         # Channels last is what CPUs and GPUs convolve fastest (benchmarks/ddmnist.py).
         nn.Module.to(self, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
+from regrep.experiments.heads import latent_head
 from regrep.training.module import EncoderHead
 
 SMALL = 14
@@ -38,6 +41,22 @@ def stage(inputs: int, outputs: int, kernel: int, stride: int, padding: int) -> 
     )
 
 
+def convolutional_blocks(channels: Sequence[int]) -> list[Residual]:
+    """The three residual blocks, from seven numbers of channels: input, behind each of the six convolutions."""
+    a, b, c, d, e, f, g = channels
+    return [
+        Residual(nn.Sequential(stage(a, b, 7, 1, 2), stage(b, c, 5, 1, 2)), nn.Conv3d(a, c, 7, 1, 2)),
+        Residual(
+            nn.Sequential(stage(c, d, 3, 2, 1), nn.AvgPool3d(5, 2, 1), stage(d, e, 3, 2, 2)),
+            nn.Sequential(nn.AvgPool3d(5, 2, 0), nn.Conv3d(c, e, 3)),
+        ),
+        Residual(
+            nn.Sequential(stage(e, f, 3, 1, 1), nn.AvgPool3d(3, 1, 0), nn.Conv3d(f, g, 1)),
+            nn.Conv3d(e, g, 3),
+        ),
+    ]
+
+
 class VolumeCNN(EncoderHead):
     """The network of appendix C.2: ``head(encoder(x))``, the penalty acts on the encoder's output.
 
@@ -55,20 +74,15 @@ class VolumeCNN(EncoderHead):
     def __init__(self, classes: int, width: int = 6, size: int = 28) -> None:
         super().__init__()
         c = width
+        first, second, third = convolutional_blocks((1, c, 2 * c, 4 * c, 6 * c, 6 * c, 8 * c))
         self.encoder = nn.Sequential(
             to_grid(size),
-            Residual(nn.Sequential(stage(1, c, 7, 1, 2), stage(c, 2 * c, 5, 1, 2)), nn.Conv3d(1, 2 * c, 7, 1, 2)),
+            first,
             nn.Identity() if size <= SMALL else nn.AvgPool3d(5, 2, 1),
-            Residual(
-                nn.Sequential(stage(2 * c, 4 * c, 3, 2, 1), nn.AvgPool3d(5, 2, 1), stage(4 * c, 6 * c, 3, 2, 2)),
-                nn.Sequential(nn.AvgPool3d(5, 2, 0), nn.Conv3d(2 * c, 6 * c, 3)),
-            ),
-            Residual(
-                nn.Sequential(stage(6 * c, 6 * c, 3, 1, 1), nn.AvgPool3d(3, 1, 0), nn.Conv3d(6 * c, 8 * c, 1)),
-                nn.Conv3d(6 * c, 8 * c, 3),
-            ),
+            second,
+            third,
             nn.Flatten(),
         )
-        self.head = nn.Sequential(nn.BatchNorm1d(8 * c), nn.ELU(inplace=True), nn.Linear(8 * c, classes))
+        self.head = latent_head(8 * c, classes)
         # Channels last is what CPUs convolve fastest (benchmarks/medmnist3d.py).
         nn.Module.to(self, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
