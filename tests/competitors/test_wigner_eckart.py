@@ -50,14 +50,28 @@ def grid(kernel):
     return torch.from_numpy(steerable_library().nn.modules.conv.rd_convolution.get_grid_coords(3, kernel))
 
 
-def elements_of_basis(convolution, kernel=None):
+class Expansion(torch.nn.Module):
+    """The kernel of a convolution as the output of a module, averaged with given moments of the likelihood."""
+
+    def __init__(self, convolution, moments=None):
+        super().__init__()
+        self.convolution, self.moments = convolution, moments
+
+    def forward(self):
+        if self.moments is None:
+            return self.convolution.kernel()
+        return self.convolution.harmonics(self.moments)
+
+
+def elements_of_basis(convolution, moments=None):
     """The kernels [n, ...] that the weights stand for, one by one."""
-    original, kernels = convolution.weights.data, []
-    for k in range(original.numel()):
-        convolution.weights.data = torch.eye(original.numel()).to(original)[k].view_as(original)
-        kernels.append((kernel or convolution.kernel)().detach().flatten())
-    convolution.weights.data = original
-    return torch.stack(kernels)
+    module = Expansion(convolution, moments)
+
+    def expand(weights):
+        return torch.func.functional_call(module, {"convolution.weights": weights}, ()).flatten()
+
+    columns = torch.func.jacfwd(expand)(convolution.weights.detach())
+    return columns.flatten(1).T
 
 
 def outside(vectors, span):
@@ -145,7 +159,7 @@ def test_weights_of_equivariant_kernels_start_as_those_of_escnn_and_outputs_with
 def test_weights_are_independent(group):
     convolution = layer(group)
     identities = [torch.eye(size).double() for size in convolution.likelihood.sizes]
-    kernels = elements_of_basis(convolution, lambda: convolution.harmonics(identities))
+    kernels = elements_of_basis(convolution, identities)
     assert torch.linalg.matrix_rank(kernels) == len(kernels) == convolution.weights.numel()
 
 

@@ -44,7 +44,7 @@ def stored(kind: str, definition: Mapping[str, Any], compute: Callable[[], Array
     with suppress(OSError):  # a folder that cannot be written costs time, nothing else
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as file:
-            np.savez_compressed(file, **arrays)
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # none is named allow_pickle
         Path(file.name).replace(path)  # whole or not at all, also where several processes write the same
     return arrays
 
