@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,74 @@ from regrep.groups import FiniteGroup
 from regrep.representations import Irrep, irreps
 
 
-class Likelihood(nn.Module):
+class ExponentialFamily(nn.Module):
+    """A density lambda of mean 1 on a group, exp f up to its mean, with f a learnable sum of given functions.
+
+    It starts uniform.
+
+    Args:
+        group: what two densities that are compared have in common.
+        functions: [n, p] on the elements that means are taken over, the identity first; the first one is constant.
+    """
+
+    def __init__(self, group: object, functions: Tensor) -> None:
+        super().__init__()
+        self.group = group
+        self.register_buffer("functions", functions.to(torch.get_default_dtype()), persistent=False)
+        self.functions: Tensor
+        self.coefficients = nn.Parameter(torch.zeros(functions.shape[1]))
+        with torch.no_grad():
+            self.coefficients[0] = 1
+
+    def logarithm(self) -> Tensor:
+        """f(g) [n], not normalised."""
+        return self.functions @ self.coefficients
+
+    def log_mean(self) -> Tensor:
+        """The logarithm z of the mean of exp f."""
+        f = self.logarithm()
+        return f.logsumexp(dim=0) - math.log(len(f))
+
+    def log_density(self) -> Tensor:
+        """Log lambda(g) [n] = f(g) - z."""
+        return self.logarithm() - self.log_mean()
+
+    def density(self) -> Tensor:
+        """lambda(g) [n], of mean 1."""
+        return self.log_density().exp()
+
+    def alignment(self) -> Tensor:
+        """Max over g of f(g) - f(e): 0 where no element is likelier than the identity."""
+        f = self.logarithm()
+        # Through relu, since at a tie the maximum alone would move a likelihood that is already aligned.
+        return (f - f[0]).relu().max()
+
+    def divergence(self, other: Self | None = None) -> Tensor:
+        """Kullback-Leibler divergence KL(lambda ‖ other) in nats; no gradient reaches the other.
+
+        Args:
+            other: a likelihood on the same group, the uniform one if not given.
+
+        Raises:
+            RegrepError: the other lives on another group.
+
+        >>> import regrep
+        >>> one, two = (Likelihood(regrep.groups.cyclic(3)) for _ in range(2))
+        >>> with torch.no_grad():
+        ...     two.coefficients[1] += 1
+        >>> one.divergence(two).item() > 0, two.divergence(two).item()
+        (True, 0.0)
+        """
+        if other is not None and other.group != self.group:
+            one, two = (getattr(family.group, "name", family.group) for family in (self, other))
+            raise RegrepError(
+                f"likelihoods are compared on one group, got {one} and {two}; build both on the same group"
+            )
+        log = self.log_density()
+        return (log.exp() * (log if other is None else log - other.log_density().detach())).mean()
+
+
+class Likelihood(ExponentialFamily):
     """A density lambda on a finite group, exp f up to its mean, with f a sum over all real irreps ψ (PSCNN).
 
     f(g) = Σ √d ⟨ψ(g) V, f̂⟩, where the columns of V [d, c] are orthonormal and independent under what commutes with ψ:
@@ -31,58 +99,10 @@ class Likelihood(nn.Module):
     [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
 
+    group: FiniteGroup
+
     def __init__(self, group: FiniteGroup) -> None:
-        super().__init__()
-        self.group = group
-        functions = torch.cat([matrix_coefficients(psi) for psi in irreps(group)], dim=1)
-        self.register_buffer("functions", functions.to(torch.get_default_dtype()), persistent=False)
-        self.functions: Tensor
-        self.coefficients = nn.Parameter(torch.zeros(group.order))
-        with torch.no_grad():
-            self.coefficients[0] = 1  # of the trivial representation, which comes first
-
-    def logarithm(self) -> Tensor:
-        """f(g) [n], not normalised."""
-        return self.functions @ self.coefficients
-
-    def log_density(self) -> Tensor:
-        """Log lambda(g) [n] = f(g) - z, with z the logarithm of the mean of exp f."""
-        f = self.logarithm()
-        return f - f.logsumexp(dim=0) + math.log(self.group.order)
-
-    def density(self) -> Tensor:
-        """lambda(g) [n], of mean 1."""
-        return self.log_density().exp()
-
-    def alignment(self) -> Tensor:
-        """Max over g of f(g) - f(e): 0 where no element is likelier than the identity."""
-        f = self.logarithm()
-        # Through relu, since at a tie the maximum alone would move a likelihood that is already aligned.
-        return (f - f[0]).relu().max()
-
-    def divergence(self, other: Likelihood | None = None) -> Tensor:
-        """Kullback-Leibler divergence KL(lambda ‖ other) ≥ 0, in nats; no gradient reaches the other.
-
-        Args:
-            other: a likelihood on the same group, the uniform one if not given.
-
-        Raises:
-            RegrepError: the other lives on another group.
-
-        >>> import regrep
-        >>> one, two = (Likelihood(regrep.groups.cyclic(3)) for _ in range(2))
-        >>> with torch.no_grad():
-        ...     two.coefficients[1] += 1
-        >>> one.divergence(two).item() > 0, two.divergence(two).item()
-        (True, 0.0)
-        """
-        if other is not None and other.group != self.group:
-            raise RegrepError(
-                f"likelihoods are compared on one group, got {self.group.name} and {other.group.name};"
-                " build both on the same group"
-            )
-        log = self.log_density()
-        return (log.exp() * (log if other is None else log - other.log_density().detach())).mean()
+        super().__init__(group, torch.cat([matrix_coefficients(psi) for psi in irreps(group)], dim=1))
 
 
 def matrix_coefficients(psi: Irrep) -> Tensor:
@@ -110,7 +130,7 @@ def matrix_coefficients(psi: Irrep) -> Tensor:
 
 
 def chain_regularizer(
-    chain: Sequence[Likelihood], alignment: float = 5.0, step: float = 3.0, uniform: float = 3.0
+    chain: Sequence[ExponentialFamily], alignment: float = 5.0, step: float = 3.0, uniform: float = 3.0
 ) -> Tensor:
     """What keeps the likelihoods of successive layers near the identity and near each other: a scalar with gradient.
 

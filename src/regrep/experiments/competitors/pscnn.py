@@ -8,29 +8,30 @@ from torch import Tensor, nn
 from regrep.actions.images import plane_matrices
 from regrep.experiments.competitors.averaged import AveragedConv2d
 from regrep.experiments.competitors.fields import Fields, space
-from regrep.experiments.competitors.likelihood import Likelihood, chain_regularizer
+from regrep.experiments.competitors.likelihood import ExponentialFamily, chain_regularizer
 from regrep.experiments.competitors.regular_fields import RegularFieldNetwork, hidden
 from regrep.experiments.competitors.scnn import SCNN
+from regrep.experiments.competitors.wigner_eckart import SphericalConvolution
 from regrep.groups import cyclic, parse
 from regrep.representations import MatrixRepresentation, Representation, regular
 from regrep.training.module import EncoderHead
 
 
 class AveragedNetwork(EncoderHead):
-    """A network of averaged convolutions, of which each has a likelihood of its own."""
+    """A network of averaged convolutions, each with a likelihood of its own or shared within a block."""
 
     step = uniform = 3.0
     """Weights of the divergences, see :func:`chain_regularizer`."""
 
     @property
-    def convolutions(self) -> list[AveragedConv2d]:
+    def convolutions(self) -> list[AveragedConv2d | SphericalConvolution]:
         """The averaged convolutions from the input on."""
-        return [module for module in self.modules() if isinstance(module, AveragedConv2d)]
+        return [module for module in self.modules() if isinstance(module, AveragedConv2d | SphericalConvolution)]
 
     @property
-    def likelihoods(self) -> list[Likelihood]:
-        """Their likelihoods."""
-        return [convolution.likelihood for convolution in self.convolutions]
+    def likelihoods(self) -> list[ExponentialFamily]:
+        """Their likelihoods, each once."""
+        return list(dict.fromkeys(convolution.likelihood for convolution in self.convolutions))
 
     def regularizer(self) -> Tensor:
         """Keeps the identity likeliest and lets no layer become more equivariant than the one before for nothing."""

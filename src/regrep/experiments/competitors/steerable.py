@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
-import tempfile
+from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -21,7 +16,7 @@ from torch.nn import functional
 
 from regrep.experiments.competitors.backend import steerable_library
 from regrep.experiments.competitors.fields import SPACES, Fields, space
-from regrep.experiments.data.downloads import data_folder
+from regrep.experiments.competitors.stored import stored
 
 Convolution = Callable[[int, Fields, Fields, int, int, int, bool], nn.Module]
 """What makes a convolution of a network: (index, fields in, fields out, kernel, stride, padding, bias) -> module.
@@ -37,42 +32,32 @@ def steerable(
     return SteerableConvolution(fields_in, fields_out, kernel, stride, padding, bias)
 
 
-class SteerableConvolution(nn.Module):
-    """A convolution with kernels in escnn's basis, one free weight per pair of fields and basis element.
+class FieldConvolution(nn.Module, ABC):
+    """A convolution between fields whose kernel is made anew in every call.
 
-    ``weights`` [fields out, fields in, n] start as in escnn's generalised He initialisation; ``bias`` exists on
-    trivial irreps only and starts at 0. The basis belongs to the state: solvers of other machines may return another
-    one of the same span. Kernels are expanded anew in every call, also in evaluation, which costs little beside the
-    convolution and leaves nothing to go stale.
+    That is so in evaluation too, which costs little beside the convolution and leaves nothing to go stale.
+    ``bias`` exists on trivial irreps only and starts at 0.
+
+    Shapes: [B, ``fields_in.channels``, *S] -> [B, ``fields_out.channels``, *S'].
     """
 
-    def __init__(
-        self, fields_in: Fields, fields_out: Fields, kernel: int, stride: int = 1, padding: int = 0, bias: bool = True
-    ) -> None:
+    def __init__(self, fields_in: Fields, fields_out: Fields, stride: int, padding: int, bias: bool) -> None:
         super().__init__()
-        basis, deviation = kernel_basis(replace(fields_in, copies=1), replace(fields_out, copies=1), kernel)
-        self.stride, self.padding = stride, padding
-        self.register_buffer("basis", basis.flatten(1).clone())  # flat: memory formats know images only
-        self._element = basis.shape[1:]
-        self.basis: Tensor
-        self.weights = nn.Parameter(
-            torch.randn(fields_out.copies, fields_in.copies, len(basis)) * deviation / fields_in.copies**0.5
-        )
+        self.stride, self.padding, self.size_out = stride, padding, fields_out.size
         invariant = fields_out.invariant_channels if bias else []
         self.bias = nn.Parameter(torch.zeros(fields_out.copies, len(invariant))) if invariant else None
         self.register_buffer("invariant", torch.tensor(invariant, dtype=torch.long), persistent=False)
         self.invariant: Tensor
 
+    @abstractmethod
     def kernel(self) -> Tensor:
-        """The expanded kernel [C_out, C_in, k, ..]."""
-        blocks = (self.weights @ self.basis).unflatten(2, self._element)
-        return blocks.transpose(1, 2).flatten(2, 3).flatten(0, 1)
+        """The kernel [C_out, C_in, k, ..]."""
 
     def offset(self) -> Tensor | None:
         """The bias of every channel [C_out]."""
         if self.bias is None:
             return None
-        every = self.bias.new_zeros(len(self.bias), self._element[0])
+        every = self.bias.new_zeros(len(self.bias), self.size_out)
         return every.index_copy(1, self.invariant, self.bias).flatten()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -81,32 +66,52 @@ class SteerableConvolution(nn.Module):
         return convolve(x, self.kernel(), self.offset(), self.stride, self.padding)
 
 
+class SteerableConvolution(FieldConvolution):
+    """A convolution with kernels in escnn's basis, one free weight per pair of fields and basis element.
+
+    ``weights`` [fields out, fields in, n] start as in escnn's generalised He initialisation. The basis belongs to the
+    state: solvers of other machines may return another one of the same span.
+    """
+
+    def __init__(
+        self, fields_in: Fields, fields_out: Fields, kernel: int, stride: int = 1, padding: int = 0, bias: bool = True
+    ) -> None:
+        super().__init__(fields_in, fields_out, stride, padding, bias)
+        basis, deviation = kernel_basis(replace(fields_in, copies=1), replace(fields_out, copies=1), kernel)
+        self.register_buffer("basis", basis.flatten(1).clone())  # flat: memory formats know images only
+        self._element = basis.shape[1:]
+        self.basis: Tensor
+        self.weights = nn.Parameter(
+            torch.randn(fields_out.copies, fields_in.copies, len(basis)) * deviation / fields_in.copies**0.5
+        )
+
+    def kernel(self) -> Tensor:
+        """The expanded kernel [C_out, C_in, k, ..]."""
+        blocks = (self.weights @ self.basis).unflatten(2, self._element)
+        return blocks.transpose(1, 2).flatten(2, 3).flatten(0, 1)
+
+
 @functools.cache
 def kernel_basis(field_in: Fields, field_out: Fields, kernel: int) -> tuple[Tensor, Tensor]:
     """Basis [n, size out, size in, k, ..] of the kernels from one field to one field, and their deviations [n].
 
     The deviations are those of escnn's generalised He initialisation for one field in; n copies divide them by √n.
-    Solving for a basis takes seconds, so it is kept on disk, in ``kernels`` within the folder of downloads, under a
-    name made of all that defines it.
+    Solving for a basis takes seconds, so it is kept on disk, see :func:`stored`.
     """
-    path = data_folder() / "kernels" / f"{_fingerprint(field_in, field_out, kernel)}.npz"
-    unreadable = suppress(OSError, ValueError, KeyError, EOFError, BadZipFile)
-    with unreadable, path.open("rb") as opened, np.load(opened) as stored:
-        return torch.from_numpy(stored["basis"]), torch.from_numpy(stored["deviation"])
-    with _own_randomness():
-        basis, deviation = solve(field_in, field_out, kernel)
-    with suppress(OSError):  # a folder that cannot be written costs time, nothing else
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as made:
-            np.savez_compressed(made, basis=basis.numpy(), deviation=deviation.numpy())
-        Path(made.name).replace(path)  # whole or not at all, also where several processes write the same
-    return basis, deviation
+    definition = {
+        "space": SPACES[field_in.group],
+        "fields": [field_in.irreps, field_out.irreps],
+        "kernel": kernel,
+    }
+    arrays = stored("kernels", definition, lambda: solve(field_in, field_out, kernel))
+    return torch.from_numpy(arrays["basis"]), torch.from_numpy(arrays["deviation"])
 
 
-def solve(field_in: Fields, field_out: Fields, kernel: int) -> tuple[Tensor, Tensor]:
+def solve(field_in: Fields, field_out: Fields, kernel: int) -> dict[str, np.ndarray]:
     """What :func:`kernel_basis` keeps, computed by escnn."""
     plane = space(field_in.group)
-    return expanded(plane.type(field_in.representation()), plane.type(field_out.representation()), kernel)
+    basis, deviation = expanded(plane.type(field_in.representation()), plane.type(field_out.representation()), kernel)
+    return {"basis": basis.numpy(), "deviation": deviation.numpy()}
 
 
 def expanded(before: Any, after: Any, kernel: int) -> tuple[Tensor, Tensor]:
@@ -122,27 +127,3 @@ def expanded(before: Any, after: Any, kernel: int) -> tuple[Tensor, Tensor]:
         sources[position].add(irrep)
     deviation = torch.tensor([(len(sources[pair[1]]) * count[pair]) ** -0.5 for pair in pairs])
     return elements.unflatten(3, [kernel] * dimension), deviation
-
-
-def _fingerprint(field_in: Fields, field_out: Fields, kernel: int) -> str:
-    definition = {
-        "format": 1,
-        "escnn": steerable_library().__version__,
-        "space": SPACES[field_in.group],
-        "fields": [field_in.irreps, field_out.irreps],
-        "kernel": kernel,
-    }
-    return hashlib.sha256(json.dumps(definition).encode()).hexdigest()[:32]
-
-
-@contextmanager
-def _own_randomness() -> Iterator[None]:
-    """Solvers draw from numpy's and torch's generators; networks must not depend on whether a basis was stored."""
-    state = np.random.get_state()  # noqa: NPY002
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        np.random.seed(0)  # noqa: NPY002
-        try:
-            yield
-        finally:
-            np.random.set_state(state)  # noqa: NPY002

@@ -7,6 +7,7 @@ from functools import partial
 
 from regrep.experiments.competitors.projection import ProjectionVolumeCNN
 from regrep.experiments.competitors.volumes import VolumeSCNN
+from regrep.experiments.competitors.volumes_pscnn import VolumePSCNN
 from regrep.experiments.competitors.volumes_rpp import VolumeRPP
 from regrep.experiments.medmnist3d.network import VolumeCNN
 from regrep.training.module import EncoderHead
@@ -15,8 +16,10 @@ NETWORKS: dict[str, Callable[..., EncoderHead]] = {
     "cnn": VolumeCNN,
     "scnn-so3": partial(VolumeSCNN, "SO3"),
     "rpp-so3": partial(VolumeRPP, "SO3"),
+    "pscnn-so3": partial(VolumePSCNN, "SO3"),
     "scnn-o3": partial(VolumeSCNN, "O3"),
     "rpp-o3": partial(VolumeRPP, "O3"),
+    "pscnn-o3": partial(VolumePSCNN, "O3"),
     "projection": ProjectionVolumeCNN,
 }
 """Name -> (classes, width, size) -> network on [B, 1, size, size, size] over a latent of 8 · width channels."""
