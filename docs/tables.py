@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from regrep.report.costs import read_costs
 from regrep.report.learned import Section, Table, sections, settings
 from regrep.report.runs import read_runs
 from regrep.report.table import Row, rows_of, select
@@ -31,9 +32,10 @@ def rendered(page: str) -> str:
 def block(kind: str, folder: str) -> str:
     """One block as Markdown."""
     runs, unreadable = read_runs(ROOT / folder)
-    if unreadable or not runs:
-        raise SystemExit(f"{folder} holds no records, or some that cannot be read: {unreadable}")
-    return KINDS[kind](rows_of(runs))
+    costs, wrong = read_costs(ROOT / folder)
+    if unreadable or wrong or not runs:
+        raise SystemExit(f"{folder} holds no records, or some that cannot be read: {unreadable | wrong}")
+    return KINDS[kind](rows_of(runs, costs))
 
 
 def _rows(rows: list[Row]) -> str:

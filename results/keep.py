@@ -15,7 +15,7 @@ ARRAYS = ("eigenvalues.npz", "examples.npz", "rollout.npz")
 
 
 def keep(runs: Path, name: str, names: dict[str, str]) -> int:
-    """Copy the records to results/NAME, pictures of seed 0 alone; returns how many."""
+    """Copy the records to results/NAME, pictures of seed 0 alone, and measured costs; returns how many runs."""
     target = Path(__file__).parent / name
     shutil.rmtree(target, ignore_errors=True)
     names = {str(runs): f"runs/{name}", **names}
@@ -34,6 +34,10 @@ def keep(runs: Path, name: str, names: dict[str, str]) -> int:
             for arrays in ARRAYS:
                 if (file.parent / arrays).exists():
                     shutil.copy(file.parent / arrays, out / arrays)
+    for file in sorted(runs.rglob("costs.json")):
+        out = target / file.relative_to(runs)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, out)
     return len(done)
 
 

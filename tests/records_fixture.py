@@ -108,6 +108,17 @@ def write_sweep(folder: Path, epochs: int = 20) -> Path:
     return folder
 
 
+def write_costs(folder: Path, costs: dict, experiment: str = "ddmnist", parameters: int = 33742) -> Path:
+    """A costs.json: name -> step, inference and memory."""
+    numbers = {
+        name: {"parameters": parameters, **dict(zip(("step", "inference", "memory_mib"), told, strict=True))}
+        for name, told in costs.items()
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "costs.json").write_text(json.dumps({"format": 1, "experiment": experiment, "costs": numbers}))
+    return folder / "costs.json"
+
+
 LEARNED = {
     "tmnist": ("C2", 42, {"A": 21, "B": 21}, {"r": 2}),
     "mnist": ("D3", 30, {"A1": 5, "A2": 5, "E": 10}, {"r": 3, "s": 2}),

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from regrep._version import __version__
 from regrep.errors import MissingExtraError, RegrepError
+from regrep.parser import MISUSED, Parser
 from regrep.suggestions import repair
 
 LEARNED = ("tmnist", "mnist", "cifar10")
@@ -23,27 +22,8 @@ VOLUMES = ("organ", "nodule", "adrenal", "fracture", "vessel", "synapse")
 DATA = ("mnist", "cifar10", *VOLUMES, "smoke")
 """Data sets to download or, the last, to simulate."""
 
-FAILED, MISUSED, INTERRUPTED = 1, 2, 130
-"""Exit codes: an error, a misspelt command line, Ctrl-C."""
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse that answers a mistake with one sentence and the probable repair."""
-
-    def parse_all(self, words: Sequence[str]) -> argparse.Namespace:
-        """Parse every word; an unknown option ends the program with exit code 2."""
-        known, unknown = self.parse_known_args(words)
-        if unknown:
-            word = unknown[0]
-            if word.startswith("-"):
-                options = [name for name in self._option_string_actions if name.startswith("--")]
-                self.error(f"there is no option {word}; {repair(word.partition('=')[0], options)}")
-            self.error(f"there is one word too many: {word}; see {self.prog} --help")
-        return known
-
-    def error(self, message: str) -> NoReturn:
-        """Print the sentence and end the program."""
-        self.exit(MISUSED, f"{self.prog}: {message}\n")
+FAILED, INTERRUPTED = 1, 130
+"""Exit codes: an error, Ctrl-C."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -125,6 +105,19 @@ def groups(words: Sequence[str]) -> int:
 
     group = parse(options.name)
     print(json.dumps(describe_json(group), ensure_ascii=False) if options.json else describe(group))
+    return 0
+
+
+def models(words: Sequence[str]) -> int:
+    """``regrep models``: every network of the tables, beside what the paper says of it."""
+    parser = _parser("models")
+    parser.add_argument("--json", action="store_true", help="print JSON, for machines")
+    options = parser.parse_all(words)
+
+    from regrep.report.models import models as records
+    from regrep.report.models import models_text
+
+    print(json.dumps(records(), ensure_ascii=False) if options.json else models_text())
     return 0
 
 
@@ -359,6 +352,7 @@ def doctor(words: Sequence[str]) -> int:
 
 COMMANDS: dict[str, tuple[str, Callable[[Sequence[str]], int]]] = {
     "groups": ("elements, table, classes, characters and irreducibles of a group", groups),
+    "models": ("every network of the tables: latent, parameters, symmetry, the paper's numbers", models),
     "measure": ("how equivariant a trained model is, per group element", measure),
     "fit": ("train one run, or continue it", fit),
     "test": ("evaluate a trained run", evaluate),

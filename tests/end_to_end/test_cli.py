@@ -14,6 +14,7 @@ from regrep._version import __version__
 from regrep.cli import main
 from regrep.errors import MissingExtraError
 from regrep.experiments import cells
+from regrep.report.models import models
 from regrep.training.manifest import read_manifest
 from regrep.training.records import FolderBusyError
 from regrep.training.sweep import plan
@@ -68,6 +69,7 @@ def test_every_command_explains_itself(capsys, command):
         (["sweep", "a.yaml", "b.yaml"], "regrep sweep: there is one word too many: b.yaml; see"),
         (["groups", "D4", "--jsno"], "regrep groups: there is no option --jsno; did you mean --json?"),
         (["data", "minst"], "regrep data: there is no data set minst to download; did you mean mnist?"),
+        (["models", "--jsno"], "regrep models: there is no option --jsno; did you mean --json?"),
         (["doctor", "--all"], "regrep doctor: there is no option --all"),
         (["fit"], "regrep fit: the following arguments are required: EXPERIMENT"),
     ],
@@ -138,6 +140,14 @@ def test_groups_for_people_and_machines(capsys):
     assert "r3s" in text
     assert main(["groups", "D4", "--json"]) == 0
     assert isinstance(json.loads(capsys.readouterr().out), dict)
+
+
+def test_models_for_people_and_machines(capsys):
+    assert main(["models"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"Table {n}, " in text for n in (4, 5, 6))
+    assert main(["models", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == models()
 
 
 def test_doctor_tells_what_is_there(capsys):

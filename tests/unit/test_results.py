@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from records_fixture import write_costs, write_run
+
 ROOT = Path(__file__).parents[2]
 TABLES = runpy.run_path(str(ROOT / "docs" / "tables.py"))
 
@@ -31,6 +33,17 @@ def test_an_altered_number_is_noticed():
     assert TABLES["rendered"](text.replace(found[3], altered)) == text
 
 
+def test_blocks_show_costs(tmp_path, monkeypatch):
+    monkeypatch.setitem(TABLES["block"].__globals__, "ROOT", tmp_path)
+    write_run(tmp_path / "few" / "a")
+    assert "step time" not in TABLES["block"]("table", "few")
+    write_costs(tmp_path / "few", {"ours D4": (1.02, 1.0, 33.3)})
+    assert TABLES["block"]("table", "few").endswith("| 33,742 | 1.02 | 1.00 | 33.30 |\n")
+    (tmp_path / "few" / "costs.json").write_text("{")
+    with pytest.raises(SystemExit, match="cannot be read"):
+        TABLES["block"]("table", "few")
+
+
 def test_records_name_no_path_of_a_machine():
     for file in (ROOT / "results").rglob("*.*"):
         if file.suffix in (".json", ".yaml", ".csv"):
@@ -45,8 +58,9 @@ def test_records_are_kept_without_paths(tmp_path):
         run = {"run_id": f"run-{name}", "cell": {"seed": 0}, "command": f"--out={tmp_path}/runs/{name} --data=/d"}
         (tmp_path / "runs" / name / "run.json").write_text(json.dumps(run))
         (tmp_path / "runs" / name / "done.json").write_text(json.dumps({"status": status}))
+    (tmp_path / "runs" / "costs.json").write_text("{}")
     keep.__globals__["__file__"] = str(tmp_path / "kept" / "keep.py")
     assert keep(tmp_path / "runs", "few", {"/d": "DATA_DIR"}) == 1
-    assert [folder.name for folder in (tmp_path / "kept" / "few").iterdir()] == ["run-a"]
+    assert sorted(path.name for path in (tmp_path / "kept" / "few").iterdir()) == ["costs.json", "run-a"]
     kept = json.loads((tmp_path / "kept" / "few" / "run-a" / "run.json").read_text())
     assert kept["command"] == "--out=runs/few/a --data=DATA_DIR"

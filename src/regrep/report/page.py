@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from regrep.errors import MissingExtraError
+from regrep.report.costs import read_costs
 from regrep.report.learned import learned_rows, plain_sections, sections
 from regrep.report.paper import TABLES
 from regrep.report.provenance import commands, name_below, provenance
@@ -65,8 +66,7 @@ def build(folder: Path | str, out: Path | str | None = None, title: str | None =
     """
     folder = Path(folder)
     out = Path(out) if out is not None else folder / "report"
-    runs, unreadable = read_runs(folder)
-    rows = rows_of(runs)
+    runs, rows, unreadable = _read(folder)
     chosen = select(rows)
     columns, lines = headings(chosen), cells(chosen)
     tables = {
@@ -118,8 +118,15 @@ def print_table(folder: Path | str) -> None:
     Raises:
         RegrepError: the folder holds no run.
     """
-    runs, unreadable = read_runs(Path(folder))
-    print(_text(select(rows_of(runs)), unreadable), end="")
+    _, rows, unreadable = _read(Path(folder))
+    print(_text(select(rows), unreadable), end="")
+
+
+def _read(folder: Path) -> tuple[list[Run], list[Row], dict[Path, str]]:
+    """Runs, rows with their costs, and what could not be read."""
+    runs, unreadable = read_runs(folder)
+    costs, wrong = read_costs(folder)
+    return runs, rows_of(runs, costs), {**unreadable, **wrong}
 
 
 def _content(runs: Sequence[Run], rows: Sequence[Row], chosen: Sequence[Row], folder: Path) -> dict[str, Any]:
@@ -135,6 +142,7 @@ def _content(runs: Sequence[Run], rows: Sequence[Row], chosen: Sequence[Row], fo
         "unfinished": sum(not run.finished for run in runs),
         "results": _shown(headings(chosen), cells(chosen)),
         "choice": _shown(*choice(rows, chosen)),
+        "costs": any(row.cost for row in chosen),
         "tuned": any(len(rivals(row, rows)) > 1 for row in rows),
         "paper": [TABLES[name] for name in experiments if name in TABLES] if compared else [],
         "shared": shared,

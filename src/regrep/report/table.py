@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from regrep.report.costs import Cost, cost_of
 from regrep.report.measures import Experiment, Measure, experiment, method_of
 from regrep.report.paper import Published, published
 from regrep.report.runs import Run
@@ -30,6 +31,7 @@ class Row:
         open: runs that failed or are not over.
         heading: the problem, within which rows are compared: experiment, group, data.
         label: the method, with what tells it from other rows under the heading.
+        cost: of the method, where it was measured.
     """
 
     key: dict[str, Any]
@@ -38,6 +40,7 @@ class Row:
     open: tuple[Run, ...] = ()
     heading: str = ""
     label: str = ""
+    cost: Cost | None = None
 
     @property
     def experiment(self) -> Experiment:
@@ -53,6 +56,12 @@ class Row:
     def seeds(self) -> list[int]:
         """Seeds of the finished runs."""
         return [run.cell["seed"] for run in self.runs]
+
+    @property
+    def parameters(self) -> list[int]:
+        """Numbers of trained parameters that its runs tell, each once."""
+        found = {run.record.get("parameters") for run in (*self.runs, *self.open)}
+        return sorted(number for number in found if isinstance(number, int))
 
     def by_seed(self, measure: Measure) -> dict[int, float]:
         """Seed -> value, of the finished runs that have it."""
@@ -75,8 +84,8 @@ class Row:
         return published({**self.key, **self.tuned}, measure.metric)
 
 
-def rows_of(runs: Sequence[Run]) -> list[Row]:
-    """Every setting that was run, with its seeds, in table order."""
+def rows_of(runs: Sequence[Run], costs: Sequence[Cost] = ()) -> list[Row]:
+    """Every setting that was run, with its seeds and the cost of its method, in table order."""
     grouped: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
         cell = {key: value for key, value in run.cell.items() if key != "seed" and value is not None}
@@ -94,6 +103,7 @@ def rows_of(runs: Sequence[Run]) -> list[Row]:
                 open=tuple(run for run in members if not run.finished and run.cell["seed"] not in finished),
             )
         )
+    rows = [replace(row, cost=cost_of(row.key, next(iter(row.parameters), None), costs)) for row in rows]
     return sorted(_named(rows), key=_place)
 
 

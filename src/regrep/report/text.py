@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 
+from regrep.report.costs import HEADINGS as COSTS
 from regrep.report.measures import Experiment, Measure, experiment
 from regrep.report.paper import TABLES
 from regrep.report.table import Mark, Row, by_heading, marks, rivals, shared_seeds
@@ -19,14 +20,19 @@ SIGNS: dict[Mark, str] = {"": "", "best": " *", "tie": " ~"}
 
 
 def headings(rows: Sequence[Row]) -> list[str]:
-    """Columns of :func:`cells`: those of every experiment among the rows."""
-    return _headings(list(dict.fromkeys(row.key["experiment"] for row in rows)))
+    """Columns of :func:`cells`: those of every experiment among the rows, and costs where a row has one."""
+    return [*_headings(list(dict.fromkeys(row.key["experiment"] for row in rows))), *cost_headings(rows)]
+
+
+def cost_headings(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Columns of costs: none where no row has one."""
+    return COSTS if any(row.cost for row in rows) else ()
 
 
 def cells(rows: Sequence[Row]) -> list[list[str]]:
     """A line per row: tuned settings, n, each measure, and beside results the paper's number and the difference."""
     names = list(dict.fromkeys(row.key["experiment"] for row in rows))
-    measures, tuned = _measures(names), _tuned(names)
+    measures, tuned, costly = _measures(names), _tuned(names), cost_headings(rows)
     lines = []
     for heading, members in by_heading(rows).items():
         for k, row in enumerate(members):
@@ -39,7 +45,7 @@ def cells(rows: Sequence[Row]) -> list[list[str]]:
                 line.append(text)
                 if _beside_paper(names, measure):
                     line += beside_paper(row, measure)
-            lines.append([*line, parameters(row)])
+            lines.append([*line, parameters(row), *(cost(row) if costly else ())])
     return lines
 
 
@@ -64,7 +70,7 @@ def choice(rows: Sequence[Row], chosen: Sequence[Row]) -> tuple[list[str], list[
 
 def brief(rows: Sequence[Row]) -> str:
     """The table as plain text in fewer columns: without the last ones, and without the difference."""
-    hidden = {"parameters", "difference", *(m.heading for row in rows for m in row.experiment.others[:-2])}
+    hidden = {"parameters", "difference", *COSTS, *(m.heading for row in rows for m in row.experiment.others[:-2])}
     columns = headings(rows)
     keep = [k for k, heading in enumerate(columns) if heading not in hidden]
     return plain([columns[k] for k in keep], [[line[k] for k in keep] for line in cells(rows)])
@@ -108,8 +114,13 @@ def missing(row: Row) -> str:
 
 def parameters(row: Row) -> str:
     """Number of trained parameters."""
-    found = {run.record.get("parameters") for run in (*row.runs, *row.open)}
-    return " or ".join(f"{number:,}" for number in sorted(n for n in found if isinstance(n, int))) or DASH
+    return " or ".join(f"{number:,}" for number in row.parameters) or DASH
+
+
+def cost(row: Row) -> list[str]:
+    """What the method costs, a dash for what was not measured."""
+    numbers = row.cost.numbers if row.cost else [None] * len(COSTS)
+    return [DASH if number is None else f"{number:.{1 if number >= 100 else 2}f}" for number in numbers]
 
 
 def seeds_text(seeds: Sequence[int]) -> str:
@@ -176,6 +187,7 @@ def comma_separated(rows: Sequence[Row], chosen: Sequence[Row]) -> str:
     names = list(dict.fromkeys(row.key["experiment"] for row in rows))
     measures, tuned = _measures(names), _tuned(names)
     columns = ["setting", "method", *_spaced(tuned), "n", "seeds", "not finished", "chosen", "parameters"]
+    columns += (costly := cost_headings(rows))
     for m in measures:
         columns += [f"{m.heading}, mean", f"{m.heading}, deviation"]
         if _beside_paper(names, m):
@@ -186,6 +198,7 @@ def comma_separated(rows: Sequence[Row], chosen: Sequence[Row]) -> str:
         line: list[object] = [row.heading, row.label, *(row.tuned.get(name) for name in tuned)]
         line += [len(row.runs), " ".join(map(str, row.seeds)), len(row.open), "yes" if taken else "no"]
         line.append(parameters(row).replace(",", "").replace(DASH, ""))
+        line += (row.cost.numbers if row.cost else [None] * len(costly)) if costly else []
         for m in measures:
             line += [row.mean(m), row.spread(m)]
             if _beside_paper(names, m):
