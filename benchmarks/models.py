@@ -28,7 +28,7 @@ from torch import Tensor, nn
 import regrep
 from regrep.actions import Action, Rotate3d
 from regrep.experiments.catalogue import Entry, entries
-from regrep.experiments.competitors.averaging import GroupAveraged
+from regrep.experiments.competitors.group_average import GroupAveraged
 from regrep.experiments.ddmnist.data import action_of
 from regrep.experiments.methods import METHODS, Method, fraction_of, penalty_of
 from regrep.experiments.networks import PLAIN

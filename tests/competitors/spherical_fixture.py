@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from scipy.spatial.transform import Rotation
 
-from regrep.experiments.competitors import spherical
+from regrep.experiments.steerable import spherical
 
 GROUPS = ("SO3", "O3")
 

@@ -5,8 +5,8 @@ import torch
 
 from regrep.actions import RotateFlip2d
 from regrep.errors import RegrepError
-from regrep.experiments.competitors.averaged import AveragedConv2d, fixed_vectors
-from regrep.experiments.competitors.polar import polar_functions, polar_representation
+from regrep.experiments.steerable.averaged import AveragedConv2d, fixed_vectors
+from regrep.experiments.steerable.polar import polar_functions, polar_representation
 from regrep.groups import cyclic, dihedral, symmetric
 from regrep.representations import direct_sum, irreps, regular, trivial
 from tolerance import assert_near

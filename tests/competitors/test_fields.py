@@ -4,8 +4,8 @@ import torch
 pytest.importorskip("escnn")
 
 from regrep.errors import RegrepError
-from regrep.experiments.competitors.backend import steerable_library
-from regrep.experiments.competitors.fields import (
+from regrep.experiments.steerable.backend import steerable_library
+from regrep.experiments.steerable.fields import (
     BallMask,
     FieldNorm,
     Gate,

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from regrep.errors import RegrepError
-from regrep.experiments.competitors.likelihood import Likelihood, chain_regularizer, matrix_coefficients
+from regrep.experiments.steerable.likelihood import Likelihood, chain_regularizer, matrix_coefficients
 from regrep.groups import cyclic, dihedral, product, quaternion, symmetric
 from regrep.representations import irreps
 from tolerance import assert_near

@@ -7,10 +7,10 @@ pytest.importorskip("escnn")
 
 from regrep.actions.images import plane_matrices
 from regrep.errors import RegrepError
-from regrep.experiments.competitors.averaged import AveragedConv2d
-from regrep.experiments.competitors.fields import Fields, irreps_up_to, scalars, space
 from regrep.experiments.competitors.pscnn import PSCNN, averaged, field_representation
-from regrep.experiments.competitors.steerable import SteerableConvolution
+from regrep.experiments.steerable.averaged import AveragedConv2d
+from regrep.experiments.steerable.convolution import SteerableConvolution
+from regrep.experiments.steerable.fields import Fields, irreps_up_to, scalars, space
 from regrep.groups import parse
 
 COUNTS = {"C4": (447_496, 509_416), "D1": (38_596, 38_596), "D4": (1_040_332, 1_226_092)}

@@ -8,8 +8,8 @@ pytest.importorskip("escnn")
 
 from regrep.actions import VectorField2d
 from regrep.diagnostics import equivariance_error
-from regrep.experiments.competitors.backend import steerable_library
-from regrep.experiments.competitors.regular_fields import RegularFieldNetwork, RegularFieldNorm, SteerableConv
+from regrep.experiments.steerable.backend import steerable_library
+from regrep.experiments.steerable.regular_fields import RegularFieldNetwork, RegularFieldNorm, SteerableConv
 from regrep.groups import cyclic
 from tolerance import assert_near
 

@@ -4,9 +4,9 @@ import torch
 pytest.importorskip("escnn")
 
 from networks_fixture import parameters, used
-from regrep.experiments.competitors.fields import Gate
 from regrep.experiments.competitors.restriction import Restriction
-from regrep.experiments.competitors.steerable import SteerableConvolution
+from regrep.experiments.steerable.convolution import SteerableConvolution
+from regrep.experiments.steerable.fields import Gate
 from tolerance import assert_near
 
 COUNTS = {"C4": (124192, 62280), "D1": (33316, 15624), "D4": (169828, 93384)}

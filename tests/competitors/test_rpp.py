@@ -5,8 +5,8 @@ pytest.importorskip("escnn")
 
 from networks_fixture import parameters, used
 from regrep.experiments.competitors.rpp import RPP
-from regrep.experiments.competitors.steerable import SteerableConvolution
 from regrep.experiments.competitors.volumes_rpp import VolumeRPP
+from regrep.experiments.steerable.convolution import SteerableConvolution
 from tolerance import assert_near
 
 COUNTS = {"C4": 793696, "D1": 78340, "D4": 1733404}

@@ -9,7 +9,7 @@ pytest.importorskip("escnn")
 from networks_fixture import parameters, used
 from regrep.errors import RegrepError
 from regrep.experiments.competitors.scnn import SCNN
-from regrep.experiments.competitors.steerable import SteerableConvolution
+from regrep.experiments.steerable.convolution import SteerableConvolution
 from tolerance import assert_near
 
 COUNTS = {

@@ -14,11 +14,11 @@ from regrep.errors import RegrepError
 from regrep.experiments.competitors.e2cnn import E2CNN
 from regrep.experiments.competitors.lift import Lift
 from regrep.experiments.competitors.mlp import MLP
-from regrep.experiments.competitors.regular_fields import RegularFieldNorm, SteerableConv
 from regrep.experiments.competitors.relaxed_group import RGroup
 from regrep.experiments.competitors.relaxed_steerable import RelaxedSteerableConv, RSteer
 from regrep.experiments.competitors.smoke_rpp import SmokeRPP, TwoPathConv
 from regrep.experiments.smoke.data import action
+from regrep.experiments.steerable.regular_fields import RegularFieldNorm, SteerableConv
 from regrep.groups import cyclic
 from tolerance import assert_near
 

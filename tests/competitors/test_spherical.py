@@ -7,11 +7,11 @@ pytest.importorskip("escnn")
 
 from competitors.spherical_fixture import GROUPS, elements, moved, quick_grid
 from regrep.errors import RegrepError
-from regrep.experiments.competitors import spherical
-from regrep.experiments.competitors.backend import steerable_library
-from regrep.experiments.competitors.fields import space
-from regrep.experiments.competitors.likelihood import chain_regularizer
-from regrep.experiments.competitors.spherical import SphericalLikelihood, quaternion_rotations
+from regrep.experiments.steerable import spherical
+from regrep.experiments.steerable.backend import steerable_library
+from regrep.experiments.steerable.fields import space
+from regrep.experiments.steerable.likelihood import chain_regularizer
+from regrep.experiments.steerable.spherical import SphericalLikelihood, quaternion_rotations
 from tolerance import assert_near
 
 every_group = pytest.mark.parametrize("group", GROUPS)

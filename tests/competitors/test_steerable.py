@@ -5,9 +5,9 @@ import torch
 pytest.importorskip("escnn")
 
 from regrep.experiments.competitors import steerable
-from regrep.experiments.competitors.backend import steerable_library
-from regrep.experiments.competitors.fields import irreps_up_to, scalars, space
-from regrep.experiments.competitors.steerable import SteerableConvolution, kernel_basis
+from regrep.experiments.steerable.backend import steerable_library
+from regrep.experiments.steerable.convolution import SteerableConvolution, kernel_basis
+from regrep.experiments.steerable.fields import irreps_up_to, scalars, space
 from tolerance import assert_near
 
 IN, OUT = scalars("C4", 1), irreps_up_to("C4", 2, 1).gated

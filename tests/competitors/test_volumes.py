@@ -6,8 +6,8 @@ pytest.importorskip("escnn")
 from networks_fixture import parameters, used
 from regrep.actions import Rotate3d
 from regrep.errors import RegrepError
-from regrep.experiments.competitors.steerable import SteerableConvolution, steerable
 from regrep.experiments.competitors.volumes import VolumeSCNN
+from regrep.experiments.steerable.convolution import SteerableConvolution, steerable
 from regrep.groups import full_octahedral, octahedral
 from tolerance import assert_near
 

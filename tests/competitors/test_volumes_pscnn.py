@@ -8,8 +8,8 @@ pytest.importorskip("escnn")
 from competitors.spherical_fixture import GROUPS, quick_grid
 from regrep.actions import Rotate3d
 from regrep.errors import RegrepError
-from regrep.experiments.competitors import spherical
 from regrep.experiments.competitors.volumes_pscnn import VolumePSCNN
+from regrep.experiments.steerable import spherical
 from regrep.groups import full_octahedral, octahedral
 
 COUNTS = {"SO3": (1593635, 4166339), "O3": (3511682, 3511682)}

@@ -6,12 +6,12 @@ import torch
 pytest.importorskip("escnn")
 
 from competitors.spherical_fixture import GROUPS, elements, moved, quick_grid
-from regrep.experiments.competitors import spherical
-from regrep.experiments.competitors.backend import steerable_library
-from regrep.experiments.competitors.fields import Fields, irreps_up_to, scalars, space
-from regrep.experiments.competitors.spherical import SphericalLikelihood
-from regrep.experiments.competitors.steerable import kernel_basis
-from regrep.experiments.competitors.wigner_eckart import SphericalConvolution
+from regrep.experiments.steerable import spherical
+from regrep.experiments.steerable.backend import steerable_library
+from regrep.experiments.steerable.convolution import kernel_basis
+from regrep.experiments.steerable.fields import Fields, irreps_up_to, scalars, space
+from regrep.experiments.steerable.spherical import SphericalLikelihood
+from regrep.experiments.steerable.wigner_eckart import SphericalConvolution
 from regrep.groups import octahedral
 from tolerance import assert_near
 

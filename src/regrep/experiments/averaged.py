@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from regrep.errors import RegrepError
-from regrep.experiments.competitors.averaging import average
+from regrep.experiments.competitors.group_average import average
 from regrep.experiments.fit import tested, trained
 from regrep.training.module import NetworkModule
 from regrep.training.records import RunFolder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from regrep.experiments.competitors.regular_fields import RegularFieldNetwork, SteerableConv, hidden
+from regrep.experiments.steerable.regular_fields import RegularFieldNetwork, SteerableConv, hidden
 
 
 class E2CNN(RegularFieldNetwork):

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from regrep.errors import RegrepError
 from regrep.experiments.competitors.mlp import Flattened, dense
-from regrep.experiments.competitors.regular_fields import ORDER, RegularFieldNetwork, SteerableConv, hidden
+from regrep.experiments.steerable.regular_fields import ORDER, RegularFieldNetwork, SteerableConv, hidden
 
 
 class Lift(RegularFieldNetwork):

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from regrep.actions.images import plane_matrices
-from regrep.experiments.competitors.averaged import AveragedConv2d
-from regrep.experiments.competitors.fields import Fields, space
-from regrep.experiments.competitors.likelihood import ExponentialFamily, chain_regularizer
-from regrep.experiments.competitors.regular_fields import RegularFieldNetwork, hidden
 from regrep.experiments.competitors.scnn import SCNN
-from regrep.experiments.competitors.wigner_eckart import SphericalConvolution
+from regrep.experiments.steerable.averaged import AveragedConv2d
+from regrep.experiments.steerable.fields import Fields, space
+from regrep.experiments.steerable.likelihood import ExponentialFamily, chain_regularizer
+from regrep.experiments.steerable.regular_fields import RegularFieldNetwork, hidden
+from regrep.experiments.steerable.wigner_eckart import SphericalConvolution
 from regrep.groups import cyclic, parse
 from regrep.representations import MatrixRepresentation, Representation, regular
 from regrep.training.module import EncoderHead

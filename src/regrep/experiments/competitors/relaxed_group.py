@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from regrep.experiments.competitors.regular_fields import ORDER, RegularFieldNetwork
+from regrep.experiments.steerable.regular_fields import ORDER, RegularFieldNetwork
 
 
 class RGroup(RegularFieldNetwork):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from regrep.actions.images import Rows
-from regrep.experiments.competitors.regular_fields import Field, RegularFieldNetwork, RegularFieldNorm, steerable_basis
+from regrep.experiments.steerable.regular_fields import Field, RegularFieldNetwork, RegularFieldNorm, steerable_basis
 
 ALPHA = 1e-5
 """Weight of the penalty."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from regrep.experiments.competitors.fields import scalars
 from regrep.experiments.competitors.scnn import digits_encoder, group_fields
 from regrep.experiments.heads import latent_head
+from regrep.experiments.steerable.fields import scalars
 from regrep.training.module import EncoderHead
 
 KEPT = 5

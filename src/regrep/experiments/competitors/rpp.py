@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from regrep.experiments.competitors.fields import Fields
-from regrep.experiments.competitors.pathways import EQUIVARIANT_DECAY, FREE_DECAY, ResidualPathway, prior
 from regrep.experiments.competitors.scnn import SCNN
-from regrep.experiments.competitors.steerable import steerable
+from regrep.experiments.steerable.convolution import steerable
+from regrep.experiments.steerable.fields import Fields
+from regrep.experiments.steerable.pathways import EQUIVARIANT_DECAY, FREE_DECAY, ResidualPathway, prior
 
 
 def pathway(

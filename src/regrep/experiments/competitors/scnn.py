@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from torch import nn
 
-from regrep.experiments.competitors.fields import (
+from regrep.experiments.heads import latent_head
+from regrep.experiments.steerable.convolution import Convolution, steerable
+from regrep.experiments.steerable.fields import (
     BallMask,
     FieldNorm,
     Fields,
@@ -13,8 +15,6 @@ from regrep.experiments.competitors.fields import (
     irreps_up_to,
     scalars,
 )
-from regrep.experiments.competitors.steerable import Convolution, steerable
-from regrep.experiments.heads import latent_head
 from regrep.training.module import EncoderHead
 
 COPIES = (6, 12, 24, 36, 36)

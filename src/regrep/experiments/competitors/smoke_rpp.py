@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from regrep.actions.images import Rows
-from regrep.experiments.competitors.pathways import ResidualPathway, prior, squares
-from regrep.experiments.competitors.regular_fields import Field, RegularFieldNetwork, SteerableConv
+from regrep.experiments.steerable.pathways import ResidualPathway, prior, squares
+from regrep.experiments.steerable.regular_fields import Field, RegularFieldNetwork, SteerableConv
 
 PUBLISHED_DECAY = 1e-6
 

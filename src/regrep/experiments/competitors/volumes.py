@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from torch import nn
 
 from regrep.errors import RegrepError
-from regrep.experiments.competitors.fields import FieldNorm, Fields, Gate, GaussianPool, irreps_up_to, scalars
-from regrep.experiments.competitors.steerable import Convolution, steerable
 from regrep.experiments.heads import latent_head
 from regrep.experiments.medmnist3d.network import SMALL, Residual, to_grid
+from regrep.experiments.steerable.convolution import Convolution, steerable
+from regrep.experiments.steerable.fields import FieldNorm, Fields, Gate, GaussianPool, irreps_up_to, scalars
 from regrep.training.module import EncoderHead
 
 FREQUENCIES = {"SO3": 3, "O3": 2}

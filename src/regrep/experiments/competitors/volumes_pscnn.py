@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from regrep.experiments.competitors.fields import Fields
 from regrep.experiments.competitors.pscnn import AveragedNetwork
-from regrep.experiments.competitors.spherical import SphericalLikelihood
 from regrep.experiments.competitors.volumes import VolumeSCNN
-from regrep.experiments.competitors.wigner_eckart import SphericalConvolution
+from regrep.experiments.steerable.fields import Fields
+from regrep.experiments.steerable.spherical import SphericalLikelihood
+from regrep.experiments.steerable.wigner_eckart import SphericalConvolution
 
 
 class VolumePSCNN(AveragedNetwork, VolumeSCNN):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from regrep.experiments.competitors.pathways import EQUIVARIANT_DECAY, FREE_DECAY, ResidualPathway, prior
 from regrep.experiments.competitors.volumes import (
     steerable_blocks,
     volume_fields,
@@ -12,6 +11,7 @@ from regrep.experiments.competitors.volumes import (
 )
 from regrep.experiments.heads import latent_head
 from regrep.experiments.medmnist3d.network import Residual, convolutional_blocks
+from regrep.experiments.steerable.pathways import EQUIVARIANT_DECAY, FREE_DECAY, ResidualPathway, prior
 from regrep.training.module import EncoderHead
 
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from regrep.actions import VectorField2d
 from regrep.actions.images import Rows
 from regrep.errors import RegrepError
-from regrep.experiments.competitors.backend import steerable_library
-from regrep.experiments.competitors.steerable import expanded
+from regrep.experiments.steerable.backend import steerable_library
+from regrep.experiments.steerable.convolution import expanded
 from regrep.groups import cyclic
 from regrep.representations import layouts
 from regrep.representations.layouts import FeatureMap

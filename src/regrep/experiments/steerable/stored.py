@@ -14,8 +14,8 @@ from zipfile import BadZipFile
 import numpy as np
 import torch
 
-from regrep.experiments.competitors.backend import steerable_library
 from regrep.experiments.data.downloads import data_folder
+from regrep.experiments.steerable.backend import steerable_library
 
 Arrays = Mapping[str, np.ndarray]
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from regrep.errors import RegrepError
-from regrep.experiments.competitors.backend import steerable_library
 from regrep.experiments.pooling import band
+from regrep.experiments.steerable.backend import steerable_library
 
 Irrep = tuple[int, ...]
 """escnn's name of an irrep: (frequency,), or (parity, frequency) for groups with reflections."""

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from regrep.errors import RegrepError
-from regrep.experiments.competitors.backend import steerable_library
-from regrep.experiments.competitors.fields import Irrep, space
-from regrep.experiments.competitors.likelihood import ExponentialFamily
-from regrep.experiments.competitors.stored import stored
+from regrep.experiments.steerable.backend import steerable_library
+from regrep.experiments.steerable.fields import Irrep, space
+from regrep.experiments.steerable.likelihood import ExponentialFamily
+from regrep.experiments.steerable.stored import stored
 
 BAND_LIMIT = 2
 """Highest frequency of the likelihood's logarithm, and of the density that layers use."""

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from regrep.experiments.competitors.backend import steerable_library
-from regrep.experiments.competitors.fields import Fields, Irrep, space
-from regrep.experiments.competitors.spherical import BAND_LIMIT, SphericalLikelihood
-from regrep.experiments.competitors.steerable import FieldConvolution
+from regrep.experiments.steerable.backend import steerable_library
+from regrep.experiments.steerable.convolution import FieldConvolution
+from regrep.experiments.steerable.fields import Fields, Irrep, space
+from regrep.experiments.steerable.spherical import BAND_LIMIT, SphericalLikelihood
 
 
 class SphericalConvolution(FieldConvolution):

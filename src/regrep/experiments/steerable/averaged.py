@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from regrep.actions.images import Rows
-from regrep.experiments.competitors.likelihood import Likelihood
-from regrep.experiments.competitors.polar import polar_functions, polar_representation
+from regrep.experiments.steerable.likelihood import Likelihood
+from regrep.experiments.steerable.polar import polar_functions, polar_representation
 from regrep.groups import real_characters
 from regrep.representations import Representation
 from regrep.representations.irreducible import standard_basis

@@ -11,7 +11,7 @@ from torch import nn
 from regrep.actions import Rotate3d, RotateFlip2d, VectorField2d
 from regrep.cli import main
 from regrep.errors import RegrepError
-from regrep.experiments.competitors.averaging import GroupAveraged
+from regrep.experiments.competitors.group_average import GroupAveraged
 from regrep.experiments.ddmnist.data import action_of
 from regrep.experiments.ddmnist.network import DoubleDigitCNN
 from regrep.experiments.medmnist3d.network import VolumeCNN

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from regrep.experiments.competitors.backend import steerable_library
-from regrep.experiments.competitors.fields import SPACES, Fields, space
-from regrep.experiments.competitors.stored import stored
+from regrep.experiments.steerable.backend import steerable_library
+from regrep.experiments.steerable.fields import SPACES, Fields, space
+from regrep.experiments.steerable.stored import stored
 
 Convolution = Callable[[int, Fields, Fields, int, int, int, bool], nn.Module]
 """What makes a convolution of a network: (index, fields in, fields out, kernel, stride, padding, bias) -> module.
