@@ -51,8 +51,8 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
-bench: setup
-	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+bench: setup-baselines
+	for file in benchmarks/*.py; do $(BASELINES)/python $$file || exit 1; done
 
 clean:
 	rm -rf .venv .venv-baselines build demo .mypy_cache .pytest_cache .ruff_cache .hypothesis src/*.egg-info
