@@ -7,13 +7,17 @@ import re
 
 import numpy as np
 import pytest
+import torch
 
 from records_fixture import write_run
+from regrep.actions import VectorField2d
+from regrep.groups import cyclic
 from regrep.report import build
 from regrep.report.curves import Curve, curves
 from regrep.report.forecasts import film, forecasts, horizon, read_rollout
 from regrep.report.paper import Published, published
 from regrep.report.runs import read_run, read_runs
+from regrep.report.symmetry import example, symmetry
 from regrep.report.table import rows_of, select
 from regrep.report.text import cells, headings
 
@@ -133,11 +137,64 @@ def test_broken_rollouts_are_left_out(tmp_path):
     assert read_rollout(path, "domain") is not None
 
 
+def tell_symmetry(folder, mean, data=True):
+    path = folder / "done.json"
+    entry = {"elements": ["e", "r", "r2", "r3"], "mean": mean, "smallest": mean, "largest": mean, "samples": 4}
+    content = json.loads(path.read_text()) | {"forecast_equivariance": entry}
+    if data:
+        content["data_equivariance"] = {**entry, "mean": [0, 1, 2, 1], "smallest": [0, 0.5, 1, 0.5],
+                                        "largest": [0, 3, 4, 3]}  # fmt: skip
+    path.write_text(json.dumps(content))
+
+
+def test_the_data_and_the_forecasts_stand_on_one_scale(records):
+    assert symmetry(rows_in(records)) is None  # records of an older version
+    for seed in range(2):
+        tell_symmetry(records / f"ours-{seed}", [0, 0.5, 0.6 + 0.1 * seed, 0.5], data=seed == 1)
+    axis, *frames = symmetry(rows_in(records)).axes
+    heights = {bars.get_label(): [bar.get_height() for bar in bars] for bars in axis.containers}
+    assert heights == {"data (simulator)": [0, 1, 2, 1], "ours": pytest.approx([0, 0.5, 0.65, 0.5])}
+    ranges = [line.get_ydata().tolist() for line in axis.lines]
+    assert ranges == [[0.5, 3], [1, 4], [0.5, 3], [0.6, 0.7]]
+    assert axis.get_ylim()[1] > 4
+    fields = [(arrows.U, arrows.V) for arrows in (frame.collections[0] for frame in frames)]
+    assert [frame.get_title() for frame in frames] == ["a frame", "turned by r", "its vectors not turned"]
+    np.testing.assert_array_equal(fields[0], fields[1])  # a vortex about the centre is symmetric
+    assert np.abs(np.subtract(fields[0], fields[2])).max() > 1
+
+
+def test_the_example_is_turned_by_the_action(tmp_path):
+    folder = write_forecast(tmp_path / "run", arrays=False)
+    true = np.random.default_rng(0).normal(size=(FRAMES, 2, 8, 8)).astype(np.float32)
+    np.savez(folder / "rollout.npz", future_true=true, future_predicted=true)
+    moved = {
+        rows: VectorField2d(cyclic(4), rows=rows)(torch.from_numpy(true[:1]), torch.tensor([1]))[0].numpy()
+        for rows in ("up", "down")
+    }
+    found = example(rows_in(tmp_path))
+    np.testing.assert_array_equal(found["turned by r"], moved["up"])
+    assert not np.array_equal(found["turned by r"], moved["down"])
+    assert not np.array_equal(found["its vectors not turned"], moved["up"])
+
+
+def test_without_the_data_the_forecasts_stand_alone(records):
+    tell_symmetry(records / "ours-0", [0, 0.5, None, 0.5], data=False)
+    axis = symmetry(rows_in(records)).axes[0]
+    assert [bars.get_label() for bars in axis.containers] == ["ours"]
+
+
 def test_the_page_shows_all_of_it(records, tmp_path):
+    tell_symmetry(records / "ours-0", [0, 0.5, 0.6, 0.5])
     made = build(records, tmp_path / "report")
     page = made.page.read_text()
-    for text in ("Error over the horizon, Future", "Error over the horizon, Domain", "Forecasts", "image/png;base64"):
+    for text in (
+        "Error over the horizon, Future",
+        "Error over the horizon, Domain",
+        "Forecasts",
+        "image/png;base64",
+    ):
         assert text in page
     assert "Table 6 of the paper" in page
+    assert "How symmetric are the data, and the forecasts?" in page
     assert {"forecasts.svg", "horizon-domain.pdf"} <= {path.name for path in made.figures}
     assert len(page) < 4_000_000

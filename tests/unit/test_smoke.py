@@ -14,12 +14,14 @@ from regrep.errors import MissingExtraError, RegrepError
 from regrep.experiments.cells import cell_command, check_cell
 from regrep.experiments.data import smoke as sets
 from regrep.experiments.data.smoke import DOMAIN, TRAIN, centred, generate, load, selection
+from regrep.experiments.smoke.box import TURNS, Box, Plume, turning_errors
 from regrep.experiments.smoke.data import Smoke, action, spans
 from regrep.experiments.smoke.dynamics import transport_error, transport_errors
 from regrep.experiments.smoke.model import SmokeForecast
 from regrep.experiments.smoke.network import SmokeCNN, latent_representation
-from regrep.experiments.smoke.simulation import Plume, published_plume, simulate
+from regrep.experiments.smoke.simulation import Simulated, published_plume, simulate
 from regrep.objectives import RolloutObjective, advance, equivariance_loss, roll_out
+from regrep.training.forecast import forecast_distances, per_element
 from tolerance import assert_near
 
 SIZE, FRAMES = 8, 52
@@ -56,7 +58,8 @@ def simulated(monkeypatch):
     def fake(plumes, size, frames, told):
         calls.append(len(plumes))
         values = np.array([sum(p.buoyancy) for p in plumes], dtype=np.float32)
-        return np.broadcast_to(values[:, None, None, None, None], (len(plumes), frames, 2, size, size)), 0 * values
+        velocity = np.broadcast_to(values[:, None, None, None, None], (len(plumes), frames, 2, size, size))
+        return Simulated(velocity, 0 * values, np.outer(np.arange(len(plumes)), [0.0, 1.0, 2.0, 1.0]))
 
     monkeypatch.setattr(sets, "simulate", fake)
     monkeypatch.setattr(sets.metadata, "version", lambda name: "1.0")
@@ -86,12 +89,70 @@ def test_the_simulator_commutes_with_quarter_turns():
     """The oracle of orientation: a centred plume under turned buoyancy; with the rows upside down it fails."""
     pytest.importorskip("phi")
     forces = [(0, 0.05), (-0.05, 0), (0, -0.05), (0.05, 0)]
-    velocity, divergence = simulate([Plume((8, 8), 2, force) for force in forces], size=16, frames=12)
+    velocity, divergence, _ = simulate([Plume((8, 8), 2, force) for force in forces], size=16, frames=12)
     assert divergence.max() < 1e-10
     assert np.abs(velocity).max() > 0.5
     assert velocity[0, -1, 1, 8, 8] > 0.1  # buoyancy upwards makes vy, the second component, positive
     assert quarter_turn_error(velocity, "up") < 1e-5
     assert quarter_turn_error(velocity, "down") > 0.5
+
+
+@pytest.fixture(scope="module")
+def moving():
+    """Three published plumes in boxes of 8 x 8, in motion, and the same a frame later."""
+    pytest.importorskip("phi")
+    box = Box([published_plume(number, 8) for number in (27, 33, 6)], 8)
+    state = box.rest()
+    for _ in range(5):
+        before, state = state, box.advanced(state)
+    return box, before, state
+
+
+@pytest.mark.slow
+def test_all_of_the_simulators_asymmetry_is_its_plume(moving):
+    """The oracle: with inflow and buoyancy turned too the error is rounding; a state turned wrongly has another."""
+    box, before, after = moving
+    errors = turning_errors(box, before, after)
+    assert errors.shape == (3, len(TURNS))
+    assert (errors[:, 0] == 0).all()
+    assert errors[:, 1:].min() > 0.3
+    assert turning_errors(box, before, after, with_plume=True).max() < 1e-12
+    clockwise = Box(box.plumes, box.size)
+    clockwise.turned = lambda state, turns: box.turned(state, -turns)
+    assert turning_errors(clockwise, before, after, with_plume=True)[:, [1, 3]].min() > 0.3
+
+
+def test_states_are_turned_as_fields_are(moving):
+    box, before, _ = moving
+    there = box.turned(before, 1)
+    v, w = (centred(torch.from_numpy(box.faces(state).copy())) for state in (before, there))
+    assert_near(action()(v, torch.ones(3, dtype=torch.long)), w)
+    back = box.turned(there, -1)
+    assert np.array_equal(box.faces(back), box.faces(before))
+    assert not np.array_equal(box.faces(there), box.faces(before))
+
+
+@pytest.mark.slow
+def test_simulations_tell_their_asymmetry_in_the_middle():
+    pytest.importorskip("phi")
+    plumes = [published_plume(27, 8)]
+    box = Box(plumes, 8)
+    states = [box.rest()]
+    for _ in range(5):
+        states.append(box.advanced(states[-1]))
+    found = simulate(plumes, 8, 4)
+    assert np.array_equal(found.equivariance, turning_errors(box, states[2], states[3]))
+    assert np.array_equal(found.velocity[0, 1], box.faces(states[3])[0].astype(np.float32))
+
+
+def test_plumes_are_turned_as_published():
+    for number in range(1, 5):
+        one, next_ = published_plume(number), published_plume(number % 4 + 1)
+        assert one.turned(1, 64).centre == next_.centre
+        (ax, ay), (bx, by) = one.turned(1, 64).buoyancy, next_.buoyancy
+        assert ax * by == ay * bx
+        assert ax * bx + ay * by > 0
+        assert one.turned(4, 64) == one
 
 
 def test_simulations_refuse_impossible_sizes():
@@ -120,13 +181,16 @@ def test_generation_resumes_and_verifies(tmp_path, simulated):
     index = json.loads((tmp_path / "set" / "smoke.json").read_text())
     assert index["rows"] == "+y"
     assert index["simulations"]["27"]["plume"]["centre"] == [32, 59]
+    assert index["simulations"]["3"]["equivariance"] == [0, 2, 4, 2]
     (tmp_path / "set" / "simulation_33.npy").unlink()
     del index["simulations"]["6"]  # killed between the array and the index
+    del index["simulations"]["27"]["equivariance"]  # of an older version
     (tmp_path / "set" / "smoke.json").write_text(json.dumps(index))
     make(7)
     assert simulated == [4, 4, 1]  # 33 and 6 anew, and three more
     found = load(tmp_path / "set")
     assert sorted(found.velocity) == sorted(selection(7))
+    assert sorted(found.equivariance) == sorted(set(selection(7)) - {27})
     for number, velocity in found.velocity.items():
         assert_near(velocity[0, 0, 0, 0].double(), torch.tensor(sum(published_plume(number).buoyancy)).double())
     with pytest.raises(RegrepError, match="not 3 of 32 x 32; choose another folder"):
@@ -416,7 +480,31 @@ def test_forecasts_are_measured_over_all_windows(data, tmp_path):
     assert len(record["transport"]) == len(record["equivariance"]["elements"]) == 4
     with np.load(tmp_path / "rollout.npz") as file:
         assert file["future_predicted"].shape == file["domain_true"].shape == (5, 2, SIZE, SIZE)
+    assert record["forecast_equivariance"]["samples"] == len(validation)
+    assert "data_equivariance" not in record  # published files tell nothing of the simulator
+    data.simulations.equivariance.update({27: [0, 1.0, 2.0, 1.0], 33: [0, 2.0, 2.5, 2.0]})
+    told = model.diagnose(data, tmp_path)["data_equivariance"]
+    assert (told["mean"], told["largest"], told["samples"]) == ([0, 1.5, 2.25, 1.5], [0, 2, 2.5, 2], 2)
     json.dumps(record)
+
+
+def test_forecasts_are_compared_with_those_of_moved_windows(data, tmp_path):
+    """In parts of the true change: a drift upwards does not commute, a scaling does; without change there is none."""
+    x, act = torch.randn(3, 20, SIZE, SIZE), action()
+    up = torch.tensor([0.0, 1.0]).reshape(2, 1, 1)
+    distances = forecast_distances(lambda x: x[:, -2:] + up, x, act, act)
+    assert_near(distances, SIZE * torch.tensor([0, 2**0.5, 2, 2**0.5]).expand(3, 4))
+    assert forecast_distances(lambda x: 1.1 * x[:, -2:], x, act, act).max() < 1e-5
+    assert per_element(act.group.names, distances / 0) == {}
+
+    model = objective_of("cnn")
+    windows = data.val_dataloader().dataset
+    views = data.views(windows[(torch.arange(len(windows)), 0)])
+    change = (views.y[:, 0] - views.x[:, -2:]).flatten(1).norm(dim=1)
+    model.network.forward = lambda x: x[:, -2:] + up
+    record = model.diagnose(data, tmp_path)
+    assert_near(torch.tensor(record["forecast_equivariance"]["mean"][2]), (2 * SIZE / change).mean())
+    assert_near(torch.tensor(record["forecast_equivariance_own_change"]["mean"][2]), torch.tensor(2.0))
 
 
 def test_cells_become_commands_and_mistakes_are_told(tmp_path):

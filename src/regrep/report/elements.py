@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import matplotlib
 import numpy as np
@@ -22,6 +23,16 @@ SIZE, STEP, LEFT = 2.15, (2.75, 3.55), 0.75
 
 Errors = tuple[list[str], np.ndarray]
 """Names of the elements, and the errors of each run, [n, order]."""
+
+
+class Bars(NamedTuple):
+    """One bar per element."""
+
+    label: str
+    colour: str
+    mean: np.ndarray  # [order]
+    low: np.ndarray  # of the range that is drawn
+    high: np.ndarray
 
 
 def elements(rows: Sequence[Row]) -> Figure | None:
@@ -43,7 +54,15 @@ def elements(rows: Sequence[Row]) -> Figure | None:
             write_heading(figure, 0.05, top + 0.05, heading)
             factors = _grid(shown)
             if factors is None:
-                _bars(place(figure, LEFT, top + 0.75, widest * STEP[0] - 0.5, SIZE), shown, highest)
+                names = shown[0][1][0]
+                same = [bars_of(row, errors) for row, (own, errors) in shown if own == names]
+                bars(
+                    place(figure, LEFT, top + 0.75, widest * STEP[0] - 0.5, SIZE),
+                    names,
+                    same,
+                    highest,
+                    "relative error",
+                )
             else:
                 spots = [divmod(k, COLUMNS) for k in range(len(shown))]
                 axes = [place(figure, LEFT + k * STEP[0], top + 0.75 + n * STEP[1], SIZE, SIZE) for n, k in spots]
@@ -104,22 +123,24 @@ def _maps(
         figure.colorbar(image, cax=bar, label="relative error").outline.set_visible(False)
 
 
-def _bars(axis: Axes, shown: Sequence[tuple[Row, Errors]], top: float) -> None:
-    names = shown[0][1][0]
+def bars(axis: Axes, names: Sequence[str], shown: Sequence[Bars], top: float, label: str) -> None:
+    """A group of bars per element, one of each label beside the other, with lines over the range where there is one."""
     width = 0.8 / len(shown)
-    for k, (row, (own, errors)) in enumerate(shown):
-        if own != names:
-            continue
-        mean = _mean(errors)
+    for k, one in enumerate(shown):
         places = np.arange(len(names)) + (k - (len(shown) - 1) / 2) * width
-        axis.bar(places, np.nan_to_num(mean), width, color=COLOURS.get(row.method, OTHER), label=row.label)
-        if len(errors) > 1:
-            for position, column in zip(places, errors.T, strict=True):
-                axis.plot([position, position], [column.min(), column.max()], color="#222222", lw=0.9)
+        axis.bar(places, np.nan_to_num(one.mean), width, color=one.colour, label=one.label)
+        for position, low, high in zip(places, one.low, one.high, strict=True):
+            if low < high:
+                axis.plot([position, position], [low, high], color="#222222", lw=0.9)
     axis.grid(visible=False, axis="x")
     axis.set_xticks(range(len(names)), names, rotation=90 if max(map(len, names)) > 4 else 0, fontsize=7.5)
-    axis.set(xlabel="group element", ylabel="relative error", xlim=(-0.7, len(names) - 0.3), ylim=(0, 1.08 * top))
+    axis.set(xlabel="group element", ylabel=label, xlim=(-0.7, len(names) - 0.3), ylim=(0, 1.08 * top))
     axis.legend(frameon=False, fontsize=8, ncols=len(shown), loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0)
+
+
+def bars_of(row: Row, errors: np.ndarray) -> Bars:
+    """Mean and range over the runs of a row, errors [n, order]."""
+    return Bars(row.label, COLOURS.get(row.method, OTHER), _mean(errors), errors.min(axis=0), errors.max(axis=0))
 
 
 def _mean(errors: np.ndarray) -> np.ndarray:
@@ -128,9 +149,14 @@ def _mean(errors: np.ndarray) -> np.ndarray:
 
 
 def _errors(row: Row) -> Errors | None:
-    found = [run.done["equivariance"] for run in row.runs if run.done and run.done.get("equivariance")]
-    found = [entry for entry in found if entry.get("elements") == found[0].get("elements") and entry.get("relative")]
+    return read_errors(row, "equivariance", "relative")
+
+
+def read_errors(row: Row, entry: str, name: str) -> Errors | None:
+    """The errors ``name`` per element under an entry of done.json, of all runs that have the first one's elements."""
+    found = [run.done[entry] for run in row.runs if run.done and run.done.get(entry)]
+    found = [one for one in found if one.get("elements") == found[0].get("elements") and one.get(name)]
     if not found:
         return None
-    values = np.array([[math.nan if v is None else float(v) for v in entry["relative"]] for entry in found])
+    values = np.array([[math.nan if v is None else float(v) for v in one[name]] for one in found])
     return None if np.isnan(values).all() else (list(found[0]["elements"]), values)

@@ -14,6 +14,7 @@ from regrep.report.forecasts import forecasts, horizon
 from regrep.report.learned import learned_rows, slug
 from regrep.report.reconstructions import reconstructions
 from regrep.report.style import Drawing, drawing
+from regrep.report.symmetry import symmetry
 from regrep.report.table import Row
 from regrep.report.trajectories import trajectories
 
@@ -81,6 +82,17 @@ def draw(rows: Sequence[Row]) -> list[Drawing]:
             "Relative error of each element at the best epoch, on validation samples, mean over seeds. The average"
             " leaves out the identity, whose error is 0.",
             elements(rows),
+        ),
+        (
+            "symmetry",
+            "How symmetric are the data, and the forecasts?",
+            "What changes when a state is turned, advanced by one frame and turned back, divided by the true change in"
+            " one frame. Data: the simulator, whose buoyancy and inflow stay where they are (line: range over the"
+            " simulations). Forecasts: at the best epoch, on validation windows (line: range over seeds). A method near"
+            " 0 turns the force along with the flow, as one may that infers it from the frames; one at the data is as"
+            " asymmetric as if the force stayed; one far above errs by more than the force explains. Right: a frame,"
+            " moved rightly, and moved without turning its vectors.",
+            symmetry(rows),
         ),
         (
             "forecasts",

@@ -61,7 +61,7 @@ def forecasts(rows: Sequence[Row], test: str = "future") -> Figure | None:
             for n, (name, values) in enumerate(lines):
                 for k, frame in enumerate(_shown(first)):
                     axis = place(figure, LEFT + k * (SIZE + GAP), top + TOP + n * (SIZE + GAP), SIZE, SIZE)
-                    _draw(axis, values[frame], fastest)
+                    draw_field(axis, values[frame], fastest)
                     if n == 0:
                         axis.set_title(f"frame {frame + 1}", fontsize=8, weight="normal", loc="center", pad=3)
                     if k == 0:
@@ -130,7 +130,7 @@ def _picture(label: str, fields: Fields, frame: int):  # type: ignore[no-untyped
         figure = canvas(len(parts) * (1.6 * SIZE + GAP) + GAP, 1.6 * SIZE + 0.5)
         for k, (name, values) in enumerate(parts.items()):
             axis = place(figure, GAP + k * (1.6 * SIZE + GAP), 0.35, 1.6 * SIZE, 1.6 * SIZE)
-            _draw(axis, values[frame], fastest)
+            draw_field(axis, values[frame], fastest)
             title = f"{name}, frame {frame + 1}" if k == 0 else name
             axis.set_title(title, fontsize=8, weight="normal", loc="center", pad=3)
         surface = FigureCanvasAgg(figure)
@@ -139,7 +139,7 @@ def _picture(label: str, fields: Fields, frame: int):  # type: ignore[no-untyped
     return Image.fromarray(np.ascontiguousarray(pixels)).quantize(64)
 
 
-def _draw(axis: Axes, field: NDArray, fastest: float) -> None:
+def draw_field(axis: Axes, field: NDArray, fastest: float) -> None:
     """A field [2, H, W]: speed as colour, arrows for direction and speed; the first row at the bottom."""
     height, width = field.shape[1:]
     top = max(float(fastest), 1e-12)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from regrep.actions import Action
 from regrep.diagnostics import equivariance_error
 from regrep.errors import RegrepError
 from regrep.objectives.rollout import RolloutObjective, roll_out
@@ -19,6 +20,50 @@ TESTS = ("future", "domain")
 """Names of the test loaders: later frames of the training simulations, and simulations held out."""
 
 COMPONENTS = ("vx", "vy")
+
+WINDOWS = 32
+"""Of the validation split, evenly spaced, on which a forecast is compared with that of the moved window."""
+
+
+def per_element(elements: Sequence[str], errors: Tensor) -> dict[str, Any]:
+    """The record of errors [n, order]: per element the mean and the range; empty without errors.
+
+    Lines that are not finite, divided by a change of nothing, are left out.
+
+    >>> record = per_element(["e", "r"], torch.tensor([[0.0, 0.5], [0.0, 1.0], [torch.nan, torch.inf]]))
+    >>> record["mean"], record["largest"], record["samples"]
+    ([0.0, 0.75], [0.0, 1.0], 2)
+    """
+    errors = errors[errors.isfinite().all(dim=1)]
+    if not len(errors):
+        return {}
+    return {
+        "elements": list(elements),
+        "mean": errors.mean(dim=0).tolist(),
+        "smallest": errors.amin(dim=0).tolist(),
+        "largest": errors.amax(dim=0).tolist(),
+        "samples": len(errors),
+    }
+
+
+def forecast_distances(network: Callable[[Tensor], Tensor], x: Tensor, act: Action, move: Action) -> Tensor:
+    """How far forecasts f are from commuting with a group: ‖g f(x) − f(gx)‖ of each window, [B, order].
+
+    Args:
+        network: f, windows [B, n·C, ...] -> frames [B, C, ...].
+        x: [B, n·C, ...].
+        act: how the group moves windows.
+        move: how it moves frames.
+    """
+    with torch.no_grad():
+        found = network(x)
+        several = (torch.full((len(x),), k) for k in range(act.group.order))
+        return torch.stack([_norm(move(found, g) - network(act(x, g))) for g in several], dim=1)
+
+
+def _norm(frames: Tensor) -> Tensor:
+    """Of each frame [B, ...]."""
+    return frames.flatten(1).norm(dim=1)
 
 
 class ForecastModule(NetworkModule):
@@ -98,7 +143,9 @@ class ForecastModule(NetworkModule):
     def diagnose(self, data: Any, folder: Path) -> dict[str, Any]:
         """Errors per element of the latent and of the output, and per frame; writes one roll-out of each test.
 
-        ``equivariance`` is the latent's, ``output_equivariance`` compares g D(E(x)) with D(E(gx)).
+        ``equivariance`` is the latent's, ``output_equivariance`` compares g D(E(x)) with D(E(gx)) on the scale of the
+        output, ``forecast_equivariance`` each window's in parts of the true change to the next frame, and
+        ``forecast_equivariance_own_change`` in parts of the change that is forecast, which is large in a bad forecast.
         """
         self.network.cpu()
         latent = self.latent_record(data, samples=32)
@@ -107,9 +154,15 @@ class ForecastModule(NetworkModule):
         inputs = self.validation_inputs(data, 32)
         output = equivariance_error(self.network, inputs, act, move)
         self.write_rollouts(data, folder / "rollout.npz")
+        x, next_frame = self._windows(data)
+        distances = forecast_distances(self.network, x, act, move)
+        with torch.no_grad():
+            true, own = (_norm(y - x[:, -y.shape[1] :])[:, None] for y in (next_frame, self.network(x)))
         return {
             **latent,
             "output_equivariance": output.as_dict(),
+            "forecast_equivariance": per_element(act.group.names, distances / true),
+            "forecast_equivariance_own_change": per_element(act.group.names, distances / own),
             "horizon": self.horizon,
         }
 
@@ -125,6 +178,13 @@ class ForecastModule(NetworkModule):
                 arrays[f"{name}_predicted"] = found.half().numpy()
                 arrays[f"{name}_true"] = batch.y[0].half().numpy()
         write_arrays(path, **arrays)
+
+    def _windows(self, data: Any) -> tuple[Tensor, Tensor]:
+        """Windows of all parts of the validation split, and the frame after each."""
+        dataset = data.val_dataloader().dataset
+        chosen = torch.linspace(0, len(dataset) - 1, min(WINDOWS, len(dataset))).round().long()
+        views = data.views(dataset[(chosen, 0)])
+        return views.x, views.y[:, 0]
 
     def _add(self, name: str, batch: Any) -> None:
         """Add the squared errors of a batch: sums over windows and cells per frame and component, and their count."""

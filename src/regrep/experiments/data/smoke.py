@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -54,10 +54,12 @@ class Simulations:
     Attributes:
         velocity: float32 [frames, 2, H, H] each, mapped from the files.
         files: md5 checksum of each file.
+        equivariance: errors of the simulator under the quarter turns ``TURNS``, of those that were generated with them.
     """
 
     velocity: dict[int, Tensor]
     files: dict[str, dict[str, str]]
+    equivariance: dict[int, list[float]] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -180,7 +182,8 @@ def load(folder: Path | str) -> Simulations:
             f"simulations of one set have one shape, but {folder} holds {', '.join(map(str, sorted(shapes)))};"
             " keep those of one shape"
         )
-    return Simulations(velocity, files)
+    turned = {int(number): entry["equivariance"] for number, entry in entries.items() if "equivariance" in entry}
+    return Simulations(velocity, files, turned)
 
 
 def centred(faces: Tensor) -> Tensor:
@@ -275,9 +278,10 @@ def _simulated(numbers: list[int], size: int, frames: int, told: Callable[[str],
             told(f"simulations {', '.join(map(str, numbers))}: frame {frame} of {frames}, about {left:.0f} s left")
 
     plumes = [published_plume(number, size) for number in numbers]
-    velocities, divergence = simulate(plumes, size, frames, tell)
     result = []
-    for number, plume, velocity, rest in zip(numbers, plumes, velocities, divergence, strict=True):
+    for number, plume, velocity, rest, turned in zip(
+        numbers, plumes, *simulate(plumes, size, frames, tell), strict=True
+    ):
         file = io.BytesIO()
         np.save(file, velocity)
         entry = {
@@ -285,6 +289,7 @@ def _simulated(numbers: list[int], size: int, frames: int, told: Callable[[str],
             "md5": hashlib.md5(file.getbuffer(), usedforsecurity=False).hexdigest(),
             "plume": asdict(plume),
             "largest_divergence": float(rest),
+            "equivariance": turned.tolist(),
             "seconds": round((time.monotonic() - begin) / len(numbers), 1),
         }
         result.append((file.getvalue(), entry))

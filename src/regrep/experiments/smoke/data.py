@@ -183,6 +183,12 @@ class Smoke(SplitData):
             },
         }
 
+    def turning_errors(self) -> Tensor | None:
+        """Errors of the simulator under quarter turns, [simulations, 4], where the set tells of them."""
+        assert self.simulations is not None
+        found = self.simulations.equivariance
+        return torch.tensor(list(found.values()), dtype=torch.float64) if found else None
+
     def train_dataloader(self) -> DataLoader[Window]:
         """Shuffled windows."""
         return self.loader("train", shuffle=True)

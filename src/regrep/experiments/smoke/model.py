@@ -9,13 +9,14 @@ from torch import nn
 
 from regrep.experiments.methods import Method, check_method, fraction_of, penalty_of, weight_of
 from regrep.experiments.networks import PLAIN, build, named
+from regrep.experiments.smoke.box import TURNS
 from regrep.experiments.smoke.builders import NETWORKS
 from regrep.experiments.smoke.data import action
 from regrep.experiments.smoke.dynamics import transport_errors
 from regrep.experiments.smoke.network import Layout, latent_representation
 from regrep.experiments.smoke.settings import DECAY, LEARNING_RATE, WEIGHT, WEIGHT_DECAY, WINDOW
 from regrep.objectives import RolloutObjective
-from regrep.training.forecast import ForecastModule
+from regrep.training.forecast import ForecastModule, per_element
 
 
 class SmokeForecast(ForecastModule):
@@ -87,7 +88,13 @@ class SmokeForecast(ForecastModule):
         super().__init__(built, learning_rate, objective, cell, weight_decay, decay)
 
     def diagnose(self, data: Any, folder: Path) -> dict[str, Any]:
-        """As every forecast; ``transport`` is the transport error of the data moved by each element."""
+        """As every forecast; ``transport`` is the transport error of the data moved by each element.
+
+        ``data_equivariance`` is the counterpart of ``forecast_equivariance`` for the simulator, over the simulations,
+        see :func:`regrep.experiments.smoke.box.turning_errors`; only where the set was generated with it.
+        """
         record = super().diagnose(data, folder)
         frames = self.validation_inputs(data, 32).unflatten(1, (WINDOW, 2))
-        return {**record, "transport": transport_errors(frames, self.objective.input_action)}
+        record["transport"] = transport_errors(frames, self.objective.input_action)
+        errors = data.turning_errors()
+        return record if errors is None else {**record, "data_equivariance": per_element(TURNS, errors)}

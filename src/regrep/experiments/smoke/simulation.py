@@ -1,14 +1,15 @@
-"""Plumes of smoke in a closed box, solved with PhiFlow on its NumPy backend."""
+"""Simulations of the published plumes of smoke."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from regrep.errors import MissingExtraError, RegrepError
+from regrep.errors import RegrepError
+from regrep.experiments.smoke.box import TURNS, Box, Plume, turning_errors
 
 SIDE = 64
 """Cells along a side of the published box."""
@@ -23,21 +24,6 @@ PUBLISHED = (
 
 SIMULATIONS = 36
 """Published simulations; number k has strength k and the side (k - 1) mod 4."""
-
-
-@dataclass(frozen=True)
-class Plume:
-    """A source of smoke and the force on it.
-
-    Attributes:
-        centre: (x, y) of the inflow, in cells from the lower left corner.
-        radius: of the inflow, in cells.
-        buoyancy: (x, y) of the acceleration by smoke of density 1, in cells per frame².
-    """
-
-    centre: tuple[float, float]
-    radius: float
-    buoyancy: tuple[float, float]
 
 
 def published_plume(number: int, size: int = SIDE) -> Plume:
@@ -56,14 +42,20 @@ def published_plume(number: int, size: int = SIDE) -> Plume:
     return Plume((x * unit, y * unit), 5 * unit, (number * bx * unit, number * by * unit))
 
 
+class Simulated(NamedTuple):
+    """What :func:`simulate` computes of each plume."""
+
+    velocity: NDArray[np.float32]  # [simulations, frames, 2, y, x] in cells per frame
+    divergence: NDArray[np.float64]  # [simulations], the largest |divergence| after projection, in 1 / frame
+    equivariance: NDArray[np.float64]  # [simulations, 4], of the frame in the middle, see turning_errors
+
+
 def simulate(
     plumes: Sequence[Plume], size: int, frames: int, told: Callable[[int], None] = lambda frame: None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Velocities of several plumes, each in a box of its own, computed side by side.
+) -> Simulated:
+    """Velocities of several plumes, each in a box of its own, computed side by side; see :class:`Box` for a frame.
 
-    A step of one frame: MacCormack advection of the smoke and inflow; semi-Lagrangian advection of the velocity and
-    buoyancy; projection. The box is closed (velocity zero outside). The first step is computed and left out. Double
-    precision with a direct solver: in single precision the solver of PhiFlow 3.4 diverges.
+    The first step is computed and left out.
 
     Args:
         plumes: one per simulation.
@@ -72,9 +64,9 @@ def simulate(
         told: called with the number of frames done so far.
 
     Returns:
-        velocity float32 [simulations, frames, 2, y, x] in cells per frame, vx and vy, row index along +y, each
-        component at the lower face of its cell (the upper faces of the last cells lie on the wall, where it is 0); and
-        the largest |divergence| after projection, float64 [simulations], in 1 / frame.
+        velocities, vx and vy, row index along +y, each component at the lower face of its cell (the upper faces of the
+        last cells lie on the wall, where it is 0); divergence; and how far the step to the middle frame is from
+        commuting with quarter turns.
 
     Raises:
         MissingExtraError: PhiFlow is not installed.
@@ -82,37 +74,17 @@ def simulate(
     """
     if size < 4 or frames < 1:
         raise RegrepError(f"a simulation has at least 4 cells along a side and 1 frame, got {size} and {frames}")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            from phi import flow
-        except ImportError as cause:
-            raise MissingExtraError("sim") from cause
-    math, count = flow.math, len(plumes)
-    velocities = np.empty((count, frames, 2, size, size), dtype=np.float32)
-    divergence = np.zeros(count)
-    with warnings.catch_warnings(), math.precision(64):
-        warnings.simplefilter("ignore")
-        box = {"x": size, "y": size, "bounds": flow.Box(x=size, y=size)}
-
-        def vectors(values: Sequence[tuple[float, float]]) -> object:
-            return math.tensor(np.array(values), flow.batch("simulation"), flow.channel(vector="x,y"))
-
-        radius = math.tensor(np.array([p.radius for p in plumes]), flow.batch("simulation"))
-        inside = flow.Sphere(vectors([p.centre for p in plumes]), radius=radius)
-        inflow = flow.CenteredGrid(inside, flow.extrapolation.BOUNDARY, **box)
-        buoyancy = vectors([p.buoyancy for p in plumes])
-        smoke = flow.CenteredGrid(0, flow.extrapolation.BOUNDARY, **box)
-        velocity = flow.StaggeredGrid(0, flow.extrapolation.ZERO, **box)
-        for step in range(frames + 1):
-            smoke = flow.advect.mac_cormack(smoke, velocity, dt=1) + inflow
-            force = flow.resample(smoke * buoyancy, to=velocity)
-            velocity = flow.advect.semi_lagrangian(velocity, velocity, dt=1) + force
-            velocity, _ = flow.fluid.make_incompressible(velocity, (), flow.Solve("auto", 1e-5, 1e-12))
-            rest = flow.field.divergence(velocity).values.numpy(["simulation", "x", "y"])
-            divergence = np.maximum(divergence, np.abs(rest).max(axis=(1, 2)))
-            if step:
-                faces = velocity.staggered_tensor().numpy(["simulation", "vector", "y", "x"])
-                velocities[:, step - 1] = faces[:, :, :size, :size]
-                told(step)
-    return velocities, divergence
+    box = Box(plumes, size)
+    velocities = np.empty((len(plumes), frames, 2, size, size), dtype=np.float32)
+    divergence = np.zeros(len(plumes))
+    equivariance = np.zeros((len(plumes), len(TURNS)))
+    state = box.rest()
+    for step in range(frames + 1):
+        before, state = state, box.advanced(state)
+        divergence = np.maximum(divergence, box.divergence(state))
+        if step:
+            velocities[:, step - 1] = box.faces(state)
+            told(step)
+        if step == (frames + 1) // 2:
+            equivariance = turning_errors(box, before, state)
+    return Simulated(velocities, divergence, equivariance)
