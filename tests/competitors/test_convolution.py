@@ -4,7 +4,7 @@ import torch
 
 pytest.importorskip("escnn")
 
-from regrep.experiments.competitors import steerable
+from regrep.experiments.steerable import convolution
 from regrep.experiments.steerable.backend import steerable_library
 from regrep.experiments.steerable.convolution import SteerableConvolution, kernel_basis
 from regrep.experiments.steerable.fields import irreps_up_to, scalars, space
@@ -59,7 +59,7 @@ def test_a_basis_is_solved_once_and_read_again(folder, monkeypatch):
     basis, deviation = kernel_basis(IN, OUT, 3)
     assert len(list(folder.iterdir())) == 1
     kernel_basis.cache_clear()
-    monkeypatch.setattr(steerable, "solve", lambda *_: pytest.fail("solved twice"))
+    monkeypatch.setattr(convolution, "solve", lambda *_: pytest.fail("solved twice"))
     again = kernel_basis(IN, OUT, 3)
     assert torch.equal(again[0], basis)
     assert torch.equal(again[1], deviation)
