@@ -148,7 +148,7 @@ def fit(words: Sequence[str]) -> int:
 
 def evaluate(words: Sequence[str]) -> int:
     """``regrep test RUN`` or ``regrep test EXPERIMENT``: evaluate the best checkpoint of a run."""
-    if not words or not (Path(words[0]).is_dir() or os.sep in words[0]):
+    if not words or not (Path(words[0]).is_dir() or os.sep in words[0] or "--averaged" in words):
         name, settings = _experiment("test", words, "regrep test RUN [--averaged] [--out DIR]")
 
         from regrep.experiments.fit import test

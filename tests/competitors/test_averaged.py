@@ -177,3 +177,12 @@ def test_what_cannot_be_averaged_is_refused():
         AveragedConv2d(regular(symmetric(3)), 1, regular(symmetric(3)), 1, 3)
     with pytest.raises(RegrepError, match="one group|same group"):
         AveragedConv2d(regular(GROUPS["C4"]), 1, regular(GROUPS["D4"]), 1, 3)
+
+
+def test_wrong_rows_and_numbers_of_fields_are_refused():
+    rho = regular(cyclic(4))
+    with pytest.raises(RegrepError, match='rows run "down".*got .left.'):
+        AveragedConv2d(rho, 1, rho, 1, size=3, rows="left")
+    for before, after in ((0, 1), (1, -1)):
+        with pytest.raises(RegrepError, match=f"at least 1 field on each side, got {before} and {after}"):
+            AveragedConv2d(rho, before, rho, after, size=3)

@@ -7,9 +7,12 @@ import pytest
 import torch
 
 from networks_fixture import parameters
-from regrep.errors import MissingExtraError
+from regrep.errors import MissingExtraError, RegrepError
 from regrep.experiments import catalogue
 from regrep.experiments.catalogue import Entry, entries
+from regrep.experiments.cells import check_cell
+from regrep.experiments.ddmnist.builders import NETWORKS
+from regrep.experiments.networks import build
 
 SHAPES = {"ddmnist": (1, 56, 56), "medmnist3d": (1, 28, 28, 28), "smoke": (20, 64, 64)}
 SLOW = ("scnn-so3", "scnn-o3", "rpp-so3", "rpp-o3", "pscnn-so3", "pscnn-o3")
@@ -85,3 +88,15 @@ def test_other_sizes():
     small = next(entry for entry in entries("smoke") if entry.network == "cnn").build(width=24, size=32)
     with torch.no_grad():
         assert small.encoder(torch.randn(1, 20, 32, 32)).shape == (1, 24, 32, 32)
+
+
+@pytest.mark.parametrize("sizes", [("D4", 0, 4), ("D4", -4, 4), ("D4", 66, 0)])
+def test_a_network_without_width_or_outputs_is_refused(sizes):
+    with pytest.raises(RegrepError, match="of a network is at least 1, got"):
+        build(NETWORKS, "projection", *sizes)
+
+
+def test_a_sweep_refuses_a_misspelt_network_before_it_runs():
+    check_cell({"experiment": "smoke", "network": "rgroup"})
+    with pytest.raises(RegrepError, match=r"smoke has no network 'rgruop'; did you mean rgroup\?"):
+        check_cell({"experiment": "smoke", "network": "rgruop"})

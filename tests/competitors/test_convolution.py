@@ -4,6 +4,7 @@ import torch
 
 pytest.importorskip("escnn")
 
+from regrep.errors import RegrepError
 from regrep.experiments.steerable import convolution
 from regrep.experiments.steerable.backend import steerable_library
 from regrep.experiments.steerable.convolution import SteerableConvolution, kernel_basis
@@ -107,3 +108,8 @@ def test_convolutions_share_no_memory():
     one, two = SteerableConvolution(IN, OUT, 3), SteerableConvolution(IN, OUT, 3)
     one.basis.zero_()
     assert two.basis.any()
+
+
+def test_fields_of_two_groups_are_refused():
+    with pytest.raises(RegrepError, match="fields of one group, got C4 and D4"):
+        SteerableConvolution(scalars("C4", 2), scalars("D4", 2), 3)

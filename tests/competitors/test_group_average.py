@@ -115,6 +115,8 @@ def test_gradients_flow_and_the_state_is_that_of_the_network():
 
 def test_wrong_settings_are_refused():
     act = RotateFlip2d(cyclic(4))
+    with pytest.raises(RegrepError, match="an action of a group on inputs, got None"):
+        GroupAveraged(nn.Identity(), None)
     with pytest.raises(RegrepError, match="at least 1 moved input at a time, got chunk 0"):
         GroupAveraged(nn.Identity(), act, chunk=0)
     with pytest.raises(RegrepError, match="C2 acts on the outputs, but C4 on the inputs"):
@@ -198,6 +200,9 @@ def test_runs_without_an_average_are_refused_in_one_sentence(tmp_path, capsys):
     (run / "done.json").write_text(json.dumps({"format": 1, "status": "finished"}))
     assert "holds no trained run" in mistake(run, "--averaged")[1]
     assert not (tmp_path / "run-averaged").exists()
+    assert "an average is made of a finished run" in mistake("ddmnist", "--averaged")[1]
+    (run / "run.json").write_text(json.dumps({"format": 1, "run_id": "a", "cell": {**cell, "averaged": True}}))
+    assert "is the average of another run" in mistake(run)[1]
     (run / "run.json").write_text(json.dumps({"format": 1, "run_id": "a", "cell": {**cell, "averaged": True}}))
     assert "is an average already" in mistake(run, "--averaged")[1]
     with pytest.raises(SystemExit):

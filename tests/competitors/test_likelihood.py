@@ -122,3 +122,8 @@ def test_the_log_of_a_point_mass_stays_finite():
         likelihood.coefficients += 60 * likelihood.functions[0] / 8
     assert_near(likelihood.density(), 8 * torch.eye(8)[0])
     assert likelihood.divergence().item() == pytest.approx(math.log(8), abs=1e-5)
+
+
+def test_an_empty_chain_is_refused():
+    with pytest.raises(RegrepError, match="at least 1 likelihood"):
+        chain_regularizer([])

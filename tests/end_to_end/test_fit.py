@@ -82,6 +82,9 @@ def test_a_finished_run_is_not_repeated(finished):
     code, text = fit(out, "--trainer.max_epochs=4", "--model.method=ours-relative")
     assert code == 0
     assert "nothing to do" in text
+    code, text = fit(out, "--trainer.max_epochs=4", "--model.method=ours")
+    assert code == 1
+    assert "choose another folder" in text
     assert (out / "done.json").stat().st_mtime_ns == before
 
 

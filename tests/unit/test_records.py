@@ -12,10 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from regrep.errors import RegrepError
 from regrep.training import records
 from regrep.training.records import FolderBusyError, RunFolder, git_state, read_json, run_id, write_atomic
+from regrep.training.run import load_best
 
 CELL = {"experiment": "ddmnist", "group": "D4", "method": "ours", "weight": 1.0, "seed": 0}
 
@@ -226,3 +229,15 @@ def test_versions_name_what_is_absent(monkeypatch):
 
     monkeypatch.setattr(records.metadata, "version", absent)
     assert records.versions()["lightning"] is None
+
+
+def test_a_broken_checkpoint_and_one_of_another_network_are_told_apart(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.checkpoint("best").parent.mkdir()
+    folder.checkpoint("best").write_bytes(b"PK")
+    with pytest.raises(RegrepError, match="cannot be read as a checkpoint"):
+        load_best(folder, nn.Linear(2, 2))
+    torch.save({"epoch": 3, "state_dict": nn.Linear(2, 3).state_dict()}, folder.checkpoint("best"))
+    with pytest.raises(RegrepError, match="weights of another network"):
+        load_best(folder, nn.Linear(2, 2))
+    assert load_best(folder, nn.Linear(2, 3)) == 3

@@ -20,6 +20,7 @@ from regrep.experiments.smoke.dynamics import transport_error, transport_errors
 from regrep.experiments.smoke.model import SmokeForecast
 from regrep.experiments.smoke.network import SmokeCNN, latent_representation
 from regrep.experiments.smoke.simulation import Simulated, published_plume, simulate
+from regrep.groups import cyclic
 from regrep.objectives import RolloutObjective, advance, equivariance_loss, roll_out
 from regrep.training.forecast import forecast_distances, per_element
 from tolerance import assert_near
@@ -559,3 +560,14 @@ def test_the_command_simulates_and_verifies(simulated, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["data", "smoke", "--size", "8"])
     assert "--out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("size", [0, -1])
+def test_a_field_without_pixels_is_refused(size):
+    with pytest.raises(RegrepError, match=f"at least 1 point along a side, got {size}"):
+        VectorField2d(cyclic(4)).pixels(size)
+
+
+def test_a_latent_of_another_shape_is_refused():
+    with pytest.raises(RegrepError, match=r"got shape \[4, 4\]"):
+        latent_representation(VectorField2d(cyclic(4), rows="up"), "grid", (4, 4))

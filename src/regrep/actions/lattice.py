@@ -44,7 +44,13 @@ class LatticeAction(Action):
             )
 
     def pixels(self, size: int) -> PermutationRepresentation:
-        """The permutation representation on the size^k points."""
+        """The permutation representation on the size^k points.
+
+        Raises:
+            RegrepError: no points.
+        """
+        if size < 1:
+            raise RegrepError(f"a lattice has at least 1 point along a side, got {size}")
         return PermutationRepresentation(
             self.group, lattice_index(self.matrices, (size,) * self.matrices.shape[-1]), "lattice"
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from regrep.errors import RegrepError
+from regrep.experiments.catalogue import entries
 from regrep.suggestions import repair
 
 EXPERIMENTS = {
@@ -74,7 +75,7 @@ def experiment(name: str) -> Definition:
 
 
 def check_cell(cell: Mapping[str, Any]) -> None:
-    """Raise for a key that the cell's experiment does not have.
+    """Raise for a key or a network that the cell's experiment does not have.
 
     >>> check_cell({"experiment": "ddmnist", "wieght": 1.0})
     Traceback (most recent call last):
@@ -84,6 +85,10 @@ def check_cell(cell: Mapping[str, Any]) -> None:
     for key in cell:
         if key not in options and key != "experiment":
             raise RegrepError(f"a cell of {cell['experiment']} has no setting {key!r}; {repair(key, options)}")
+    networks = dict.fromkeys(entry.network for entry in entries(str(cell["experiment"])))
+    network = cell.get("network")
+    if network is not None and network not in networks:
+        raise RegrepError(f"{cell['experiment']} has no network {network!r}; {repair(str(network), networks)}")
 
 
 def options_of(cell: Mapping[str, Any]) -> Mapping[str, str]:

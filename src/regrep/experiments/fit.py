@@ -34,7 +34,9 @@ class _Parser(LightningArgumentParser):
             told = f"there is one word too many: {unknown[1]}; write options as --name=value"
         elif unknown:
             options = [text for action in self._actions for text in action.option_strings]
-            told = f"there is no option {unknown[1]}; {repair(unknown[1].partition('=')[0], options)}"
+            near = repair(unknown[1].partition("=")[0], options)
+            near = near if near.startswith("did you mean") else "see regrep fit EXPERIMENT --help"  # there are many
+            told = f"there is no option {unknown[1]}; {near}"
         wrong = re.search(r'Parser key "(\S+)": .*(?:Got|Given) value: (.*)', told)
         if wrong:
             told = f"--{wrong[1]} takes {_kinds(told)}, got {wrong[2]}; see regrep fit EXPERIMENT --help"
@@ -115,6 +117,7 @@ def fit(name: str, args: Sequence[str]) -> dict[str, Any]:
     folder = RunFolder(out)
     with folder.lock():
         if folder.finished:
+            folder.check_same(_cell(cli))
             print(f"{out} holds a finished run; nothing to do")
             return folder.done or {}
         cli.parser.save(cli.config, out / "config.yaml", overwrite=True, skip_validation=True)
@@ -197,6 +200,8 @@ def trained(folder: RunFolder) -> ExperimentCLI:
         RegrepError: the folder holds no trained run.
     """
     record, run = folder.record, folder.path
+    if record is not None and record["cell"].get("averaged"):
+        raise RegrepError(f"{run} is the average of another run and has no weights; name the run that it was made of")
     if record is None or not folder.checkpoint("best").exists():
         raise RegrepError(f"{run} holds no trained run (run.json, checkpoints/best.ckpt); train it with regrep fit")
     name = record["cell"]["experiment"]

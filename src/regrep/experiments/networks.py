@@ -23,7 +23,7 @@ def build(
     """The network of that name, built with the options that its table takes; as published with its defects, if asked.
 
     Raises:
-        RegrepError: the table has no such network, or none of its defects is known.
+        RegrepError: the table has no such network, none of its defects is known, or a width or size is below 1.
         MissingExtraError: it is steerable, and the extra ``[baselines]`` is not installed.
 
     >>> build({"cnn": EncoderHead}, "ccn")
@@ -32,10 +32,14 @@ def build(
     """
     if network not in networks:
         raise RegrepError(f"this table has no network {network!r}; {repair(network, networks)}")
+    signature = inspect.signature(networks[network])
+    for name, value in signature.bind(*options).arguments.items():
+        if not isinstance(value, str) and value < 1:
+            raise RegrepError(f"the {name} of a network is at least 1, got {value}")
     if not as_published:
         return networks[network](*options)
-    if "as_published" not in inspect.signature(networks[network]).parameters:
-        raise RegrepError(f"the network {network} is as it was published; leave out as_published")
+    if "as_published" not in signature.parameters:
+        raise RegrepError(f"the network {network} is as it was published; leave out network_as_published")
     return networks[network](*options, as_published=True)
 
 

@@ -6,6 +6,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -135,10 +136,24 @@ def measured(loaders: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def load_best(folder: RunFolder, model: CellModule[Any]) -> int:
-    """Load the best weights into the model; returns their epoch."""
-    checkpoint = torch.load(folder.checkpoint("best"), map_location="cpu", weights_only=True)
-    model.load_state_dict(checkpoint["state_dict"])
-    return int(checkpoint["epoch"])
+    """Load the best weights into the model; returns their epoch.
+
+    Raises:
+        RegrepError: the file is no checkpoint, or one of another network.
+    """
+    path = folder.checkpoint("best")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        epoch, weights = int(checkpoint["epoch"]), checkpoint["state_dict"]
+    except (OSError, RuntimeError, EOFError, UnpicklingError, KeyError, TypeError, ValueError) as cause:
+        raise RegrepError(f"{path} cannot be read as a checkpoint; restore a copy, or train the run again") from cause
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as cause:
+        raise RegrepError(
+            f"{path} holds weights of another network than the run's settings say; restore a copy, or train it again"
+        ) from cause
+    return epoch
 
 
 def _evaluate(

@@ -29,7 +29,7 @@ class GroupAveraged(EncoderHead):
         chunk: moved inputs that the network sees at a time, which bounds the memory.
 
     Raises:
-        RegrepError: a chunk without inputs, or actions of two groups.
+        RegrepError: a chunk without inputs, no action on inputs, or actions of two groups.
 
     >>> import regrep
     >>> quarters = regrep.actions.RotateFlip2d(regrep.groups.cyclic(4))
@@ -49,6 +49,8 @@ class GroupAveraged(EncoderHead):
         super().__init__()
         if chunk < 1:
             raise RegrepError(f"a network sees at least 1 moved input at a time, got chunk {chunk}")
+        if not isinstance(input_action, Action):
+            raise RegrepError(f"an average is over an action of a group on inputs, got {input_action!r}")
         if output_action is not None and output_action.group != input_action.group:
             raise RegrepError(
                 f"{output_action.group.name} acts on the outputs, but {input_action.group.name} on the inputs;"

@@ -66,6 +66,8 @@ def latent_representation(act: VectorField2d, layout: Layout, shape: tuple[int, 
     """
     if layout not in get_args(Layout):
         raise RegrepError(f'the layouts are "grid", "channels" and "both", got {layout!r}')
+    if len(shape) not in (1, 3):
+        raise RegrepError(f"a latent is [channels] or [channels, size, size], got shape {list(shape)}")
     if len(shape) == 1:
         return latent(act.group, shape[0])
     if layout == "channels":

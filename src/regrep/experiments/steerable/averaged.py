@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from regrep.actions.images import Rows
+from regrep.errors import RegrepError
 from regrep.experiments.steerable.likelihood import Likelihood
 from regrep.experiments.steerable.polar import polar_functions, polar_representation
 from regrep.groups import real_characters
@@ -41,7 +42,7 @@ class AveragedConv2d(nn.Module):
         rows: ``"down"`` as in pictures, ``"up"`` where the row index grows with y.
 
     Raises:
-        RegrepError: another group, representations of two groups, or an even size.
+        RegrepError: another group, representations of two groups, no copies, an even size, or another word for rows.
 
     >>> import regrep
     >>> rho = regrep.regular(regrep.groups.cyclic(4))
@@ -64,6 +65,8 @@ class AveragedConv2d(nn.Module):
     ) -> None:
         super().__init__()
         group = same_group([field_in, field_out])
+        if min(copies_in, copies_out) < 1:
+            raise RegrepError(f"a convolution has at least 1 field on each side, got {copies_in} and {copies_out}")
         self.field_in, self.field_out, self.size = field_in, field_out, size
         self.stride, self.padding = stride, padding
         self.likelihood = Likelihood(group)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from regrep.errors import RegrepError
 from regrep.experiments.steerable.backend import steerable_library
 from regrep.experiments.steerable.fields import SPACES, Fields, space
 from regrep.experiments.steerable.stored import stored
@@ -43,6 +44,11 @@ class FieldConvolution(nn.Module, ABC):
 
     def __init__(self, fields_in: Fields, fields_out: Fields, stride: int, padding: int, bias: bool) -> None:
         super().__init__()
+        if fields_in.group != fields_out.group:
+            raise RegrepError(
+                f"a convolution has fields of one group, got {fields_in.group} and {fields_out.group};"
+                " take both under their common subgroup"
+            )
         self.stride, self.padding, self.size_out = stride, padding, fields_out.size
         invariant = fields_out.invariant_channels if bias else []
         self.bias = nn.Parameter(torch.zeros(fields_out.copies, len(invariant))) if invariant else None

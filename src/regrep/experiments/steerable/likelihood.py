@@ -147,6 +147,8 @@ def chain_regularizer(
     >>> chain_regularizer([Likelihood(regrep.groups.cyclic(4)) for _ in range(3)]).item()
     0.0
     """
+    if not chain:
+        raise RegrepError("a chain has at least 1 likelihood, got none")
     aligned = torch.stack([likelihood.alignment() for likelihood in chain]).sum()
     steps = [step * after.divergence(before) for before, after in itertools.pairwise(chain)]
     return alignment * aligned + torch.stack([uniform * chain[0].divergence(), *steps]).sum() / len(chain)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import torch
 from torch import Tensor
 
@@ -40,9 +42,14 @@ def polar_functions(size: int, rows: Rows = "down") -> Tensor:
         size: of the kernel, odd.
         rows: ``"down"`` as in pictures, ``"up"`` where the row index grows with y.
 
+    Raises:
+        RegrepError: an even size, or another word for rows.
+
     >>> polar_functions(3).shape, polar_functions(1).tolist()
     (torch.Size([6, 3, 3]), [[[1.0]]])
     """
+    if rows not in get_args(Rows):
+        raise RegrepError(f'rows run "down" (pictures) or "up" (row index grows with +y), got {rows!r}')
     axis = torch.arange(size, dtype=torch.float64) - size // 2
     x, y = axis.expand(size, size), axis[:, None] * (1 if rows == "up" else -1)
     radius, angle = torch.hypot(x, y), torch.atan2(y.expand_as(x), x)
