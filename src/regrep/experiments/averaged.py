@@ -8,12 +8,13 @@ from typing import Any
 from regrep.errors import RegrepError
 from regrep.experiments.competitors.group_average import average
 from regrep.experiments.fit import tested, trained
+from regrep.experiments.recorded import Files
 from regrep.training.module import NetworkModule
 from regrep.training.records import RunFolder
 from regrep.training.run import measured
 
 
-def test_averaged(run: Path, out: Path | None) -> dict[str, Any]:
+def test_averaged(run: Path, out: Path | None, files: Files) -> dict[str, Any]:
     """Test the best weights of a run averaged over the group; see :class:`GroupAveraged`.
 
     The record's cell is that of the run with ``averaged``, its epochs and seconds are those of the run's training, its
@@ -22,6 +23,7 @@ def test_averaged(run: Path, out: Path | None) -> dict[str, Any]:
     Args:
         run: the run folder.
         out: the folder of the new record; where None the run's own name with ``-averaged``, beside it.
+        files: data folder and fonts, where the run had some.
 
     Raises:
         RegrepError: the run is not finished, or has nothing to average, or ``out`` holds another run.
@@ -40,7 +42,7 @@ def test_averaged(run: Path, out: Path | None) -> dict[str, Any]:
         if folder.finished:
             print(f"{out} holds a finished run; nothing to do")
             return folder.done or {}
-        cli = trained(source)
+        cli = trained(source, files)
         model, data, trainer = cli.model, cli.datamodule, cli.trainer
         if not isinstance(model, NetworkModule):
             raise RegrepError(f"classifiers and forecasts are averaged over a group, but {run} learns a representation")
