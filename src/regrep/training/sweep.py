@@ -17,6 +17,9 @@ from regrep.training.executors import Executor, LocalExecutor, SubmititExecutor,
 from regrep.training.manifest import Manifest, Settings, read_manifest
 from regrep.training.records import FolderBusyError, RunFolder, run_id
 
+PROGRAM = (sys.executable, "-P", "-m", "regrep")
+"""Starts a run; with ``-P`` nothing is imported from the current folder."""
+
 State = Literal["finished", "failed", "running", "partial", "to do"]
 
 
@@ -63,7 +66,7 @@ def plan(
     out: Path,
     data_dir: Path | None = None,
     settings: Mapping[str, Any] | None = None,
-    program: Sequence[str] = (sys.executable, "-m", "regrep"),
+    program: Sequence[str] = PROGRAM,
 ) -> list[Cell]:
     """The cells of a sweep, each once.
 
