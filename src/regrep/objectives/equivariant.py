@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from regrep.actions import Action, sample
 from regrep.errors import RegrepError
-from regrep.objectives.equivariance import (
+from regrep.objectives.functional import (
     LatentAction,
     Penalty,
     check_latent,
@@ -24,7 +24,7 @@ from regrep.objectives.equivariance import (
     equivariance_loss,
     relative_error,
 )
-from regrep.objectives.tap import find_layer, latent_of
+from regrep.objectives.layers import find_layer, latent_of
 from regrep.representations import Representation
 
 

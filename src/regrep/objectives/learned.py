@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from regrep.actions import Action, sample
 from regrep.errors import RegrepError
-from regrep.objectives.equivariance import (
+from regrep.objectives.functional import (
     check_latent,
     check_task,
     check_views,
