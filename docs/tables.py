@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from regrep_paper.report.costs import read_costs
-from regrep_paper.report.learned import Section, Table, sections, settings
+from regrep_paper.report.learned_part import Section, Table, sections, settings
 from regrep_paper.report.runs import read_runs
 from regrep_paper.report.table import Row, rows_of, select
 from regrep_paper.report.text import cells, headings, markdown

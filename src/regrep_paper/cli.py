@@ -279,7 +279,7 @@ def _downloaded(name: str, words: Sequence[str]) -> int:
         parser.add_argument("--size", metavar="N", type=int, default=28, help="side of the volumes, 28 (default) or 64")
     options = parser.parse_all(words)
 
-    from regrep_paper.data.downloads import data_folder
+    from regrep_paper.runs.data_folder import data_folder
 
     if name == "mnist":
         from regrep_paper.data.downloads import mnist

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from regrep.errors import MissingExtraError, RegrepError
-from regrep_paper.data.downloads import Release, checksum, data_folder
+from regrep_paper.data.downloads import Release, checksum
+from regrep_paper.runs.data_folder import data_folder
 
 PIXELS = 3 * 32 * 32
 """Bytes of an image: the red, the green and the blue plane, row by row."""
@@ -90,7 +91,7 @@ def cifar10(data_dir: Path | str | None = None, release: Release = CIFAR10, coun
     JPEG copy; of these the checksum found is noted. Pickles are read without running anything in them.
 
     Args:
-        data_dir: the folder; see :func:`regrep_paper.data.downloads.data_folder` where None.
+        data_dir: the folder; see :func:`regrep_paper.runs.data_folder.data_folder` where None.
         release: names, checksums and mirrors of the archives.
         counts: how many images there have to be.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,9 +12,7 @@ import numpy as np
 
 from regrep.errors import MissingExtraError, RegrepError
 from regrep_paper.data.idx import read_idx
-
-FOLDER_VARIABLE = "REGREP_DATA_DIR"
-"""Environment variable that names the folder of all downloads."""
+from regrep_paper.runs.data_folder import data_folder
 
 TIMEOUT = 60.0
 """Seconds without an answer after which a mirror is given up."""
@@ -132,22 +129,6 @@ def mnist(
 
 def _pair(prefix: str) -> tuple[str, str]:
     return f"{prefix}-images-idx3-ubyte.gz", f"{prefix}-labels-idx1-ubyte.gz"
-
-
-def data_folder(data_dir: Path | str | None = None) -> Path:
-    """The folder of downloads: the one given, that of ``REGREP_DATA_DIR``, or the user's cache.
-
-    >>> data_folder("my/data").as_posix()
-    'my/data'
-    """
-    given = data_dir or os.environ.get(FOLDER_VARIABLE)
-    if given:
-        return Path(given).expanduser()
-    try:
-        import pooch
-    except ImportError as cause:
-        raise MissingExtraError("data") from cause
-    return Path(pooch.os_cache("regrep"))
 
 
 def checksum(path: Path) -> str:

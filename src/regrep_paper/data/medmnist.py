@@ -13,7 +13,8 @@ from torch import Tensor
 
 from regrep.errors import RegrepError
 from regrep_paper.data.digits import Split
-from regrep_paper.data.downloads import Release, checksum, data_folder
+from regrep_paper.data.downloads import Release, checksum
+from regrep_paper.runs.data_folder import data_folder
 
 Size = Literal[28, 64]
 
@@ -107,7 +108,7 @@ def medmnist3d(
     Args:
         name: ``organ``, ``nodule``, ``adrenal``, ``fracture``, ``vessel`` or ``synapse``.
         size: 28 (``organmnist3d.npz``) or 64 (``organmnist3d_64.npz``).
-        data_dir: folder of the file; see :func:`regrep_paper.data.downloads.data_folder` where None.
+        data_dir: folder of the file; see :func:`regrep_paper.runs.data_folder.data_folder` where None.
         any_file: take a file of this format with another checksum and other split sizes, which is there already.
         mirrors: addresses of the folder to download from.
 

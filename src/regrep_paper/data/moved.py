@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from regrep.actions import Action
 from regrep_paper.data.batches import mix
 from regrep_paper.data.splits import SplitData
-from regrep_paper.training.arrays import as_bytes, write_arrays
+from regrep_paper.runs.arrays import as_bytes, write_arrays
 
 
 class Batch(NamedTuple):

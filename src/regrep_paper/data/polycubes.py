@@ -10,7 +10,7 @@ from torch import Tensor
 
 from regrep.errors import RegrepError
 from regrep.groups import rotation_matrices
-from regrep_paper.training.arrays import as_bytes
+from regrep_paper.runs.arrays import as_bytes
 
 Cells = tuple[tuple[int, int, int], ...]
 """The cubes of a polycube, sorted, with smallest coordinates 0."""

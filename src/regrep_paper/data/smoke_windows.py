@@ -13,9 +13,9 @@ from torch.utils.data import DataLoader, Dataset
 from regrep.actions import VectorField2d, sample
 from regrep.errors import RegrepError
 from regrep.groups import cyclic
-from regrep_paper.data.downloads import data_folder
 from regrep_paper.data.smoke_files import DOMAIN, TRAIN, Simulations, centred, generate, load
 from regrep_paper.data.splits import SplitData
+from regrep_paper.runs.data_folder import data_folder
 from regrep_paper.tables.table6 import WINDOW
 
 Split = Literal["train", "validation", "future", "domain"]

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from regrep.errors import RegrepError
+from regrep.nn import GroupAveraged
 from regrep_paper.experiments.fit import tested, trained
-from regrep_paper.networks.group_average import average
 from regrep_paper.runs.records import RunFolder
-from regrep_paper.training.module import NetworkModule
+from regrep_paper.training.module import ClassifierModule, NetworkModule
 from regrep_paper.training.run import measured
 
 
@@ -65,3 +65,15 @@ def test_averaged(run: Path, out: Path | None) -> dict[str, Any]:
         folder.finish(record)
     print(f"record: {out}")
     return record
+
+
+def average(module: NetworkModule) -> None:
+    """Let a trained module predict by its network's group average: a classifier by that of its probabilities.
+
+    A forecast is averaged in every step of its roll-out. No representation acts on a latent of the average, so that
+    metrics of the latent are left out.
+    """
+    objective = module.objective
+    classifies = isinstance(module, ClassifierModule)
+    module.network = GroupAveraged(module.network, objective.input_action, objective.output_action, classifies)
+    objective.latents = {}

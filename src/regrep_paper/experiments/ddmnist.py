@@ -7,8 +7,9 @@ from torch import nn
 from regrep.objectives import EquivariantObjective
 from regrep.representations import latent as latent_representation
 from regrep_paper.data.double_digits import action_of
-from regrep_paper.networks.choice import PLAIN, build, named
+from regrep_paper.networks.choice import build
 from regrep_paper.networks.ddmnist_builders import NETWORKS
+from regrep_paper.tables.catalogue import PLAIN, named
 from regrep_paper.tables.methods import Method, check_method, fraction_of, penalty_of, weight_of
 from regrep_paper.tables.table4 import WEIGHT, default_rate
 from regrep_paper.training.module import ClassifierModule

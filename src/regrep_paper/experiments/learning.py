@@ -14,7 +14,7 @@ from regrep.groups import FiniteGroup, cyclic, dihedral
 from regrep.objectives import RepresentationObjective
 from regrep.representations import LearnedRepresentation
 from regrep_paper.networks.autoencoders import DigitAutoencoder, GlyphAutoencoder, ImageClassifier
-from regrep_paper.training.learned import RepresentationModule
+from regrep_paper.training.learned_module import RepresentationModule
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from regrep.errors import RegrepError
 from regrep.groups import octahedral
 from regrep.objectives import EquivariantObjective
 from regrep.representations import latent
-from regrep_paper.networks.choice import PLAIN, build, named
+from regrep_paper.networks.choice import build
 from regrep_paper.networks.medmnist3d_builders import NETWORKS
+from regrep_paper.tables.catalogue import PLAIN, named
 from regrep_paper.tables.methods import Method, check_method, fraction_of, penalty_of, weight_of
 from regrep_paper.tables.table5 import VolumeSource, classes_of, default_rate, default_weight
 from regrep_paper.training.module import ClassifierModule

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 from regrep.actions import Action
 from regrep.errors import RegrepError
+from regrep.nn import EncoderHead
 from regrep.objectives import RepresentationObjective
 from regrep.representations import LearnedRepresentation
 from regrep_paper.data.digits import Split
 from regrep_paper.data.pairs import PairData, Samples
 from regrep_paper.runs.records import RunFolder
-from regrep_paper.training.learned import RepresentationModule
-from regrep_paper.training.module import EncoderHead
+from regrep_paper.training.learned_module import RepresentationModule
 from regrep_paper.training.run import TRAINER, check_run, prepare, train
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")

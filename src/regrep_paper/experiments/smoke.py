@@ -11,9 +11,10 @@ from regrep.objectives import RolloutObjective
 from regrep_paper.data.smoke_box import TURNS
 from regrep_paper.data.smoke_dynamics import transport_errors
 from regrep_paper.data.smoke_windows import action
-from regrep_paper.networks.choice import PLAIN, build, named
+from regrep_paper.networks.choice import build
 from regrep_paper.networks.smoke_builders import NETWORKS
 from regrep_paper.networks.smoke_cnn import Layout, latent_representation
+from regrep_paper.tables.catalogue import PLAIN, named
 from regrep_paper.tables.methods import Method, check_method, fraction_of, penalty_of, weight_of
 from regrep_paper.tables.table6 import DECAY, LEARNING_RATE, WEIGHT, WEIGHT_DECAY, WINDOW
 from regrep_paper.training.forecast import ForecastModule, per_element

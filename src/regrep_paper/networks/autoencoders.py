@@ -6,7 +6,7 @@ import itertools
 
 from torch import nn
 
-from regrep_paper.training.module import EncoderHead
+from regrep.nn import EncoderHead
 
 
 class GlyphAutoencoder(EncoderHead):

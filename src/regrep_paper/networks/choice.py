@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from regrep.errors import RegrepError
+from regrep.nn import EncoderHead
 from regrep_paper.suggestions import repair
-from regrep_paper.training.module import EncoderHead
-
-PLAIN = "cnn"
-"""The network without any symmetry, on which the paper's method is shown."""
-
+from regrep_paper.tables.catalogue import Entry
 
 Network = TypeVar("Network", bound=EncoderHead)
 
@@ -43,13 +41,12 @@ def build(
     return networks[network](*options, as_published=True)
 
 
-def named(network: str, as_published: bool = False) -> dict[str, Any]:
-    """What a cell says of its network: nothing of the plain one, so that its records stay those of older runs.
+def build_entry(entry: Entry, **options: int) -> EncoderHead:
+    """The network of a table at the table's size, or with other values of the options of :meth:`Entry.sizes`.
 
-    >>> named("scnn"), named("cnn"), named("lift", as_published=True)
-    ({'network': 'scnn'}, {}, {'network': 'lift', 'network_as_published': True})
+    >>> from regrep_paper.tables.catalogue import entries
+    >>> [sum(p.numel() for p in build_entry(e).parameters()) for e in entries("ddmnist") if not e.steerable]
+    [33742, 33742, 33742, 33742, 33742, 33742]
     """
-    return {
-        **({} if network == PLAIN else {"network": network}),
-        **({"network_as_published": True} if as_published else {}),
-    }
+    networks = importlib.import_module(f"regrep_paper.networks.{entry.experiment}_builders").NETWORKS
+    return build(networks, entry.network, *{**entry.sizes(), **options}.values())

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from regrep.nn import EncoderHead
 from regrep_paper.networks.double_digit_cnn import DoubleDigitCNN
-from regrep_paper.networks.projection import ProjectionDoubleDigitCNN
+from regrep_paper.networks.projected_cnns import ProjectionDoubleDigitCNN
 from regrep_paper.networks.pscnn import PSCNN
 from regrep_paper.networks.restriction import Restriction
 from regrep_paper.networks.rpp import RPP
 from regrep_paper.networks.scnn import SCNN
-from regrep_paper.training.module import EncoderHead
 
 NETWORKS: dict[str, Callable[..., EncoderHead]] = {
     "cnn": lambda group, latent, classes: DoubleDigitCNN(latent, classes),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from regrep.nn import EncoderHead
 from regrep_paper.networks.heads import latent_head
-from regrep_paper.networks.pooling import band
-from regrep_paper.training.module import EncoderHead
+from regrep_paper.steerable.pooling import band
 
 
 class AveragePool(nn.Module):

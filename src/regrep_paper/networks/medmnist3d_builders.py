@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from regrep_paper.networks.projection import ProjectionVolumeCNN
+from regrep.nn import EncoderHead
+from regrep_paper.networks.projected_cnns import ProjectionVolumeCNN
 from regrep_paper.networks.volume_cnn import VolumeCNN
 from regrep_paper.networks.volume_pscnn import VolumePSCNN
 from regrep_paper.networks.volume_rpp import VolumeRPP
 from regrep_paper.networks.volume_scnn import VolumeSCNN
-from regrep_paper.training.module import EncoderHead
 
 NETWORKS: dict[str, Callable[..., EncoderHead]] = {
     "cnn": VolumeCNN,

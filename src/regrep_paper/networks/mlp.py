@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from regrep.errors import RegrepError
-from regrep_paper.training.module import EncoderHead
+from regrep.nn import EncoderHead
 
 
 class MLP(EncoderHead):

@@ -7,14 +7,14 @@ from torch import Tensor, nn
 
 from regrep.actions.images import plane_matrices
 from regrep.groups import cyclic, parse
+from regrep.nn import EncoderHead
 from regrep.representations import MatrixRepresentation, Representation, regular
 from regrep_paper.networks.scnn import SCNN
-from regrep_paper.steerable.averaged import AveragedConv2d
+from regrep_paper.steerable.averaged_convolution import AveragedConv2d
 from regrep_paper.steerable.fields import Fields, space
 from regrep_paper.steerable.likelihood import ExponentialFamily, chain_regularizer
 from regrep_paper.steerable.regular_fields import RegularFieldNetwork, hidden
 from regrep_paper.steerable.wigner_eckart import SphericalConvolution
-from regrep_paper.training.module import EncoderHead
 
 
 class AveragedNetwork(EncoderHead):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from regrep.nn import EncoderHead
 from regrep_paper.networks.heads import latent_head
 from regrep_paper.networks.scnn import digits_encoder, group_fields
 from regrep_paper.steerable.fields import scalars
-from regrep_paper.training.module import EncoderHead
 
 KEPT = 5
 """Fields that answer to the group: the input and those behind the first four convolutions."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from regrep.nn import EncoderHead
 from regrep_paper.networks.heads import latent_head
 from regrep_paper.steerable.convolution import Convolution, steerable
 from regrep_paper.steerable.fields import (
@@ -15,7 +16,6 @@ from regrep_paper.steerable.fields import (
     irreps_up_to,
     scalars,
 )
-from regrep_paper.training.module import EncoderHead
 
 COPIES = (6, 12, 24, 36, 36)
 """Fields after each of the five gated convolutions."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from regrep.nn import EncoderHead
 from regrep_paper.networks.e2cnn import E2CNN
 from regrep_paper.networks.lift import Lift
 from regrep_paper.networks.mlp import MLP
-from regrep_paper.networks.projection import ProjectionSmokeCNN
+from regrep_paper.networks.projected_cnns import ProjectionSmokeCNN
 from regrep_paper.networks.pscnn import SmokePSCNN
 from regrep_paper.networks.relaxed_group import RGroup
 from regrep_paper.networks.relaxed_steerable import RSteer
 from regrep_paper.networks.smoke_cnn import SmokeCNN
 from regrep_paper.networks.smoke_rpp import SmokeRPP
-from regrep_paper.training.module import EncoderHead
 
 NETWORKS: dict[str, Callable[..., EncoderHead]] = {
     "cnn": SmokeCNN,

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from regrep.actions import VectorField2d
 from regrep.errors import RegrepError
+from regrep.nn import EncoderHead
 from regrep.representations import Representation, latent, layouts
-from regrep_paper.training.module import EncoderHead
 
 Layout = Literal["grid", "channels", "both"]
 """What the group moves in the latent: pixels (section 6.3's choice), channels, or both."""

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from regrep.nn import EncoderHead
 from regrep_paper.networks.heads import latent_head
-from regrep_paper.training.module import EncoderHead
 
 SMALL = 14
 """Volumes up to this side skip the first pooling, on a grid of an eighth of the points."""

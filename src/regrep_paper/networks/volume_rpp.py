@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from regrep.nn import EncoderHead
 from regrep_paper.networks.heads import latent_head
 from regrep_paper.networks.volume_cnn import Residual, convolutional_blocks
 from regrep_paper.networks.volume_scnn import (
@@ -12,7 +13,6 @@ from regrep_paper.networks.volume_scnn import (
     volumes_encoder,
 )
 from regrep_paper.steerable.pathways import EQUIVARIANT_DECAY, FREE_DECAY, ResidualPathway, prior
-from regrep_paper.training.module import EncoderHead
 
 
 class VolumeRPP(EncoderHead):

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from torch import nn
 
 from regrep.errors import RegrepError
+from regrep.nn import EncoderHead
 from regrep_paper.networks.heads import latent_head
 from regrep_paper.networks.volume_cnn import SMALL, Residual, to_grid
 from regrep_paper.steerable.convolution import Convolution, steerable
 from regrep_paper.steerable.fields import FieldNorm, Fields, Gate, GaussianPool, irreps_up_to, scalars
-from regrep_paper.training.module import EncoderHead
 
 FREQUENCIES = {"SO3": 3, "O3": 2}
 """Highest frequency of features, per group."""

@@ -11,7 +11,7 @@ from regrep_paper.report.curves import Curve, curves
 from regrep_paper.report.elements import elements
 from regrep_paper.report.examples import examples
 from regrep_paper.report.forecasts import forecasts, horizon
-from regrep_paper.report.learned import learned_rows, slug
+from regrep_paper.report.learned_part import learned_rows, slug
 from regrep_paper.report.reconstructions import reconstructions
 from regrep_paper.report.style import Drawing, drawing
 from regrep_paper.report.symmetry import symmetry

@@ -10,7 +10,7 @@ from typing import Any
 
 from regrep.errors import MissingExtraError
 from regrep_paper.report.costs import read_costs
-from regrep_paper.report.learned import learned_rows, plain_sections, sections
+from regrep_paper.report.learned_part import learned_rows, plain_sections, sections
 from regrep_paper.report.provenance import commands, name_below, provenance
 from regrep_paper.report.runs import Run, read_runs
 from regrep_paper.report.summary import summary

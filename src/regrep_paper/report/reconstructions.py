@@ -10,7 +10,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from regrep_paper.report.learned import members
+from regrep_paper.report.learned_part import members
 from regrep_paper.report.style import STYLE, canvas, place, write_heading
 from regrep_paper.report.table import Row
 

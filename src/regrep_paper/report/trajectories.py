@@ -15,7 +15,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from regrep_paper.report.learned import members, root_name
+from regrep_paper.report.learned_part import members, root_name
 from regrep_paper.report.runs import Run
 from regrep_paper.report.style import STYLE, canvas, place, write_heading
 from regrep_paper.report.table import Row

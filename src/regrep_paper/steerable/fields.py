@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from regrep.errors import RegrepError
-from regrep_paper.networks.pooling import band
 from regrep_paper.steerable.backend import steerable_library
+from regrep_paper.steerable.pooling import band
 
 Irrep = tuple[int, ...]
 """escnn's name of an irrep: (frequency,), or (parity, frequency) for groups with reflections."""

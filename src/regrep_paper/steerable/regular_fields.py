@@ -12,11 +12,11 @@ from regrep.actions import VectorField2d
 from regrep.actions.images import Rows
 from regrep.errors import RegrepError
 from regrep.groups import cyclic
+from regrep.nn import EncoderHead
 from regrep.representations import layouts
 from regrep.representations.layouts import FeatureMap
 from regrep_paper.steerable.backend import steerable_library
 from regrep_paper.steerable.convolution import expanded
-from regrep_paper.training.module import EncoderHead
 
 ORDER = 4
 

@@ -14,7 +14,7 @@ from zipfile import BadZipFile
 import numpy as np
 import torch
 
-from regrep_paper.data.downloads import data_folder
+from regrep_paper.runs.data_folder import data_folder
 from regrep_paper.steerable.backend import steerable_library
 
 Arrays = Mapping[str, np.ndarray]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:  # a list of the networks imports neither torch nor Lightning
-    from regrep_paper.training.module import EncoderHead
+PLAIN = "cnn"
+"""The network without any symmetry, on which the paper's method is shown."""
 
 WITHOUT, INVARIANT, EQUIVARIANT = "none", "invariant", "equivariant"
 LEARNED = "until its likelihood learns otherwise"
@@ -44,17 +43,6 @@ class Entry:
         """Whether what it needs is installed."""
         return not self.steerable or find_spec("escnn") is not None
 
-    def build(self, **options: int) -> EncoderHead:
-        """The network at the table's size, or with other values of the options of :func:`sizes`.
-
-        >>> [sum(p.numel() for p in entry.build().parameters()) for entry in entries("ddmnist") if not entry.steerable]
-        [33742, 33742, 33742, 33742, 33742, 33742]
-        """
-        from regrep_paper.networks.choice import build
-
-        networks = importlib.import_module(f"regrep_paper.experiments.{self.experiment}.builders").NETWORKS
-        return build(networks, self.network, *{**self.sizes(), **options}.values())
-
     def sizes(self) -> dict[str, Any]:
         """What the builders of the experiment take, in their order."""
         if self.experiment == "ddmnist":
@@ -77,6 +65,18 @@ def _digits(network: str, symmetry: str, parameters: str, redundant: str = "0 0 
     """The three groups of Table 4, whose column of parameters belongs to 48 channels."""
     counts = zip(("C4", "D1", "D4"), parameters.split(), redundant.split(), strict=True)
     return [Entry("ddmnist", network, group, (48,), int(n), symmetry, int(more)) for group, n, more in counts]
+
+
+def named(network: str, as_published: bool = False) -> dict[str, Any]:
+    """What a cell says of its network: nothing of the plain one, so that its records stay those of older runs.
+
+    >>> named("scnn"), named("cnn"), named("lift", as_published=True)
+    ({'network': 'scnn'}, {}, {'network': 'lift', 'network_as_published': True})
+    """
+    return {
+        **({} if network == PLAIN else {"network": network}),
+        **({"network_as_published": True} if as_published else {}),
+    }
 
 
 ENTRIES: tuple[Entry, ...] = (

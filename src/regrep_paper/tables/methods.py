@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from regrep.errors import RegrepError
-from regrep.objectives.functional import Penalty
 
+Penalty = Literal["mse", "relative"]
 Method = Literal["cnn", "cnn-augmented", "ours", "ours-relative"]
 
 METHODS: dict[str, str] = {

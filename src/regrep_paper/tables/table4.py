@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from regrep_paper.networks.choice import PLAIN
+from regrep_paper.tables.catalogue import PLAIN
 from regrep_paper.tables.methods import Method
 
 LEARNING_RATE = {"cnn": {"C4": 5e-4, "D1": 1e-3, "D4": 5e-4}, "ours": {"C4": 1e-3, "D1": 1e-3, "D4": 5e-4}}

@@ -12,9 +12,10 @@ from torch import Tensor
 from regrep.actions import Action
 from regrep.diagnostics import equivariance_error
 from regrep.errors import RegrepError
+from regrep.nn import EncoderHead
 from regrep.objectives.rollout import RolloutObjective, roll_out
-from regrep_paper.training.arrays import write_arrays
-from regrep_paper.training.module import EncoderHead, NetworkModule
+from regrep_paper.runs.arrays import write_arrays
+from regrep_paper.training.module import NetworkModule
 
 TESTS = ("future", "domain")
 """Names of the test loaders: later frames of the training simulations, and simulations held out."""

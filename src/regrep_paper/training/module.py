@@ -13,29 +13,9 @@ from torch import Tensor, nn
 
 from regrep.diagnostics import EquivarianceError, RepresentationAnalysis, equivariance_error
 from regrep.errors import RegrepError
+from regrep.nn import EncoderHead
 from regrep.objectives import EquivariantObjective, RepresentationObjective, equivariance_loss, relative_error
 from regrep_paper.training.metrics import Scores, accuracy, latent_scale
-
-
-class EncoderHead(nn.Module, ABC):
-    """A network made of an encoder and a head: ``head(encoder(x))``.
-
-    Attributes:
-        latent_shape: of the encoder's output without the batch, where it follows the size of the data.
-    """
-
-    encoder: nn.Module
-    head: nn.Module
-    latent_shape: tuple[int, ...]
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Outputs."""
-        return self.head(self.encoder(x))
-
-    def regularizer(self) -> Tensor | None:
-        """What the network itself adds to the loss of every update, a scalar with gradient; None for most networks."""
-        return None
-
 
 Objective = TypeVar("Objective", EquivariantObjective, RepresentationObjective)
 

@@ -7,7 +7,7 @@ from regrep.actions import RotateFlip2d
 from regrep.errors import RegrepError
 from regrep.groups import cyclic, dihedral, symmetric
 from regrep.representations import direct_sum, irreps, regular, trivial
-from regrep_paper.steerable.averaged import AveragedConv2d, fixed_vectors
+from regrep_paper.steerable.averaged_convolution import AveragedConv2d, fixed_vectors
 from regrep_paper.steerable.polar import polar_functions, polar_representation
 from tolerance import assert_near
 

@@ -9,7 +9,7 @@ from networks_fixture import parameters
 
 from regrep.errors import MissingExtraError, RegrepError
 from regrep_paper.experiments.cells import check_cell
-from regrep_paper.networks.choice import build
+from regrep_paper.networks.choice import build, build_entry
 from regrep_paper.networks.ddmnist_builders import NETWORKS
 from regrep_paper.tables import catalogue
 from regrep_paper.tables.catalogue import Entry, entries
@@ -24,7 +24,7 @@ def networks_of(experiment):
 
 
 def check(entry: Entry) -> None:
-    net = entry.build().eval()
+    net = build_entry(entry).eval()
     assert parameters(net) == entry.parameters
     if hasattr(net, "parameters_as_published"):
         assert net.parameters_as_published() == entry.parameters + entry.redundant
@@ -81,11 +81,11 @@ def test_networks_are_available_as_their_library_is(monkeypatch):
 )
 def test_a_network_that_needs_the_library_says_so(entry):
     with pytest.raises(MissingExtraError, match="baselines"):
-        entry.build()
+        build_entry(entry)
 
 
 def test_other_sizes():
-    small = next(entry for entry in entries("smoke") if entry.network == "cnn").build(width=24, size=32)
+    small = build_entry(next(entry for entry in entries("smoke") if entry.network == "cnn"), width=24, size=32)
     with torch.no_grad():
         assert small.encoder(torch.randn(1, 20, 32, 32)).shape == (1, 24, 32, 32)
 

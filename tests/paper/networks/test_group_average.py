@@ -11,11 +11,11 @@ from torch import nn
 from regrep.actions import Rotate3d, RotateFlip2d, VectorField2d
 from regrep.errors import RegrepError
 from regrep.groups import cyclic, octahedral
+from regrep.nn.averaged import GroupAveraged
 from regrep.objectives import roll_out
 from regrep_paper.cli import main
 from regrep_paper.data.double_digits import action_of
 from regrep_paper.networks.double_digit_cnn import DoubleDigitCNN
-from regrep_paper.networks.group_average import GroupAveraged
 from regrep_paper.networks.smoke_cnn import SmokeCNN
 from regrep_paper.networks.volume_cnn import VolumeCNN
 from regrep_paper.report import build

@@ -9,27 +9,23 @@ from torch import nn
 import regrep
 from regrep.actions import Rotate3d, RotateFlip2d, VectorField2d
 from regrep.errors import RegrepError
-from regrep.groups import cyclic, dihedral, octahedral
+from regrep.groups import cyclic, dihedral, octahedral, parse
+from regrep.nn.projection import ProjectionPenalty, Reynolds, axes_of, hidden
 from regrep.representations import irreps, latent, regular, trivial
-from regrep_paper.data.double_digits import group_of
 from regrep_paper.networks.double_digit_cnn import DoubleDigitCNN
-from regrep_paper.networks.projection import (
+from regrep_paper.networks.projected_cnns import (
     ProjectionDoubleDigitCNN,
-    ProjectionPenalty,
     ProjectionSmokeCNN,
     ProjectionVolumeCNN,
-    Reynolds,
-    axes_of,
-    hidden,
 )
 from regrep_paper.networks.smoke_cnn import SmokeCNN
 from regrep_paper.networks.volume_cnn import VolumeCNN
 from tolerance import assert_near
 
 CASES = {
-    "C4": (lambda: ProjectionDoubleDigitCNN("C4"), RotateFlip2d(group_of("C4")), None, (1, 57, 57)),
-    "D1": (lambda: ProjectionDoubleDigitCNN("D1"), RotateFlip2d(group_of("D1")), None, (1, 57, 57)),
-    "D4": (lambda: ProjectionDoubleDigitCNN("D4"), RotateFlip2d(group_of("D4")), None, (1, 57, 57)),
+    "C4": (lambda: ProjectionDoubleDigitCNN("C4"), RotateFlip2d(parse("C4")), None, (1, 57, 57)),
+    "D1": (lambda: ProjectionDoubleDigitCNN("D1"), RotateFlip2d(parse("D1")), None, (1, 57, 57)),
+    "D4": (lambda: ProjectionDoubleDigitCNN("D4"), RotateFlip2d(parse("D4")), None, (1, 57, 57)),
     "S4": (lambda: ProjectionVolumeCNN(3), Rotate3d(octahedral()), None, (1, 29, 29, 29)),
     "S4, small": (lambda: ProjectionVolumeCNN(3, size=14), Rotate3d(octahedral()), None, (1, 15, 15, 15)),
     "smoke": (

@@ -9,7 +9,7 @@ from regrep.actions.images import plane_matrices
 from regrep.errors import RegrepError
 from regrep.groups import parse
 from regrep_paper.networks.pscnn import PSCNN, averaged, field_representation
-from regrep_paper.steerable.averaged import AveragedConv2d
+from regrep_paper.steerable.averaged_convolution import AveragedConv2d
 from regrep_paper.steerable.convolution import SteerableConvolution
 from regrep_paper.steerable.fields import Fields, irreps_up_to, scalars, space
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from regrep.errors import RegrepError
-from regrep_paper.data.downloads import MNIST, Release, data_folder, mnist
+from regrep_paper.data.downloads import MNIST, Release, mnist
 from regrep_paper.data.idx import read_idx
+from regrep_paper.runs.data_folder import data_folder
 
 pytest.importorskip("pooch")
 

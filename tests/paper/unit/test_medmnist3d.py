@@ -317,3 +317,13 @@ def test_a_file_of_ones_own_runs_from_the_command_line(tmp_path, capsys):
     with np.load(out / "examples.npz") as pictures:
         assert pictures["x"].shape == (6, 56, 56)
         assert pictures["gx"].dtype == np.uint8
+
+
+def test_the_table_counts_the_classes_of_its_sources():
+    from regrep_paper.data import medmnist, polycubes
+    from regrep_paper.tables.table5 import CLASSES
+
+    assert {name: len(release.labels) for name, release in medmnist.SETS.items()} == {
+        name: count for name, count in CLASSES.items() if name != "polycubes"
+    }
+    assert CLASSES["polycubes"] == len(polycubes.classes())

@@ -10,7 +10,7 @@ from records_fixture import write_learned, write_run
 
 from regrep_paper.report import build, print_table
 from regrep_paper.report.figures import draw, draw_learned
-from regrep_paper.report.learned import learned_rows, root_name, sections
+from regrep_paper.report.learned_part import learned_rows, root_name, sections
 from regrep_paper.report.reconstructions import reconstructions
 from regrep_paper.report.runs import read_runs
 from regrep_paper.report.summary import summary

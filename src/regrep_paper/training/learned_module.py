@@ -14,7 +14,7 @@ from regrep.diagnostics import RepresentationAnalysis, analyse, control, null_co
 from regrep.errors import RegrepError
 from regrep.objectives import RepresentationObjective
 from regrep.representations import SingularMatrixError
-from regrep_paper.training.arrays import as_bytes, write_arrays
+from regrep_paper.runs.arrays import as_bytes, write_arrays
 from regrep_paper.training.metrics import accuracy, latent_scale
 from regrep_paper.training.module import CellModule, EncoderHead
 

@@ -1,4 +1,4 @@
-"""The plain CNNs, with a penalty on the part of their weights that is not equivariant."""
+"""A penalty on the part of a network's weights that is not equivariant."""
 
 from __future__ import annotations
 
@@ -8,19 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from regrep.actions import Rotate3d, RotateFlip2d, VectorField2d
-from regrep.actions.images import plane_matrices
 from regrep.errors import RegrepError
-from regrep.groups import FiniteGroup, cyclic, octahedral
+from regrep.groups import FiniteGroup
+from regrep.nn.encoder_head import EncoderHead
 from regrep.objectives.functional import check_weight
 from regrep.representations import Representation, latent, trivial
 from regrep.representations.permutation import tensor_index
-from regrep.representations.representation import MatrixRepresentation
-from regrep_paper.data.double_digits import group_of
-from regrep_paper.networks.double_digit_cnn import DoubleDigitCNN
-from regrep_paper.networks.smoke_cnn import SmokeCNN
-from regrep_paper.networks.volume_cnn import VolumeCNN
-from regrep_paper.training.module import EncoderHead
 
 WEIGHT = 0.01
 """Of the penalty, which is then of the size of the task loss at the initial weights; no published one is known."""
@@ -174,46 +167,3 @@ def hidden(group: FiniteGroup, channels: int) -> Representation:
     (<4 regular ⊕ 4 trivial of D4, dim 36>, <6 trivial of D4, dim 6>)
     """
     return latent(group, channels) if channels >= group.order else trivial(group, channels)
-
-
-class ProjectionDoubleDigitCNN(ProjectionPenalty, DoubleDigitCNN):
-    """:class:`DoubleDigitCNN` drawn to invariance of its outputs when G moves the *whole canvas*.
-
-    G is C4, D1 or D4, not G x G: convolutions cannot move the two digits apart. So a half turn, which exchanges the
-    digits, is to leave the class as it is; a large weight makes the network as blind to their order as the steerable
-    ones of Table 4. Arguments as there, and ``weight`` of the penalty.
-
-    >>> network = ProjectionDoubleDigitCNN("C4")
-    >>> sum(p.numel() for p in network.parameters())
-    33742
-    >>> network.project_()
-    >>> network.regularizer().item() < 1e-10
-    True
-    """
-
-    def __init__(self, group: str = "D4", latent: int = 66, classes: int = 100, weight: float = WEIGHT) -> None:
-        super().__init__(latent, classes)
-        act = RotateFlip2d(group_of(group))
-        self.penalise(act.pixels, trivial(act.group), trivial(act.group, classes), weight)
-
-
-class ProjectionVolumeCNN(ProjectionPenalty, VolumeCNN):
-    """:class:`VolumeCNN` drawn to invariance under the 24 rotations of the cube; ``weight`` of the penalty."""
-
-    def __init__(self, classes: int, width: int = 6, size: int = 28, weight: float = WEIGHT) -> None:
-        super().__init__(classes, width, size)
-        group = octahedral()
-        self.penalise(Rotate3d(group).pixels, trivial(group), trivial(group, classes), weight)
-
-
-class ProjectionSmokeCNN(ProjectionPenalty, SmokeCNN):
-    """:class:`SmokeCNN` drawn to equivariance under quarter turns of fields and their vectors, rows along +y.
-
-    ``weight`` of the penalty.
-    """
-
-    def __init__(self, width: int = 92, frames: int = 10, size: int = 64, weight: float = WEIGHT) -> None:
-        super().__init__(width, frames, size)
-        group = cyclic(4)
-        vector = MatrixRepresentation(group, plane_matrices(group), "vector")
-        self.penalise(VectorField2d(group, rows="up").pixels, frames * vector, vector, weight)

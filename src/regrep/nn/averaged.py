@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from regrep.actions import Action
 from regrep.errors import RegrepError
-from regrep_paper.training.module import ClassifierModule, EncoderHead, NetworkModule
+from regrep.nn.encoder_head import EncoderHead
 
 
 class GroupAveraged(EncoderHead):
@@ -102,15 +102,3 @@ class OrbitMean(nn.Module):
     def forward(self, orbit: Tensor) -> Tensor:
         """The mean."""
         return orbit.logsumexp(dim=1) - math.log(orbit.shape[1]) if self.logarithms else orbit.mean(dim=1)
-
-
-def average(module: NetworkModule) -> None:
-    """Let a trained module predict by its network's group average: a classifier by that of its probabilities.
-
-    A forecast is averaged in every step of its roll-out. No representation acts on a latent of the average, so that
-    metrics of the latent are left out.
-    """
-    objective = module.objective
-    classifies = isinstance(module, ClassifierModule)
-    module.network = GroupAveraged(module.network, objective.input_action, objective.output_action, classifies)
-    objective.latents = {}
