@@ -17,7 +17,7 @@ from regrep_paper.tables.table6 import WINDOW
 from regrep_paper.training.machine import default_precision, tune_allocator
 
 SIZE, FRAMES = 64, 6
-"""Of Table 6: cells along a side, frames of a roll-out in training."""
+"""Of Table 6: points along a side, frames of a roll-out in training."""
 
 
 def main(rounds: int = 5, batch: int = 4) -> None:

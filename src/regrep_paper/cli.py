@@ -181,14 +181,14 @@ def _add_settings(parser: Parser, told: str) -> None:
 
 
 def sweep(words: Sequence[str]) -> int:
-    """``regrep sweep FILE``: run all cells of a sweep file, or continue."""
+    """``regrep sweep FILE``: run all configs of a sweep file, or continue."""
     parser = _parser("sweep")
     parser.add_argument("file", metavar="FILE", type=Path, help="the sweep file (YAML)")
-    parser.add_argument("--dry-run", action="store_true", help="print the cells and their states, run none")
+    parser.add_argument("--dry-run", action="store_true", help="print the configs and their states, run none")
     parser.add_argument("--jobs", metavar="N", type=int, default=1, help="runs at a time (default 1)")
     parser.add_argument("--out", metavar="DIR", type=Path, help="folder of the runs, instead of the file's")
     parser.add_argument("--data-dir", metavar="DIR", type=Path, help="folder with data files")
-    _add_settings(parser, "a setting for all cells, may be repeated; a list makes several cells")
+    _add_settings(parser, "a setting for all configs, may be repeated; a list makes several configs")
     parser.add_argument(
         "--slurm",
         metavar="KEY=VALUE",
@@ -197,7 +197,7 @@ def sweep(words: Sequence[str]) -> int:
     )
     options = parser.parse_all(words)
 
-    from regrep_paper.experiments import cells as experiments
+    from regrep_paper.experiments import definition as experiments
     from regrep_paper.runs import sweep as sweeps
     from regrep_paper.runs.manifest import parse_assignments
 
@@ -214,12 +214,12 @@ def sweep(words: Sequence[str]) -> int:
 
 
 def learn(words: Sequence[str]) -> int:
-    """``regrep learn CELL``: learn the representation of a latent, several times, and analyse it."""
+    """``regrep learn EXPERIMENT``: learn the representation of a latent, several times, and analyse it."""
     parser = _parser("learn")
-    parser.add_argument("cell", metavar="CELL", help="tmnist, mnist or cifar10")
+    parser.add_argument("experiment", metavar="EXPERIMENT", help="tmnist, mnist or cifar10")
     parser.add_argument("--runs", metavar="N", type=int, default=5, help="runs, with seeds 0 to N-1 (default 5)")
     parser.add_argument("--jobs", metavar="N", type=int, default=1, help="runs at a time (default 1)")
-    parser.add_argument("--out", metavar="DIR", type=Path, help="folder (default runs/learn-CELL)")
+    parser.add_argument("--out", metavar="DIR", type=Path, help="folder (default runs/learn-EXPERIMENT)")
     parser.add_argument("--data-dir", metavar="DIR", type=Path, help="folder with data files")
     parser.add_argument("--font-a", metavar="FILE", type=Path, help="first font of tmnist (default: an embedded one)")
     parser.add_argument("--font-b", metavar="FILE", type=Path, help="second font of tmnist")
@@ -227,26 +227,26 @@ def learn(words: Sequence[str]) -> int:
         parser, "a setting, may be repeated; a list makes several runs, for example init=[identity,orthogonal]"
     )
     options = parser.parse_all(words)
-    if options.cell not in LEARNED:
-        parser.error(f"there is no cell {options.cell}; {repair(options.cell, LEARNED)}")
+    if options.experiment not in LEARNED:
+        parser.error(f"there is no experiment {options.experiment}; {repair(options.experiment, LEARNED)}")
     if options.runs < 1:
         parser.error(f"--runs is at least 1, got {options.runs}")
     fonts = {key: str(path) for key, path in (("font_a", options.font_a), ("font_b", options.font_b)) if path}
-    if fonts and options.cell != "tmnist":
-        parser.error(f"fonts belong to tmnist, and {options.cell} has none; leave out --font-a and --font-b")
+    if fonts and options.experiment != "tmnist":
+        parser.error(f"fonts belong to tmnist, and {options.experiment} has none; leave out --font-a and --font-b")
 
     from importlib.resources import as_file, files
 
-    from regrep_paper.experiments import cells as experiments
+    from regrep_paper.experiments import definition as experiments
     from regrep_paper.experiments.fit import check
     from regrep_paper.runs import sweep as sweeps
     from regrep_paper.runs.manifest import parse_assignments, read_manifest
 
-    out = options.out or Path("runs") / f"learn-{options.cell}"
+    out = options.out or Path("runs") / f"learn-{options.experiment}"
     settings = {"seed": list(range(options.runs)), **fonts, **parse_assignments(options.set)}
-    with as_file(files("regrep_paper.tables") / "sweeps" / "learning" / f"{options.cell}.yaml") as file:
-        for cell in read_manifest(file, experiments.check_cell).cells({**settings, "seed": 0}):
-            check(experiments.cell_command(cell, out, options.data_dir))
+    with as_file(files("regrep_paper.tables") / "sweeps" / "learning" / f"{options.experiment}.yaml") as file:
+        for config in read_manifest(file, experiments.check_config).configs({**settings, "seed": 0}):
+            check(experiments.config_command(config, out, options.data_dir))
         code = sweeps.sweep(file, experiments, out=out, data_dir=options.data_dir, jobs=options.jobs, settings=settings)
     return code or _report(out, out / "report")
 
@@ -307,7 +307,7 @@ def _smoke(words: Sequence[str]) -> int:
         prog="regrep data smoke", description="simulate SMOKE, or what is missing of it", allow_abbrev=False
     )
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder of the simulations")
-    parser.add_argument("--size", metavar="N", type=int, default=64, help="cells along a side (default 64)")
+    parser.add_argument("--size", metavar="N", type=int, default=64, help="points along a side (default 64)")
     parser.add_argument("--frames", metavar="N", type=int, default=309, help="of each simulation (default 309)")
     parser.add_argument("--simulations", metavar="N", type=int, default=36, help="how many of the 36 (default all)")
     parser.add_argument("--jobs", metavar="N", type=int, default=1, help="processes (default 1)")
@@ -332,7 +332,7 @@ def demo(words: Sequence[str]) -> int:
 
     from importlib.resources import as_file, files
 
-    from regrep_paper.experiments import cells as experiments
+    from regrep_paper.experiments import definition as experiments
     from regrep_paper.runs import sweep as sweeps
 
     with as_file(files("regrep_paper.tables") / "sweeps" / "ddmnist" / "demo.yaml") as file:
@@ -357,7 +357,7 @@ COMMANDS: dict[str, tuple[str, Callable[[Sequence[str]], int]]] = {
     "fit": ("train one run, or continue it", fit),
     "test": ("evaluate a trained run", evaluate),
     "learn": ("learn the representation of a latent, and analyse it", learn),
-    "sweep": ("run every cell of a sweep file, or continue", sweep),
+    "sweep": ("run every config of a sweep file, or continue", sweep),
     "report": ("tables and figures of all runs in a folder", report),
     "data": ("download or simulate a data set, or verify its files", data),
     "demo": ("a small sweep on embedded digits, with its report", demo),

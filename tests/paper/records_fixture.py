@@ -28,21 +28,21 @@ def write_run(
     epochs: int = 3,
     done_epochs: int | None = None,
     pictures: bool = True,
-    **cell,
+    **config,
 ) -> Path:
-    """A run folder; ``status`` None is a run that is not over, further words are settings of the cell."""
+    """A run folder; ``status`` None is a run that is not over, further words are settings of the config."""
     folder.mkdir(parents=True)
-    cell = {
+    config = {
         "experiment": "ddmnist", "data": "mnist", "group": "D4", "method": method, "latent": 66, "copies": None,
         "learning_rate": 5e-4, "weight": 0 if method.startswith("cnn") else 1, "classes": 10, "seed": seed,
-        "epochs": epochs, "precision": "bf16-mixed", **cell,
+        "epochs": epochs, "precision": "bf16-mixed", **config,
     }  # fmt: skip
     record = {
-        "format": 1, "run_id": folder.name, "cell": cell, "seed": seed,
+        "format": 1, "run_id": folder.name, "config": config, "seed": seed,
         "command": ["regrep", "fit", "ddmnist", f"--model.method={method}", f"--seed_everything={seed}"],
         "versions": {"regrep": "0.1.0", "python": "3.11.7", "torch": "2.13.0"},
         "data": {
-            "name": cell["data"],
+            "name": config["data"],
             "files": {"t10k-images-idx3-ubyte.gz": {"md5": "9fb629c4189551a2d022fa330f9573f3"}},
             "sizes": {"train": 10000, "validation": 2000, "test": 5000},
         },
@@ -61,7 +61,7 @@ def write_run(
         noise = 1 + 0.03 * draw.gauss(0, 1)
         lines.append(f"{epoch},{40 * epoch + 40},{24 * epoch},1.5,{validation * rise * noise},{error},{scale * noise}")
     (folder / "metrics.csv").write_text("\n".join(lines) + "\n")
-    names = ELEMENTS.get(cell["group"], ["e"])
+    names = ELEMENTS.get(config["group"], ["e"])
     if status is not None:
         relative = [0.0, *(final * (1 + 0.1 * draw.gauss(0, 1)) for _ in names[1:])]
         done = {
@@ -144,20 +144,21 @@ def write_learned(
     epochs: int = 12,
     extras: bool = True,
     pictures: bool = True,
-    **cell,
+    **config,
 ) -> Path:
     """A run folder that learns ρ; ``shift`` adds so many to the first multiplicity and takes them from the second.
 
     Without ``extras`` it has neither multiplicities, controls, eigenvalues nor pictures.
     """
     group, dim, _, orders = LEARNED[experiment]
-    cell = {
+    config = {
         "latent": dim, "init": "orthogonal", "algebra_weight": 1.0, "output_weight": 1.0, "latent_weight": 1.0,
-        "frozen_encoder": False, "group": group, "data": None, "weight": None, "copies": None, "classes": None, **cell,
+        "frozen_encoder": False, "group": group, "data": None, "weight": None, "copies": None, "classes": None,
+        **config,
     }  # fmt: skip
     write_run(
         folder, "learned", seed, experiment=experiment, status=status, epochs=epochs, pictures=False,
-        done_epochs=epochs if status == "finished" else epochs // 2, **cell,
+        done_epochs=epochs if status == "finished" else epochs // 2, **config,
     )  # fmt: skip
     draw = np.random.default_rng([seed, dim])
     _write_course(folder, experiment, seed, epochs if status == "finished" else epochs // 2)

@@ -32,7 +32,7 @@ class Plume:
     buoyancy: tuple[float, float]
 
     def turned(self, turns: int, size: int) -> Plume:
-        """The plume after quarter turns, counter-clockwise, of a box with so many cells along a side.
+        """The plume after quarter turns, counter-clockwise, of a box with so many points along a side.
 
         >>> Plume((2.0, 1.0), 1.0, (0.0, 0.5)).turned(1, size=4)
         Plume(centre=(3.0, 2.0), radius=1.0, buoyancy=(-0.5, 0.0))
@@ -57,7 +57,7 @@ class Box:
 
     Args:
         plumes: one per box.
-        size: cells along a side, at least 4.
+        size: points along a side, at least 4.
 
     Raises:
         MissingExtraError: PhiFlow is not installed.
@@ -66,7 +66,7 @@ class Box:
 
     def __init__(self, plumes: Sequence[Plume], size: int) -> None:
         if size < 4:
-            raise RegrepError(f"a box has at least 4 cells along a side, got {size}")
+            raise RegrepError(f"a box has at least 4 points along a side, got {size}")
         self.plumes, self.size = tuple(plumes), size
         with _double() as flow:
             self._box = {"x": size, "y": size, "bounds": flow.Box(x=size, y=size)}

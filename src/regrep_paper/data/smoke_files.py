@@ -115,7 +115,7 @@ def generate(
 
     Args:
         out: folder of ``smoke.json`` and one .npy file per simulation.
-        size: cells along a side.
+        size: points along a side.
         frames: of each simulation.
         simulations: how many of the 36 published ones, see :func:`selection`.
         jobs: processes.

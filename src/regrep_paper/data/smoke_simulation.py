@@ -59,7 +59,7 @@ def simulate(
 
     Args:
         plumes: one per simulation.
-        size: cells along a side, at least 4.
+        size: points along a side, at least 4.
         frames: kept of each simulation.
         told: called with the number of frames done so far.
 
@@ -73,7 +73,7 @@ def simulate(
         RegrepError: a size or a number of frames out of range.
     """
     if size < 4 or frames < 1:
-        raise RegrepError(f"a simulation has at least 4 cells along a side and 1 frame, got {size} and {frames}")
+        raise RegrepError(f"a simulation has at least 4 points along a side and 1 frame, got {size} and {frames}")
     box = Box(plumes, size)
     velocities = np.empty((len(plumes), frames, 2, size, size), dtype=np.float32)
     divergence = np.zeros(len(plumes))

@@ -107,7 +107,7 @@ class Smoke(SplitData):
     Args:
         data_dir: folder of simulations, see :func:`regrep_paper.data.smoke_files.load`; without one a small set of
             the given size, at most 32, is simulated into the folder of downloads.
-        size: cells along a side of the simulations.
+        size: points along a side of the simulations.
         seed: of the order of the windows and of the group elements.
         batch_size: windows in a batch.
         rollout: frames trained and validated.

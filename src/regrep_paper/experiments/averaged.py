@@ -16,7 +16,7 @@ from regrep_paper.training.run import measured
 def test_averaged(run: Path, out: Path | None) -> dict[str, Any]:
     """Test the best weights of a run averaged over the group; see :class:`GroupAveraged`.
 
-    The record's cell is that of the run with ``averaged``, its epochs and seconds are those of the run's training, its
+    The record's config is that of the run with ``averaged``, its epochs and seconds are those of its training, its
     metrics on validation and test those of the average. A finished record is left as it is. Returns ``done.json``.
 
     Args:
@@ -30,13 +30,13 @@ def test_averaged(run: Path, out: Path | None) -> dict[str, Any]:
     before, done = source.record, source.done
     if before is None or done is None or not source.finished:
         raise RegrepError(f"an average is made of a finished run, and {run} holds none; finish it with regrep fit")
-    if before["cell"].get("averaged"):
+    if before["config"].get("averaged"):
         raise RegrepError(f"{run} is an average already; name the run that it was made of")
     out = run.resolve().with_name(f"{run.resolve().name}-averaged") if out is None else out
-    cell, folder = {**before["cell"], "averaged": True}, RunFolder(out)
+    config, folder = {**before["config"], "averaged": True}, RunFolder(out)
     with folder.lock():
         if folder.record is not None:
-            folder.check_same(cell)
+            folder.check_same(config)
         if folder.finished:
             print(f"{out} holds a finished run; nothing to do")
             return folder.done or {}
@@ -54,7 +54,7 @@ def test_averaged(run: Path, out: Path | None) -> dict[str, Any]:
             **model.diagnose(data, out),
         }
         folder.start(
-            cell=cell,
+            config=config,
             command=["regrep", "test", str(run), "--averaged", f"--out={out}"],
             seed=before["seed"],
             data=data.record(),

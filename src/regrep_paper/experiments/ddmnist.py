@@ -1,4 +1,4 @@
-"""One cell of Table 4 as a Lightning module."""
+"""One config of Table 4 as a Lightning module."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class DDMNIST(ClassifierModule):
     Args:
         group: ``C4``, ``D1`` or ``D4``; G x G acts.
         method: one of ``METHODS``.
-        learning_rate: of Adam; by default that of the cell in Table 9.
-        weight: of the penalty; by default that of the cell in Table 9, 0.1 for ``ours-relative``.
+        learning_rate: of Adam; by default that of the config in Table 9.
+        weight: of the penalty; by default that of the config in Table 9, 0.1 for ``ours-relative``.
         latent: channels of the penalised latent, at least |G|².
         copies: regular copies in the latent, floor(latent / |G|²) by default.
         fraction: part of the batch whose second view is made.
@@ -65,7 +65,7 @@ class DDMNIST(ClassifierModule):
             latent_augmentation=latent_augmentation,
             shifted_weight=0.0 if as_published else 1.0,
         )
-        cell = {
+        config = {
             "experiment": "ddmnist",
             "group": group,
             "method": method,
@@ -79,4 +79,4 @@ class DDMNIST(ClassifierModule):
             "classes": classes,
             **named(network),
         }
-        super().__init__(built, rate, objective, cell)
+        super().__init__(built, rate, objective, config)

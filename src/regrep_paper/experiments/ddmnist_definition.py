@@ -1,15 +1,15 @@
 """DDMNIST for the command line."""
 
 from regrep_paper.data.double_digits import DoubleDigits
-from regrep_paper.experiments.cells import Definition
 from regrep_paper.experiments.ddmnist import DDMNIST
+from regrep_paper.experiments.definition import Definition
 
 DEFINITIONS = {
     "ddmnist": Definition(
         model=DDMNIST,
         data=DoubleDigits,
         epochs=50,  # of the original code; section 6.1 says that all other hyper-parameters match it
-        data_cell={
+        data_config={
             "source": "data",
             "group": "group",
             "classes": "classes",

@@ -16,7 +16,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from regrep.diagnostics import EquivarianceError, RepresentationAnalysis
 from regrep.errors import RegrepError
-from regrep_paper.experiments.cells import EXPERIMENTS, Definition, experiment
+from regrep_paper.experiments.definition import EXPERIMENTS, Definition, experiment
 from regrep_paper.runs.records import RunFolder
 from regrep_paper.suggestions import repair
 from regrep_paper.training.machine import default_precision
@@ -105,7 +105,7 @@ class ExperimentCLI(LightningCLI):
 
 
 def fit(name: str, args: Sequence[str]) -> dict[str, Any]:
-    """Train one cell, test its best checkpoint once, and leave a finished record.
+    """Train one config, test its best checkpoint once, and leave a finished record.
 
     Continues from ``checkpoints/last.ckpt`` if the run folder holds one. Returns the content of ``done.json``.
 
@@ -117,12 +117,12 @@ def fit(name: str, args: Sequence[str]) -> dict[str, Any]:
     folder = RunFolder(out)
     with folder.lock():
         if folder.finished:
-            folder.check_same(_cell(cli))
+            folder.check_same(_config(cli))
             print(f"{out} holds a finished run; nothing to do")
             return folder.done or {}
         cli.parser.save(cli.config, out / "config.yaml", overwrite=True, skip_validation=True)
         command = ["regrep", "fit", name, *args]
-        return train(folder, cli.trainer, cli.model, cli.datamodule, _cell(cli), command, cli.config.patience)
+        return train(folder, cli.trainer, cli.model, cli.datamodule, _config(cli), command, cli.config.patience)
 
 
 def check(command: Sequence[str]) -> None:
@@ -200,11 +200,11 @@ def trained(folder: RunFolder) -> ExperimentCLI:
         RegrepError: the folder holds no trained run.
     """
     record, run = folder.record, folder.path
-    if record is not None and record["cell"].get("averaged"):
+    if record is not None and record["config"].get("averaged"):
         raise RegrepError(f"{run} is the average of another run and has no weights; name the run that it was made of")
     if record is None or not folder.checkpoint("best").exists():
         raise RegrepError(f"{run} holds no trained run (run.json, checkpoints/best.ckpt); train it with regrep fit")
-    name = record["cell"]["experiment"]
+    name = record["config"]["experiment"]
     if name not in EXPERIMENTS:
         raise RegrepError(f"{run} holds a run of your own model, which only its code can build; see its done.json")
     cli = _cli(name, [f"--config={run / 'config.yaml'}"])
@@ -212,14 +212,14 @@ def trained(folder: RunFolder) -> ExperimentCLI:
     return cli
 
 
-def _cell(cli: ExperimentCLI) -> dict[str, Any]:
-    """All settings of model, data and run that name the cell, resolved."""
+def _config(cli: ExperimentCLI) -> dict[str, Any]:
+    """All settings of model, data and run that name the config, resolved."""
     config = cli.config
-    data = {option: getattr(config.data, key) for key, option in cli.definition.data_cell.items()}
+    data = {option: getattr(config.data, key) for key, option in cli.definition.data_config.items()}
     run = {
         "seed": config.seed_everything,
         "epochs": config.trainer.max_epochs,
         "patience": config.patience,
         "precision": config.trainer.precision,
     }
-    return {**cli.model.cell(), **data, **run}
+    return {**cli.model.config(), **data, **run}

@@ -86,7 +86,7 @@ class LearnedLatent(RepresentationModule, ABC):
             output_weight=used.output_weight,
             latent_weight=used.latent_weight,
         )
-        cell = {
+        config = {
             "experiment": self.experiment,
             "group": self.group().name,
             "method": "learned",
@@ -94,7 +94,7 @@ class LearnedLatent(RepresentationModule, ABC):
             "noise": noise,
             "frozen_encoder": frozen_encoder,
         }
-        super().__init__(network, used.learning_rate, objective, cell)
+        super().__init__(network, used.learning_rate, objective, config)
 
     @classmethod
     @abstractmethod

@@ -3,7 +3,7 @@
 from regrep_paper.data.glyphs import GlyphPairs
 from regrep_paper.data.turned_digits import TurnedDigits
 from regrep_paper.data.turned_images import TurnedImages
-from regrep_paper.experiments.cells import Definition
+from regrep_paper.experiments.definition import Definition
 from regrep_paper.experiments.learning import CIFAR10, MNIST, TMNIST
 
 EPOCHS = 90
@@ -26,13 +26,13 @@ PRECISION = "32-true"
 """The networks are small, and rounding would hide how well the relations hold."""
 
 
-def _definition(model: type, data: type, *data_cell: str, reads_files: bool = True, **renamed: str) -> Definition:
-    """A cell of section 4; arguments of the data keep their names in the cell unless renamed."""
+def _definition(model: type, data: type, *data_config: str, reads_files: bool = True, **renamed: str) -> Definition:
+    """A config of section 4; arguments of the data keep their names in the config unless renamed."""
     return Definition(
         model=model,
         data=data,
         epochs=EPOCHS,
-        data_cell={**renamed, **{name: name for name in data_cell}},
+        data_config={**renamed, **{name: name for name in data_config}},
         model_options=MODEL_OPTIONS,
         links=SEED,
         precision=PRECISION,

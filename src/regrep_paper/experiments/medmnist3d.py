@@ -1,4 +1,4 @@
-"""One cell of Table 5 as a Lightning module."""
+"""One config of Table 5 as a Lightning module."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class MedMNIST3D(ClassifierModule):
             task_weight=0.5 if moved else 1.0,
             shifted_weight=0.5,
         )
-        cell = {
+        config = {
             "experiment": "medmnist3d",
             "group": group.name,
             "method": method,
@@ -88,5 +88,5 @@ class MedMNIST3D(ClassifierModule):
             "select": select,
             **named(network),
         }
-        super().__init__(built, rate, objective, cell)
+        super().__init__(built, rate, objective, config)
         self.monitor = (SELECTIONS[select], "max")

@@ -1,7 +1,7 @@
 """MedMNIST3D for the command line."""
 
 from regrep_paper.data.volumes import MovedVolumes
-from regrep_paper.experiments.cells import Definition
+from regrep_paper.experiments.definition import Definition
 from regrep_paper.experiments.medmnist3d import MedMNIST3D
 
 DEFINITIONS = {
@@ -9,7 +9,7 @@ DEFINITIONS = {
         model=MedMNIST3D,
         data=MovedVolumes,
         epochs=150,
-        data_cell={
+        data_config={
             "source": "data",
             "size": "size",
             "any_file": "any_file",

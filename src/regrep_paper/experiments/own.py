@@ -98,7 +98,7 @@ def learn(
     check_run(epochs, patience, seed)
     classifies = _check(data)
     loss = task_loss or (nn.functional.cross_entropy if classifies else nn.functional.mse_loss)
-    cell = {
+    config = {
         "experiment": "own",
         "data": name,
         "group": latent.group.name,
@@ -118,7 +118,7 @@ def learn(
     folder = RunFolder(Path(out))
     with folder.lock():
         if folder.finished:
-            folder.check_same(cell)
+            folder.check_same(config)
             print(f"{out} holds a finished run; nothing to do")
             return folder.done or {}
         prepare()
@@ -133,10 +133,10 @@ def learn(
             output_weight=output_weight,
             latent_weight=latent_weight,
         )
-        model = OwnModel(Network(encoder, head), learning_rate, objective, cell, classifies)
+        model = OwnModel(Network(encoder, head), learning_rate, objective, config, classifies)
         pairs = TensorPairs(data, action, seed, batch_size, identity, name)
         trainer = lightning.Trainer(max_epochs=epochs, **TRAINER)
-        return train(folder, trainer, model, pairs, cell, ["regrep_paper.experiments.own.learn"], patience)
+        return train(folder, trainer, model, pairs, config, ["regrep_paper.experiments.own.learn"], patience)
 
 
 class Network(EncoderHead):
@@ -155,10 +155,10 @@ class OwnModel(RepresentationModule):
         network: Network,
         learning_rate: float,
         objective: RepresentationObjective,
-        cell: Mapping[str, Any],
+        config: Mapping[str, Any],
         classifies: bool,
     ) -> None:
-        super().__init__(network, learning_rate, objective, cell)
+        super().__init__(network, learning_rate, objective, config)
         self.classifies = classifies
 
 

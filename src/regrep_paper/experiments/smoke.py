@@ -1,4 +1,4 @@
-"""One cell of Table 6 as a Lightning module."""
+"""One config of Table 6 as a Lightning module."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class SmokeForecast(ForecastModule):
         weight: of the penalty; 0.005 by default, 0.1 for ``ours-relative``.
         layout: of the latent, ``grid`` (section 6.3), ``channels`` or ``both``.
         width: channels of the hidden layers.
-        size: cells along a side.
+        size: points along a side.
         fraction: part of the batch whose second view is made.
         latent_augmentation: train the head on rho(g) E(x) too.
         weight_decay: of Adam.
@@ -72,7 +72,7 @@ class SmokeForecast(ForecastModule):
             fraction=fraction_of(method, fraction),
             latent_augmentation=latent_augmentation,
         )
-        cell = {
+        config = {
             "experiment": "smoke",
             "group": act.group.name,
             "method": method,
@@ -86,7 +86,7 @@ class SmokeForecast(ForecastModule):
             "decay": decay,
             **named(network, network_as_published),
         }
-        super().__init__(built, learning_rate, objective, cell, weight_decay, decay)
+        super().__init__(built, learning_rate, objective, config, weight_decay, decay)
 
     def diagnose(self, data: Any, folder: Path) -> dict[str, Any]:
         """As every forecast; ``transport`` is the transport error of the data moved by each element.

@@ -1,7 +1,7 @@
 """SMOKE for the command line."""
 
 from regrep_paper.data.smoke_windows import Smoke
-from regrep_paper.experiments.cells import Definition
+from regrep_paper.experiments.definition import Definition
 from regrep_paper.experiments.smoke import SmokeForecast
 
 DEFINITIONS = {
@@ -9,7 +9,7 @@ DEFINITIONS = {
         model=SmokeForecast,
         data=Smoke,
         epochs=100,  # the published code stops between 100 and 1000; after 100 the rate has fallen to 0.6 %
-        data_cell={
+        data_config={
             "size": "size",
             "batch_size": "batch_size",
             "rollout": "rollout",

@@ -17,7 +17,7 @@ class E2CNN(RegularFieldNetwork):
     Args:
         width: regular fields of the hidden layers.
         frames: of the window.
-        size: cells along a side.
+        size: points along a side.
         as_published: the row index taken for one that grows downwards.
     """
 

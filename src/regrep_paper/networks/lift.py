@@ -15,12 +15,12 @@ class Lift(RegularFieldNetwork):
 
     ``encoder``: see :class:`LiftEncoder`, to regular fields [B, 4·width, size, size]; ``head``: a steerable
     convolution to one vector [B, 2, size, size]. 8,227,652 parameters with width 92 and size 64. The published first
-    layer is made for windows of 62 x 23 cells, 3,314,852 parameters, and cannot run on square data.
+    layer is made for windows of 62 x 23 points, 3,314,852 parameters, and cannot run on square data.
 
     Args:
         width: regular fields of the hidden layers, and entries of the code, so a multiple of 4.
         frames: of the window.
-        size: cells along a side, which the perceptron is made for.
+        size: points along a side, which the perceptron is made for.
         as_published: the row index taken for one that grows downwards.
 
     Raises:
@@ -51,7 +51,7 @@ class Lift(RegularFieldNetwork):
 
 
 class LiftEncoder(nn.Module):
-    """``joint(trunk(x), code(x))``: the code is repeated at every cell and read as further regular fields.
+    """``joint(trunk(x), code(x))``: the code is repeated at every point and read as further regular fields.
 
     Trunk and joint are equivariant, the code is not.
     """

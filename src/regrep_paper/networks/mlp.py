@@ -17,7 +17,7 @@ class MLP(EncoderHead):
     Args:
         width: hidden units.
         frames: of the window.
-        size: cells along a side, which the first and the last layer are made for.
+        size: points along a side, which the first and the last layer are made for.
 
     >>> network = MLP(width=24, size=32)
     >>> network.latent_shape, sum(p.numel() for p in network.parameters())
@@ -50,7 +50,7 @@ class Flattened(nn.Module):
         """
         if tuple(x.shape[1:]) != self.shape:
             raise RegrepError(
-                f"this network has a weight for each cell of {' x '.join(map(str, self.shape))}, got data"
+                f"this network has a weight for each point of {' x '.join(map(str, self.shape))}, got data"
                 f" {' x '.join(map(str, x.shape[1:]))}; build it with their size"
             )
         return x.flatten(1)

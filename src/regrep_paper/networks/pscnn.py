@@ -66,7 +66,7 @@ class SmokePSCNN(AveragedNetwork, RegularFieldNetwork):
     Args:
         width: regular fields of the hidden layers.
         frames: of the input.
-        size: cells along a side.
+        size: points along a side.
         as_published: take rows downwards, which negates the vectors in quarter turns, and leave the divergences out of
             the regularizer, whose gradient vanishes in the published code for SMOKE.
 

@@ -15,13 +15,13 @@ class RGroup(RegularFieldNetwork):
 
     ``encoder``: [B, 2·frames, H, W], taken for scalars as published, to [B, 4·width, H, W], a ReLU after each
     convolution; ``head``: one more, and the mean over the group, [B, 2, H, W]. With equal mixing coefficients, as at
-    the start, it is equivariant under turns of the cells *alone*, which do not turn the vectors. 1,874,632 parameters
+    the start, it is equivariant under turns of the points *alone*, which do not turn the vectors. 1,874,632 parameters
     with width 92.
 
     Args:
         width: group-valued channels of the hidden layers.
         frames: of the window.
-        size: cells along a side.
+        size: points along a side.
         banks: filters that are mixed.
         as_published: a ReLU after the first convolution only, so that the rest is one linear map.
 

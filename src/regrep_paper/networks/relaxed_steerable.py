@@ -24,7 +24,7 @@ class RSteer(RegularFieldNetwork):
     Args:
         width: fields of the hidden layers.
         frames: of the window.
-        size: cells along a side.
+        size: points along a side.
         as_published: the penalty is squared, so that it is without effect, the row index is taken for one that grows
             downwards, and four RegularFieldNorms exist that nothing applies: 5,596,178 parameters.
     """
@@ -40,14 +40,14 @@ class RSteer(RegularFieldNetwork):
             self.unused = nn.ModuleList(RegularFieldNorm(width) for _ in range(4))
 
     def regularizer(self) -> Tensor:
-        """``alpha · sum over layers of mean |w[k+1] - w[k]|``, over neighbouring cells k in the order of rows."""
+        """``alpha · sum over layers of mean |w[k+1] - w[k]|``, over neighbouring points k in the order of rows."""
         layers = [part for part in self.modules() if isinstance(part, RelaxedSteerableConv)]
         penalty = ALPHA * torch.stack([layer.weight.diff(dim=-1).abs().mean() for layer in layers]).sum()
         return penalty.square() if self.as_published else penalty
 
 
 class RelaxedSteerableConv(nn.Module):
-    """Steerable convolution of kernel 3 whose weights depend on the cell of the kernel.
+    """Steerable convolution of kernel 3 whose weights depend on the point of the kernel.
 
     ``F[(o, q), (i, p), k] = sum_b B_b[q, p, k] w[o, b, i, k]`` with the basis of :func:`steerable_basis`; with w
     constant in k, and a bias constant in each regular field (zero for vectors), it is equivariant.

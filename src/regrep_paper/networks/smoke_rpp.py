@@ -20,7 +20,7 @@ class SmokeRPP(RegularFieldNetwork):
     Args:
         width: fields of the hidden layers, each of four channels.
         frames: of the window.
-        size: cells along a side.
+        size: points along a side.
         as_published: the penalty is the square of ``1e-6 ‖free kernels‖²``, so that it is without effect, the row
             index is taken for one that grows downwards, and a BatchNorm exists that nothing applies: 4,355,654
             parameters.

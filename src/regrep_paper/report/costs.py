@@ -17,7 +17,7 @@ FILE = "costs.json"
 null."""
 
 BY_GROUP = ("ddmnist",)
-"""Experiments whose networks are built for the group of the cell."""
+"""Experiments whose networks are built for the group of the config."""
 
 TOLERANCE = 0.05
 """Share of the parameters by which a measured network may differ from the one trained: other heads, no other width."""
@@ -52,15 +52,15 @@ class Cost:
         return self.step, self.inference, self.memory_mib
 
 
-def cost_name(cell: Mapping[str, Any]) -> str:
-    """The name under which the cost of a cell is kept: its method, and the group where networks are built for it.
+def cost_name(config: Mapping[str, Any]) -> str:
+    """The name under which the cost of a config is kept: its method, and the group where networks are built for it.
 
     >>> cost_name({"experiment": "ddmnist", "group": "D4", "method": "cnn", "network": "scnn"})
     'scnn D4'
     >>> cost_name({"experiment": "smoke", "group": "C4", "method": "ours"})
     'ours'
     """
-    return f"{method_of(cell)} {cell.get('group')}" if cell["experiment"] in BY_GROUP else method_of(cell)
+    return f"{method_of(config)} {config.get('group')}" if config["experiment"] in BY_GROUP else method_of(config)
 
 
 def read_costs(folder: Path) -> tuple[list[Cost], dict[Path, str]]:
@@ -74,15 +74,15 @@ def read_costs(folder: Path) -> tuple[list[Cost], dict[Path, str]]:
     return costs, unreadable
 
 
-def cost_of(cell: Mapping[str, Any], parameters: int | None, costs: Sequence[Cost]) -> Cost | None:
-    """The cost of a cell whose network has so many parameters; None where no network of about that size was measured.
+def cost_of(config: Mapping[str, Any], parameters: int | None, costs: Sequence[Cost]) -> Cost | None:
+    """The cost of a config whose network has so many parameters; None where no network of about that size was measured.
 
     Of several the nearest in size counts, and of equally near ones the first.
     """
     if parameters is None:
         return None
-    name = cost_name(cell)
-    near = [cost for cost in costs if (cost.experiment, cost.name) == (cell["experiment"], name)]
+    name = cost_name(config)
+    near = [cost for cost in costs if (cost.experiment, cost.name) == (config["experiment"], name)]
     found = min(near, key=lambda cost: abs(cost.parameters - parameters), default=None)
     return found if found and abs(found.parameters - parameters) <= TOLERANCE * parameters else None
 

@@ -224,7 +224,7 @@ def _summary(rows: Sequence[Row], paper: PaperRuns | None) -> str:
 
 
 def _row_summary(row: Row, paper: PaperRuns | None) -> list[str]:
-    measured = [(run.cell["seed"], one) for run in row.runs if (one := representation(run))]
+    measured = [(run.config["seed"], one) for run in row.runs if (one := representation(run))]
     judged = {seed: agreement for seed, one in measured if (agreement := one.get("rounds_to_regular")) is not None}
     sentences = []
     if judged:
@@ -266,7 +266,7 @@ def _numbered(paper: PaperRuns) -> list[list[str]]:
 
 
 def _name(row: Row, run: Run) -> str:
-    return f"{_spelt(row)}, seed {run.cell['seed']}"
+    return f"{_spelt(row)}, seed {run.config['seed']}"
 
 
 def _spelt(row: Row) -> str:

@@ -52,7 +52,7 @@ def _facts(run: Run) -> dict[str, str]:
     facts = {
         "started": str(record.get("started", DASH)).replace("T", " "),
         "resumed": str(len(starts) - 1),
-        "seed": str(run.cell["seed"]),
+        "seed": str(run.config["seed"]),
         "data": _data(data),
         "data files (md5)": ", ".join(f"{name} {entry.get('md5', '?')}" for name, entry in _items(data, "files")),
         "device": str(record.get("device", DASH)),

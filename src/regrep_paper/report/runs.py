@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from regrep.errors import RegrepError
-from regrep_paper.runs.records import FORMAT, read_json
+from regrep_paper.runs.records import FORMAT, read_json, read_record
 
 Series = dict[int, float]
 """Epoch, counted from 1 -> value; epochs without a finite value are left out."""
@@ -34,9 +34,9 @@ class Run:
     epochs: int
 
     @property
-    def cell(self) -> dict[str, Any]:
+    def config(self) -> dict[str, Any]:
         """The settings of the run."""
-        return self.record["cell"]
+        return self.record["config"]
 
     @property
     def finished(self) -> bool:
@@ -50,7 +50,7 @@ class Run:
             return "finished"
         if self.done is not None:
             return f"failed: {self.done.get('message') or 'no reason given'}"
-        planned = self.cell.get("epochs")
+        planned = self.config.get("epochs")
         return f"unfinished, epoch {self.epochs}" + (f" of {planned}" if planned else "")
 
 
@@ -83,10 +83,12 @@ def read_run(folder: Path) -> Run:
     """
     path = folder / "run.json"
     record = _read(path)
-    cell = record.get("cell")
-    lacking = [key for key in ("experiment", "method", "seed") if not isinstance(cell, dict) or key not in cell]
+    config = record.get("config")
+    lacking = [key for key in ("experiment", "method", "seed") if not isinstance(config, dict) or key not in config]
     if lacking:
-        raise RegrepError(f'{path} must name the run\'s {", ".join(lacking)} under "cell"; restore a copy or delete it')
+        raise RegrepError(
+            f'{path} must name the run\'s {", ".join(lacking)} under "config"; restore a copy or delete it'
+        )
     done = _read(folder / "done.json") if (folder / "done.json").exists() else None
     if done is not None and done.get("status") not in ("finished", "failed"):
         raise RegrepError(
@@ -98,7 +100,7 @@ def read_run(folder: Path) -> Run:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    content = read_json(path)
+    content = read_record(path) if path.name == "run.json" else read_json(path)
     if "format" not in content:
         raise RegrepError(f"{path} must tell its record format, {FORMAT} for this version; it is no record of a run")
     return content

@@ -55,7 +55,7 @@ class Row:
     @property
     def seeds(self) -> list[int]:
         """Seeds of the finished runs."""
-        return [run.cell["seed"] for run in self.runs]
+        return [run.config["seed"] for run in self.runs]
 
     @property
     def parameters(self) -> list[int]:
@@ -65,7 +65,7 @@ class Row:
 
     def by_seed(self, measure: Measure) -> dict[int, float]:
         """Seed -> value, of the finished runs that have it."""
-        found = {run.cell["seed"]: measure.of(run.done) for run in self.runs}
+        found = {run.config["seed"]: measure.of(run.done) for run in self.runs}
         return {seed: value for seed, value in found.items() if value is not None}
 
     def mean(self, measure: Measure, seeds: Iterable[int] | None = None) -> float | None:
@@ -88,19 +88,19 @@ def rows_of(runs: Sequence[Run], costs: Sequence[Cost] = ()) -> list[Row]:
     """Every setting that was run, with its seeds and the cost of its method, in table order."""
     grouped: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
-        cell = {key: value for key, value in run.cell.items() if key != "seed" and value is not None}
-        grouped[json.dumps(cell, sort_keys=True)].append(run)
+        config = {key: value for key, value in run.config.items() if key != "seed" and value is not None}
+        grouped[json.dumps(config, sort_keys=True)].append(run)
     rows = []
     for text, members in grouped.items():
-        cell = json.loads(text)
-        tuned = experiment(cell["experiment"]).tuned
-        finished = {run.cell["seed"]: run for run in members if run.finished}  # a repeated seed counts once
+        config = json.loads(text)
+        tuned = experiment(config["experiment"]).tuned
+        finished = {run.config["seed"]: run for run in members if run.finished}  # a repeated seed counts once
         rows.append(
             Row(
-                key={key: value for key, value in cell.items() if key not in tuned},
-                tuned={key: cell[key] for key in tuned if key in cell},
+                key={key: value for key, value in config.items() if key not in tuned},
+                tuned={key: config[key] for key in tuned if key in config},
                 runs=tuple(finished[seed] for seed in sorted(finished)),
-                open=tuple(run for run in members if not run.finished and run.cell["seed"] not in finished),
+                open=tuple(run for run in members if not run.finished and run.config["seed"] not in finished),
             )
         )
     rows = [replace(row, cost=cost_of(row.key, next(iter(row.parameters), None), costs)) for row in rows]

@@ -1,4 +1,4 @@
-"""Sweep files: a grid of settings with exceptions, expanded into cells."""
+"""Sweep files: a grid of settings with exceptions, expanded into configs."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from regrep.errors import MissingExtraError, RegrepError
 from regrep_paper.suggestions import repair
 
 Settings = dict[str, Any]
-"""Values of some settings of a cell, by name."""
+"""Values of some settings of a config, by name."""
 
 Check = Callable[[Settings], None]
-"""Raises for a cell with a setting that its experiment does not have."""
+"""Raises for a config with a setting that its experiment does not have."""
 
 
 @dataclass(frozen=True)
 class Override:
-    """Settings for the cells that match: ``where`` names values, ``set`` the new ones; lists mean several."""
+    """Settings for the configs that match: ``where`` names values, ``set`` the new ones; lists mean several."""
 
     where: Settings
     set: Settings
@@ -44,8 +44,8 @@ class Manifest:
     Attributes:
         experiment: name of the experiment.
         out: folder of the run folders.
-        fixed: settings of all cells.
-        grid: for some settings a list of values; every combination is a cell.
+        fixed: settings of all configs.
+        grid: for some settings a list of values; every combination is a config.
         override: exceptions, applied in order.
     """
 
@@ -61,35 +61,35 @@ class Manifest:
         overridden = (key for o in self.override for key in (*o.where, *o.set))
         return [*self.fixed, *self.grid, *overridden]
 
-    def cells(self, settings: Mapping[str, Any] | None = None) -> list[Settings]:
-        """The settings of each cell, in the order of the file.
+    def configs(self, settings: Mapping[str, Any] | None = None) -> list[Settings]:
+        """The settings of each config, in the order of the file.
 
         Args:
-            settings: instead of what the file says, also in its overrides; a list makes several cells.
+            settings: instead of what the file says, also in its overrides; a list makes several configs.
 
         Raises:
-            RegrepError: an override of the file as it is matches no cell.
+            RegrepError: an override of the file as it is matches no config.
 
-        >>> Manifest("ddmnist", Path("runs"), {"epochs": 2}, {"seed": [0, 1]}).cells({"epochs": 3})
+        >>> Manifest("ddmnist", Path("runs"), {"epochs": 2}, {"seed": [0, 1]}).configs({"epochs": 3})
         [{'experiment': 'ddmnist', 'seed': 0, 'epochs': 3}, {'experiment': 'ddmnist', 'seed': 1, 'epochs': 3}]
         """
         given = settings or {}
         fixed = {key: value for key, value in self.fixed.items() if key not in given}
-        cells = _expand([{"experiment": self.experiment, **fixed}], {**self.grid, **given})
+        configs = _expand([{"experiment": self.experiment, **fixed}], {**self.grid, **given})
         for override in self.override:
-            matches = [_matches(cell, override.where) for cell in cells]
+            matches = [_matches(config, override.where) for config in configs]
             if not any(matches) and not given:
                 raise RegrepError(
-                    f"every override of a sweep matches some cell, but where: {override.where} matches none;"
+                    f"every override of a sweep matches some config, but where: {override.where} matches none;"
                     " compare it with fixed and grid"
                 )
             exceptions = {key: value for key, value in override.set.items() if key not in given}
-            cells = [
+            configs = [
                 new
-                for cell, match in zip(cells, matches, strict=True)
-                for new in (_expand([cell], exceptions) if match else [cell])
+                for config, match in zip(configs, matches, strict=True)
+                for new in (_expand([config], exceptions) if match else [config])
             ]
-        return _distinct(cells)
+        return _distinct(configs)
 
 
 def read_manifest(path: Path | str, check: Check) -> Manifest:
@@ -97,7 +97,7 @@ def read_manifest(path: Path | str, check: Check) -> Manifest:
 
     Args:
         path: of the file.
-        check: raises for a cell with a setting that its experiment does not have.
+        check: raises for a config with a setting that its experiment does not have.
 
     Raises:
         RegrepError: it cannot be read, is not YAML, or has an unknown key or a value of a wrong kind.
@@ -211,25 +211,27 @@ def _mapping(what: str, value: Any) -> Settings:
     return value
 
 
-def _matches(cell: Settings, where: Settings) -> bool:
+def _matches(config: Settings, where: Settings) -> bool:
     return all(
-        key in cell and cell[key] in (value if isinstance(value, list) else [value]) for key, value in where.items()
+        key in config and config[key] in (value if isinstance(value, list) else [value]) for key, value in where.items()
     )
 
 
-def _expand(cells: list[Settings], settings: Mapping[str, Any]) -> list[Settings]:
+def _expand(configs: list[Settings], settings: Mapping[str, Any]) -> list[Settings]:
     choices = [value if isinstance(value, list) else [value] for value in settings.values()]
     for key, values in zip(settings, choices, strict=True):
         if not values:
             raise RegrepError(f"a setting has at least one value, got {key}: []; leave it out or give one")
     return [
-        {**cell, **dict(zip(settings, values, strict=True))} for cell in cells for values in itertools.product(*choices)
+        {**config, **dict(zip(settings, values, strict=True))}
+        for config in configs
+        for values in itertools.product(*choices)
     ]
 
 
-def _distinct(cells: list[Settings]) -> list[Settings]:
+def _distinct(configs: list[Settings]) -> list[Settings]:
     kept: list[Settings] = []
-    for cell in cells:
-        if cell not in kept:
-            kept.append(cell)
+    for config in configs:
+        if config not in kept:
+            kept.append(config)
     return kept

@@ -99,20 +99,30 @@ def read_json(path: Path | str) -> dict[str, Any]:
     return content
 
 
-def run_id(cell: Mapping[str, Any]) -> str:
-    """Readable name of a cell with a hash of all its settings; equal settings give equal names.
+def read_record(path: Path | str) -> dict[str, Any]:
+    """The content of a ``run.json``; older ones, which call the settings of a run ``cell``, are read as well.
+
+    Raises:
+        RegrepError: as :func:`read_json`.
+    """
+    record = read_json(path)
+    return {"config" if key == "cell" else key: value for key, value in record.items()}
+
+
+def run_id(config: Mapping[str, Any]) -> str:
+    """Readable name of a config with a hash of all its settings; equal settings give equal names.
 
     The order of the keys does not matter, and neither does 1 or 1.0.
 
-    >>> cell = {"experiment": "ddmnist", "group": "D4", "method": "ours", "weight": 1.0, "seed": 0}
-    >>> run_id(cell)
+    >>> config = {"experiment": "ddmnist", "group": "D4", "method": "ours", "weight": 1.0, "seed": 0}
+    >>> run_id(config)
     'ddmnist-D4-ours-s0-04d8f195'
-    >>> run_id(cell) == run_id({**cell, "weight": 1}) != run_id({**cell, "weight": 2})
+    >>> run_id(config) == run_id({**config, "weight": 1}) != run_id({**config, "weight": 2})
     True
     """
-    words = [str(cell[key]) for key in ("experiment", "group", "method") if key in cell]
-    seed = [f"s{cell['seed']}"] if "seed" in cell else []
-    digest = hashlib.sha256(json.dumps(plain(cell), sort_keys=True).encode()).hexdigest()[:8]
+    words = [str(config[key]) for key in ("experiment", "group", "method") if key in config]
+    seed = [f"s{config['seed']}"] if "seed" in config else []
+    digest = hashlib.sha256(json.dumps(plain(config), sort_keys=True).encode()).hexdigest()[:8]
     name = "-".join([*words, *seed, digest])
     return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)
 
@@ -195,7 +205,8 @@ class RunFolder:
     @property
     def record(self) -> dict[str, Any] | None:
         """Content of ``run.json``, or None before the first start."""
-        return self._read("run.json")
+        path = self.path / "run.json"
+        return read_record(path) if path.exists() else None
 
     @property
     def done(self) -> dict[str, Any] | None:
@@ -214,7 +225,7 @@ class RunFolder:
 
     def start(
         self,
-        cell: Mapping[str, Any],
+        config: Mapping[str, Any],
         command: Sequence[str],
         seed: int,
         data: Mapping[str, Any],
@@ -227,7 +238,7 @@ class RunFolder:
         A ``done.json`` of an earlier failure is removed.
 
         Args:
-            cell: the resolved settings that name the run.
+            config: the resolved settings that name the run.
             command: what was typed, as words.
             seed: of initial weights, data order and augmentation.
             data: name, files with checksums, sizes of the splits.
@@ -250,15 +261,15 @@ class RunFolder:
         if record is None:
             record = {
                 "format": FORMAT,
-                "run_id": run_id(cell),
-                "cell": dict(cell),
+                "run_id": run_id(config),
+                "config": dict(config),
                 "seed": seed,
                 "data": dict(data),
                 "parameters": parameters,
                 **this_start,
             }
         else:
-            self.check_same(cell)
+            self.check_same(config)
             if self.finished:
                 raise RegrepError(f"the run in {self.path} is finished; choose another folder to run it again")
             record.setdefault("resumed", []).append(this_start)
@@ -266,13 +277,13 @@ class RunFolder:
         (self.path / "done.json").unlink(missing_ok=True)
         return record
 
-    def check_same(self, cell: Mapping[str, Any]) -> None:
-        """Raise where the settings of the run in this folder are not those of a cell.
+    def check_same(self, config: Mapping[str, Any]) -> None:
+        """Raise where the settings of the run in this folder are not those of a config.
 
         Raises:
             RegrepError: naming those that differ.
         """
-        before, now = plain((self.record or {}).get("cell", {})), plain(cell)
+        before, now = plain((self.record or {}).get("config", {})), plain(config)
         differing = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
         if differing:
             changes = ", ".join(f"{key} {before.get(key)!r} -> {now.get(key)!r}" for key in differing)

@@ -1,4 +1,4 @@
-"""Sweeps: every cell of a sweep file as a run of its own, continued when started again."""
+"""Sweeps: every run of a sweep file as a run of its own, continued when started again."""
 
 from __future__ import annotations
 
@@ -21,40 +21,40 @@ State = Literal["finished", "failed", "running", "partial", "to do"]
 
 
 class Experiments(Protocol):
-    """What a sweep must know of the experiments; :mod:`regrep_paper.experiments.cells` provides it."""
+    """What a sweep must know of the experiments; :mod:`regrep_paper.experiments.definition` provides it."""
 
-    def check_cell(self, cell: Settings) -> None:
-        """Raise for a setting that the cell's experiment does not have."""
+    def check_config(self, run: Settings) -> None:
+        """Raise for a setting that the run's experiment does not have."""
 
-    def cell_command(self, cell: Settings, out: Path, data_dir: Path | None) -> list[str]:
-        """Words after ``regrep`` that run a cell in the folder ``out``."""
+    def config_command(self, run: Settings, out: Path, data_dir: Path | None) -> list[str]:
+        """Words after ``regrep`` that run a run in the folder ``out``."""
 
 
 @dataclass(frozen=True)
-class Cell:
+class PlannedRun:
     """One run of a sweep.
 
     Attributes:
         label: what tells it from the others, for people.
-        run: its folder.
+        folder: that it works in.
         command: what runs it, as words.
     """
 
     label: str
-    run: RunFolder
+    folder: RunFolder
     command: tuple[str, ...]
 
     @property
     def state(self) -> State:
         """How far it is."""
-        done = self.run.done
+        done = self.folder.done
         if done is not None and done.get("status") == "finished":
             return "finished"
-        if self.run.busy:
+        if self.folder.busy:
             return "running"
         if done is not None:
             return "failed"
-        return "partial" if self.run.checkpoint("last").exists() else "to do"
+        return "partial" if self.folder.checkpoint("last").exists() else "to do"
 
 
 def plan(
@@ -64,25 +64,25 @@ def plan(
     data_dir: Path | None = None,
     settings: Mapping[str, Any] | None = None,
     program: Sequence[str] = (sys.executable, "-m", "regrep_paper"),
-) -> list[Cell]:
-    """The cells of a sweep, each once.
+) -> list[PlannedRun]:
+    """The runs of a sweep, each once.
 
     Args:
         manifest: the sweep.
-        experiments: checks cells and makes their commands.
+        experiments: checks runs and makes their commands.
         out: folder of the run folders.
         data_dir: folder of data files, handed to each command.
-        settings: applied to every cell at last.
+        settings: applied to every run at last.
         program: words before the command.
     """
-    experiments.check_cell({"experiment": manifest.experiment, **(settings or {})})
-    named = {run_id(cell): cell for cell in manifest.cells(settings)}
+    experiments.check_config({"experiment": manifest.experiment, **(settings or {})})
+    named = {run_id(run): run for run in manifest.configs(settings)}
     varying = _varying(list(named.values()))
-    cells = []
-    for name, cell in named.items():
-        words = experiments.cell_command(cell, out / name, data_dir)
-        cells.append(Cell(_label(cell, varying), RunFolder(out / name), (*program, *words)))
-    return cells
+    runs = []
+    for name, run in named.items():
+        words = experiments.config_command(run, out / name, data_dir)
+        runs.append(PlannedRun(_label(run, varying), RunFolder(out / name), (*program, *words)))
+    return runs
 
 
 def sweep(
@@ -96,71 +96,71 @@ def sweep(
     slurm: Mapping[str, Any] | None = None,
     dry_run: bool = False,
 ) -> int:
-    """Run the cells of a sweep file that are not finished; ``regrep sweep`` is this function.
+    """Run the runs of a sweep file that are not finished; ``regrep sweep`` is this function.
 
     Args:
         file: the sweep file.
-        experiments: checks cells and makes their commands.
+        experiments: checks runs and makes their commands.
         out: folder of the run folders, instead of the file's.
         data_dir: folder of data files.
         jobs: processes at a time on this machine.
-        settings: applied to every cell at last.
+        settings: applied to every run at last.
         slurm: options for Slurm; None runs on this machine.
-        dry_run: only print the cells and their states.
+        dry_run: only print the runs and their states.
 
     Returns:
-        Exit code: 0 when all cells are finished, 1 when one failed, 130 after Ctrl-C.
+        Exit code: 0 when all runs are finished, 1 when one failed, 130 after Ctrl-C.
     """
-    manifest = read_manifest(file, experiments.check_cell)
+    manifest = read_manifest(file, experiments.check_config)
     folder = manifest.out if out is None else out
-    cells = plan(manifest, experiments, folder, data_dir, settings)
+    runs = plan(manifest, experiments, folder, data_dir, settings)
     if dry_run:
-        print_plan(cells, folder)
+        print_plan(runs, folder)
         return 0
     executor = LocalExecutor(jobs) if slurm is None else SubmititExecutor(folder / ".submitit", {**slurm})
-    return Runner(cells, executor).run()
+    return Runner(runs, executor).run()
 
 
-def print_plan(cells: Sequence[Cell], folder: Path) -> None:
-    """Print each cell with its state and the name of its folder."""
-    width = max(len(cell.label) for cell in cells)
-    states = [cell.state for cell in cells]
-    for cell, state in zip(cells, states, strict=True):
-        print(f"{state:8}  {cell.label:{width}}  {cell.run.path.name}")
+def print_plan(runs: Sequence[PlannedRun], folder: Path) -> None:
+    """Print each run with its state and the name of its folder."""
+    width = max(len(run.label) for run in runs)
+    states = [run.state for run in runs]
+    for run, state in zip(runs, states, strict=True):
+        print(f"{state:8}  {run.label:{width}}  {run.folder.path.name}")
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
-    print(f"{len(cells)} cells in {folder}: {counts}")
+    print(f"{len(runs)} runs in {folder}: {counts}")
 
 
 class Runner:
-    """Runs cells on an executor and tells how it goes.
+    """Runs runs on an executor and tells how it goes.
 
-    A finished cell is left alone, a failed one is tried again, one at which another process works is waited
-    for. Every cell is locked by the process that runs it, so that several sweeps may share a folder.
+    A finished run is left alone, a failed one is tried again, one at which another process works is waited
+    for. Every run is locked by the process that runs it, so that several sweeps may share a folder.
 
     Args:
-        cells: what to run.
+        runs: what to run.
         executor: where.
         pause: seconds between two looks at the tasks.
-        wait: seconds between two looks at a cell at which another process works.
+        wait: seconds between two looks at a run at which another process works.
     """
 
-    def __init__(self, cells: Sequence[Cell], executor: Executor, pause: float = 0.1, wait: float = 5.0) -> None:
-        self.cells = cells
+    def __init__(self, runs: Sequence[PlannedRun], executor: Executor, pause: float = 0.1, wait: float = 5.0) -> None:
+        self.runs = runs
         self.executor = executor
         self.pause, self.wait = pause, wait
         self._finished = 0
-        self._failed: list[tuple[Cell, str]] = []
-        self._own = 0  # cells that ended in this sweep, the measure of its speed
+        self._failed: list[tuple[PlannedRun, str]] = []
+        self._own = 0  # runs that ended in this sweep, the measure of its speed
         self._begin = time.monotonic()
 
     def run(self) -> int:
-        """Run all cells; return the exit code of the sweep."""
-        todo: deque[Cell] = deque(cell for cell in self.cells if not cell.run.finished)
-        self._finished = len(self.cells) - len(todo)
+        """Run all runs; return the exit code of the sweep."""
+        todo: deque[PlannedRun] = deque(run for run in self.runs if not run.folder.finished)
+        self._finished = len(self.runs) - len(todo)
         if self._finished:
-            print(f"{self._finished} of {len(self.cells)} cells were finished before", flush=True)
-        tasks: dict[Task, Cell] = {}
-        waiting: dict[Cell, float] = {}
+            print(f"{self._finished} of {len(self.runs)} runs were finished before", flush=True)
+        tasks: dict[Task, PlannedRun] = {}
+        waiting: dict[PlannedRun, float] = {}
         try:
             with _terminate_as_interrupt():
                 while todo or tasks or waiting:
@@ -175,60 +175,60 @@ class Runner:
             if isinstance(cause, KeyboardInterrupt):
                 self._clear()
                 print(
-                    f"stopped; {self._finished} of {len(self.cells)} cells are finished, the others keep"
+                    f"stopped; {self._finished} of {len(self.runs)} runs are finished, the others keep"
                     " their last checkpoint; the same command continues"
                 )
                 return 130
             raise
-        for cell, reason in self._failed:
-            print(f"failed: {cell.label}: {reason}; see {cell.run.path / 'log.txt'}", file=sys.stderr)
+        for run, reason in self._failed:
+            print(f"failed: {run.label}: {reason}; see {run.folder.path / 'log.txt'}", file=sys.stderr)
         return 1 if self._failed else 0
 
-    def _start(self, todo: deque[Cell], tasks: dict[Task, Cell], waiting: dict[Cell, float]) -> None:
+    def _start(self, todo: deque[PlannedRun], tasks: dict[Task, PlannedRun], waiting: dict[PlannedRun, float]) -> None:
         while todo and len(tasks) < self.executor.slots:
-            cell = todo.popleft()
-            if cell.run.busy:
-                self._wait(cell, waiting)
-            elif cell.run.finished:  # meanwhile, by another sweep
-                self._report_finished(cell)
+            run = todo.popleft()
+            if run.folder.busy:
+                self._wait(run, waiting)
+            elif run.folder.finished:  # meanwhile, by another sweep
+                self._report_finished(run)
             else:
-                tasks[self.executor.start(cell.command, cell.run.path / "log.txt")] = cell
+                tasks[self.executor.start(run.command, run.folder.path / "log.txt")] = run
 
-    def _collect(self, tasks: dict[Task, Cell], waiting: dict[Cell, float]) -> None:
-        for task, cell in list(tasks.items()):
+    def _collect(self, tasks: dict[Task, PlannedRun], waiting: dict[PlannedRun, float]) -> None:
+        for task, run in list(tasks.items()):
             code = task.poll()
             if code is None:
                 continue
             del tasks[task]
             if code == FolderBusyError.exit_code:
-                self._wait(cell, waiting)
+                self._wait(run, waiting)
                 continue
             self._own += 1
-            if code == 0 and cell.run.finished:
-                self._report_finished(cell)
+            if code == 0 and run.folder.finished:
+                self._report_finished(run)
             else:
-                reason = _reason(cell, code)
-                self._failed.append((cell, reason))
-                self._say(f"{cell.label}: failed, {reason}")
+                reason = _reason(run, code)
+                self._failed.append((run, reason))
+                self._say(f"{run.label}: failed, {reason}")
 
-    def _wait(self, cell: Cell, waiting: dict[Cell, float]) -> None:
-        if cell not in waiting:
-            self._say(f"{cell.label}: another process works on it; waiting for it")
-        waiting[cell] = time.monotonic() + self.wait
+    def _wait(self, run: PlannedRun, waiting: dict[PlannedRun, float]) -> None:
+        if run not in waiting:
+            self._say(f"{run.label}: another process works on it; waiting for it")
+        waiting[run] = time.monotonic() + self.wait
 
-    def _reconsider(self, todo: deque[Cell], waiting: dict[Cell, float]) -> None:
-        for cell, when in list(waiting.items()):
+    def _reconsider(self, todo: deque[PlannedRun], waiting: dict[PlannedRun, float]) -> None:
+        for run, when in list(waiting.items()):
             if time.monotonic() < when:
                 continue
-            if cell.run.busy:
-                waiting[cell] = time.monotonic() + self.wait
+            if run.folder.busy:
+                waiting[run] = time.monotonic() + self.wait
             else:
-                del waiting[cell]
-                todo.append(cell)
+                del waiting[run]
+                todo.append(run)
 
-    def _report_finished(self, cell: Cell) -> None:
+    def _report_finished(self, run: PlannedRun) -> None:
         self._finished += 1
-        done = cell.run.done or {}
+        done = run.folder.done or {}
         parts = []
         for split in ("validation", "test"):
             for name in ("accuracy", "rmse"):
@@ -237,21 +237,21 @@ class Runner:
                     parts.append(f"{split} {name} {value:.3f}")
         if isinstance(done.get("seconds"), (int, float)):
             parts.append(f"{done['seconds']:.0f} s")
-        left = len(self.cells) - self._finished - len(self._failed)
+        left = len(self.runs) - self._finished - len(self._failed)
         if left and self._own:
             parts.append(f"about {_duration((time.monotonic() - self._begin) / self._own * left)} left")
-        self._say(f"{cell.label}: {', '.join(parts) or 'finished'}")
+        self._say(f"{run.label}: {', '.join(parts) or 'finished'}")
 
     def _say(self, text: str) -> None:
         self._clear()
-        print(f"{self._finished + len(self._failed)}/{len(self.cells)} {text}", flush=True)
+        print(f"{self._finished + len(self._failed)}/{len(self.runs)} {text}", flush=True)
 
-    def _show(self, tasks: Mapping[Task, Cell], waiting: Mapping[Cell, float]) -> None:
-        """On a terminal, one line that is written over: what the running cells say."""
+    def _show(self, tasks: Mapping[Task, PlannedRun], waiting: Mapping[PlannedRun, float]) -> None:
+        """On a terminal, one line that is written over: what the running runs say."""
         if not sys.stdout.isatty():
             return
-        parts = [f"{cell.label}: {_last_line(cell.run.path / 'log.txt')}" for cell in tasks.values()]
-        parts += [f"{cell.label}: elsewhere" for cell in waiting]
+        parts = [f"{run.label}: {_last_line(run.folder.path / 'log.txt')}" for run in tasks.values()]
+        parts += [f"{run.label}: elsewhere" for run in waiting]
         width = _terminal_width() - 1
         print("\r\x1b[K" + " | ".join(part[: width // len(parts) - 3] for part in parts), end="", flush=True)
 
@@ -260,27 +260,27 @@ class Runner:
             print("\r\x1b[K", end="")
 
 
-def _varying(cells: Sequence[Settings]) -> list[str]:
-    """Settings in which the cells differ, besides those that every label has."""
-    keys = dict.fromkeys(key for cell in cells for key in cell)
+def _varying(runs: Sequence[Settings]) -> list[str]:
+    """Settings in which the runs differ, besides those that every label has."""
+    keys = dict.fromkeys(key for run in runs for key in run)
     return [
         key
         for key in keys
         if key not in ("experiment", "method", "group", "seed")
-        and any(cell.get(key) != cells[0].get(key) for cell in cells)
+        and any(run.get(key) != runs[0].get(key) for run in runs)
     ]
 
 
-def _label(cell: Settings, varying: Sequence[str]) -> str:
-    words = [str(cell[key]) for key in ("method", "group") if key in cell]
-    words += [f"{key.replace('_', ' ')} {cell[key]}" for key in varying if cell.get(key) is not None]
-    if "seed" in cell:
-        words.append(f"seed {cell['seed']}")
-    return " ".join(words) or str(cell["experiment"])
+def _label(run: Settings, varying: Sequence[str]) -> str:
+    words = [str(run[key]) for key in ("method", "group") if key in run]
+    words += [f"{key.replace('_', ' ')} {run[key]}" for key in varying if run.get(key) is not None]
+    if "seed" in run:
+        words.append(f"seed {run['seed']}")
+    return " ".join(words) or str(run["experiment"])
 
 
-def _reason(cell: Cell, code: int) -> str:
-    done = cell.run.done
+def _reason(run: PlannedRun, code: int) -> str:
+    done = run.folder.done
     if done is not None and done.get("status") == "failed" and done.get("message"):
         return str(done["message"])
     if code == 0:
@@ -288,7 +288,7 @@ def _reason(cell: Cell, code: int) -> str:
     if code < 0:
         name = signal.Signals(-code).name
         return f"killed by {name}" + (", perhaps for want of memory" if name == "SIGKILL" else "")
-    return _last_line(cell.run.path / "log.txt") or f"exit code {code}"
+    return _last_line(run.folder.path / "log.txt") or f"exit code {code}"
 
 
 def _last_line(log: Path) -> str:

@@ -29,7 +29,7 @@ class RegularFieldNetwork(EncoderHead):
 
     Args:
         width: fields of a hidden layer, each of four channels.
-        size: cells along a side.
+        size: points along a side.
         rows: ``"up"`` where the row index grows with +y, as in the simulations; the published networks take it for
             ``"down"``, which negates the vectors in quarter turns.
 
@@ -45,7 +45,7 @@ class RegularFieldNetwork(EncoderHead):
         self.rows = rows
 
     def latent_representation(self) -> FeatureMap:
-        """C4 on the latent: the cells turn, and the four channels of each field are shifted cyclically."""
+        """C4 on the latent: the points turn, and the four channels of each field are shifted cyclically."""
         pixels = VectorField2d(cyclic(ORDER), self.rows).pixels(self.latent_shape[-1])
         return layouts.both(pixels, self.latent_shape)
 
@@ -92,7 +92,7 @@ class RegularFieldNorm(nn.BatchNorm3d):
     """Batch normalisation with one mean, variance, scale and bias per regular field [B, fields·4, H, W]."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise over samples, cells and the channels of a field."""
+        """Normalise over samples, points and the channels of a field."""
         return super().forward(x.unflatten(1, (-1, ORDER))).flatten(1, 2)
 
 

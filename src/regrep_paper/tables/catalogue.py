@@ -18,7 +18,7 @@ class Entry:
     """A network of a table.
 
     Attributes:
-        experiment: whose cells it is a choice of.
+        experiment: whose configs it is a choice of.
         network: its name there, the setting ``network``.
         group: that it is built for; of the plain networks the one that acts on the data.
         latent: shape of one sample's latent.
@@ -68,7 +68,7 @@ def _digits(network: str, symmetry: str, parameters: str, redundant: str = "0 0 
 
 
 def named(network: str, as_published: bool = False) -> dict[str, Any]:
-    """What a cell says of its network: nothing of the plain one, so that its records stay those of older runs.
+    """What a config says of its network: nothing of the plain one, so that its records stay those of older runs.
 
     >>> named("scnn"), named("cnn"), named("lift", as_published=True)
     ({'network': 'scnn'}, {}, {'network': 'lift', 'network_as_published': True})

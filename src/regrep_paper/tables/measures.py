@@ -34,14 +34,14 @@ class Measure:
 
 @dataclass(frozen=True)
 class Experiment:
-    """How the cells of an experiment become a table.
+    """How the configs of an experiment become a table.
 
     Attributes:
         title: its name for people.
         selection: decides among tuned settings; never of the test split.
         results: what methods are compared by, the first above all; the paper's numbers stand beside them.
         others: further columns.
-        task: settings that make another problem; cells that differ in them are never compared.
+        task: settings that make another problem; configs that differ in them are never compared.
         baseline: the method that the others are compared with, seed by seed.
         tuned: settings that are chosen on validation; they name no row of their own.
         usual: values that a label leaves out.
@@ -156,8 +156,8 @@ def experiment(name: str) -> Experiment:
     return EXPERIMENTS.get(name) or Experiment(title=name.upper())
 
 
-def method_of(cell: Mapping[str, Any]) -> str:
-    """The name of a cell's method in tables: that of its network first, where it has not the plain one.
+def method_of(config: Mapping[str, Any]) -> str:
+    """The name of a config's method in tables: that of its network first, where it has not the plain one.
 
     A network that is averaged over the group at test time says so.
 
@@ -168,7 +168,7 @@ def method_of(cell: Mapping[str, Any]) -> str:
     >>> method_of({"method": "cnn-augmented", "averaged": True})
     'cnn-augmented, averaged'
     """
-    method, network = str(cell["method"]), cell.get("network")
+    method, network = str(config["method"]), config.get("network")
     if network is not None:
         method = network + method.removeprefix("cnn") if method.startswith("cnn") else f"{network} + {method}"
-    return f"{method}, averaged" if cell.get("averaged") else method
+    return f"{method}, averaged" if config.get("averaged") else method

@@ -25,8 +25,8 @@ class PaperTable:
         name: where it stands in the paper.
         entries: (row of the paper, column of the paper) -> entry.
         rows: method of ours, by the name in our tables -> row of the paper.
-        columns: which settings of a cell name the column; ``metric`` is that of the measure.
-        conditions: settings of the paper's runs; a cell that has another value has no published number.
+        columns: which settings of a config name the column; ``metric`` is that of the measure.
+        conditions: settings of the paper's runs; a config that has another value has no published number.
         metric: what its entries measure; None where the column says it.
     """
 
@@ -194,20 +194,20 @@ RUNS = {
 """Experiments that learn ρ. Table 3 counts eigenvalues: A is those at 1, B those at −1, E the pairs i, −i."""
 
 
-def published(cell: Mapping[str, Any], metric: str = "accuracy") -> Published | None:
-    """The paper's number for a cell, if it has one.
+def published(config: Mapping[str, Any], metric: str = "accuracy") -> Published | None:
+    """The paper's number for a config, if it has one.
 
-    A cell on other data, with fewer classes or another width stands beside nothing.
+    A config on other data, with fewer classes or another width stands beside nothing.
 
     >>> published({"experiment": "ddmnist", "data": "mnist", "group": "D4", "method": "ours"})
     Published(mean=0.868, deviation=0.002, parameters=0.03)
     >>> published({"experiment": "ddmnist", "data": "digits", "group": "D4", "method": "ours"}) is None
     True
     """
-    table, method = TABLES.get(cell["experiment"]), method_of(cell)
+    table, method = TABLES.get(config["experiment"]), method_of(config)
     if table is None or method not in table.rows or not table.tells(metric):
         return None
-    if any(cell.get(key, value) != value for key, value in table.conditions.items()):
+    if any(config.get(key, value) != value for key, value in table.conditions.items()):
         return None
-    column = {**cell, "metric": metric}.get(table.columns)
+    column = {**config, "metric": metric}.get(table.columns)
     return table.entries.get((table.rows[method], str(column)))

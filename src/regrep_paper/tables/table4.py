@@ -1,4 +1,4 @@
-"""The published settings of Table 4's cells (Table 9)."""
+"""The published settings of Table 4's configs (Table 9)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COMPETITORS = 5e-4
 
 
 def default_rate(method: Method, group: str, network: str = PLAIN) -> float:
-    """Learning rate of a cell."""
+    """Learning rate of a config."""
     if network != PLAIN:
         return COMPETITORS
     return LEARNING_RATE["cnn" if method == "cnn" else "ours"][group]

@@ -1,4 +1,4 @@
-"""The published settings of Table 5's cells (Table 10), and the sources of volumes."""
+"""The published settings of Table 5's configs (Table 10), and the sources of volumes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WEIGHT = {"organ": 2.0}
 
 
 def default_rate(source: VolumeSource) -> float:
-    """Learning rate of a cell.
+    """Learning rate of a config.
 
     >>> default_rate("nodule"), default_rate("organ")
     (5e-05, 0.0001)

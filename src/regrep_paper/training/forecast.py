@@ -71,7 +71,7 @@ class ForecastModule(NetworkModule):
     """Trains windows [B, n·2, H, W] to the next frame [B, 2, H, W] of a vector field, rolled out over T frames.
 
     Beside the terms of the objective ``validation/{rmse, rmse_vx, rmse_vy, equivariance, relative_error,
-    latent_scale}`` is logged. An RMSE is the root of the mean square over all windows, frames, cells and (but for the
+    latent_scale}`` is logged. An RMSE is the root of the mean square over all windows, frames, points and (but for the
     last two) both components, in units of the data. The test has two loaders, Future and Domain, with a longer
     horizon: ``test/future`` and ``test/domain`` are over all of it, ``test/future_short`` and ``test/domain_short``
     over as many frames as were trained, ``test/rmse`` (with its components and the latent's metrics) is the latter
@@ -81,7 +81,7 @@ class ForecastModule(NetworkModule):
         network: module with ``encoder`` and ``head``.
         learning_rate: of Adam, > 0.
         objective: what is minimised; built on the network.
-        cell: the settings, resolved, for the run record.
+        config: the settings, resolved, for the run record.
         weight_decay: of Adam, at least 0.
         decay: factor of the learning rate per epoch, from 0 to 1.
     """
@@ -93,11 +93,11 @@ class ForecastModule(NetworkModule):
         network: EncoderHead,
         learning_rate: float,
         objective: RolloutObjective,
-        cell: Mapping[str, Any],
+        config: Mapping[str, Any],
         weight_decay: float,
         decay: float,
     ) -> None:
-        super().__init__(network, learning_rate, objective, cell)
+        super().__init__(network, learning_rate, objective, config)
         if not (weight_decay >= 0 and 0 < decay <= 1):
             raise RegrepError(
                 f"weight decay is at least 0 and the rate's decay per epoch in (0, 1], got {weight_decay} and {decay}"
@@ -188,7 +188,7 @@ class ForecastModule(NetworkModule):
         return views.x, views.y[:, 0]
 
     def _add(self, name: str, batch: Any) -> None:
-        """Add the squared errors of a batch: sums over windows and cells per frame and component, and their count."""
+        """Add the squared errors of a batch: sums over windows and points per frame and component, and their count."""
         error = roll_out(self.network, batch.x, batch.y.shape[1]).float() - batch.y
         sums = error.square().mean(dim=(-2, -1)).sum(dim=0)
         sums = torch.cat([sums, torch.full_like(sums[:1], len(error))])

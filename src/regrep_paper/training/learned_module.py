@@ -16,19 +16,19 @@ from regrep.objectives import RepresentationObjective
 from regrep.representations import SingularMatrixError
 from regrep_paper.runs.arrays import as_bytes, write_arrays
 from regrep_paper.training.metrics import accuracy, latent_scale
-from regrep_paper.training.module import CellModule, EncoderHead
+from regrep_paper.training.module import ConfiguredModule, EncoderHead
 
 DRAWS = 20
 """Draws of each null control."""
 
 
-class RepresentationModule(CellModule[RepresentationObjective]):
+class RepresentationModule(ConfiguredModule[RepresentationObjective]):
     """Trains ``network.head(network.encoder(x))`` and a representation on its latent, under section 4's loss.
 
     Batches have the fields ``x``, ``gx`` (moved inputs), ``y`` and ``g``. Logged once per epoch: ``train/<term>`` and
     ``validation/<term>`` for each term of the objective, with ``loss`` for the total, ``latent_scale``, and for
     classifiers ``accuracy``. The same for ``test/``. The eigenvalues of the generators are kept for every epoch.
-    Arguments as in :class:`~regrep_paper.training.module.CellModule`.
+    Arguments as in :class:`~regrep_paper.training.module.ConfiguredModule`.
     """
 
     monitor = ("validation/loss", "min")
@@ -37,9 +37,9 @@ class RepresentationModule(CellModule[RepresentationObjective]):
     """Whether targets are labels; otherwise the network is an auto-encoder."""
 
     def __init__(
-        self, network: EncoderHead, learning_rate: float, objective: RepresentationObjective, cell: Mapping[str, Any]
+        self, network: EncoderHead, learning_rate: float, objective: RepresentationObjective, config: Mapping[str, Any]
     ) -> None:
-        super().__init__(network, learning_rate, objective, cell)
+        super().__init__(network, learning_rate, objective, config)
         self.learned = objective.latent
         self.untrained = self.learned.snapshot()
         self.trajectory: list[Tensor] = []

@@ -20,14 +20,14 @@ from regrep_paper.training.metrics import Scores, accuracy, latent_scale
 Objective = TypeVar("Objective", EquivariantObjective, RepresentationObjective)
 
 
-class CellModule(lightning.LightningModule, ABC, Generic[Objective]):
-    """A network under an objective, and the settings that name the cell of a table: what all training shares.
+class ConfiguredModule(lightning.LightningModule, ABC, Generic[Objective]):
+    """A network under an objective, and the settings that name the config of a table: what all training shares.
 
     Args:
         network: module with ``encoder`` and ``head``.
         learning_rate: of Adam, > 0.
         objective: what is minimised; built on the network.
-        cell: the settings, resolved, for the run record.
+        config: the settings, resolved, for the run record.
 
     Raises:
         RegrepError: a learning rate of 0 or less.
@@ -37,18 +37,18 @@ class CellModule(lightning.LightningModule, ABC, Generic[Objective]):
     """The metric that chooses the best epoch, and its direction."""
 
     def __init__(
-        self, network: EncoderHead, learning_rate: float, objective: Objective, cell: Mapping[str, Any]
+        self, network: EncoderHead, learning_rate: float, objective: Objective, config: Mapping[str, Any]
     ) -> None:
         super().__init__()
         if not learning_rate > 0:
             raise RegrepError(f"the learning rate is positive, got {learning_rate}")
         self.network, self.learning_rate = network, learning_rate
         self.objective: Objective = objective
-        self._cell = dict(cell)
+        self._config = dict(config)
 
-    def cell(self) -> dict[str, Any]:
-        """The settings that name this cell."""
-        return dict(self._cell)
+    def config(self) -> dict[str, Any]:
+        """The settings that name this config."""
+        return dict(self._config)
 
     @abstractmethod
     def measure(self, data: Any, samples: int = 256) -> EquivarianceError | RepresentationAnalysis:
@@ -63,12 +63,12 @@ class CellModule(lightning.LightningModule, ABC, Generic[Objective]):
         return self.network(x)
 
 
-class NetworkModule(CellModule[EquivariantObjective]):
+class NetworkModule(ConfiguredModule[EquivariantObjective]):
     """Trains ``network.head(network.encoder(x))`` under section 5's objective.
 
     Batches have the fields ``x``, ``y``, ``g`` and ``gx`` (moved inputs, or None). Logged once per epoch:
     ``train/<term>`` for each term of the objective, and ``train/regularizer`` where the network has one of its own,
-    which is added to the objective. Arguments as in :class:`CellModule`.
+    which is added to the objective. Arguments as in :class:`ConfiguredModule`.
     """
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
@@ -141,9 +141,9 @@ class ClassifierModule(NetworkModule):
     """Whether the area under the ROC curve is logged too, as ``auc`` and ``auc_upright``."""
 
     def __init__(
-        self, network: EncoderHead, learning_rate: float, objective: EquivariantObjective, cell: Mapping[str, Any]
+        self, network: EncoderHead, learning_rate: float, objective: EquivariantObjective, config: Mapping[str, Any]
     ) -> None:
-        super().__init__(network, learning_rate, objective, cell)
+        super().__init__(network, learning_rate, objective, config)
         self._ranked: dict[str, Scores] = {}
 
     def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:

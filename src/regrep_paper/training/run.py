@@ -17,7 +17,7 @@ from regrep.errors import RegrepError
 from regrep_paper.runs.records import RunFolder
 from regrep_paper.training.callbacks import FiniteLoss, MetricsFile, ProgressLines
 from regrep_paper.training.machine import tune_allocator
-from regrep_paper.training.module import CellModule
+from regrep_paper.training.module import ConfiguredModule
 
 TRAINER: Mapping[str, Any] = {
     "logger": False,
@@ -56,9 +56,9 @@ def check_run(epochs: int | None, patience: int | None, seed: int) -> None:
 def train(
     folder: RunFolder,
     trainer: Trainer,
-    model: CellModule[Any],
+    model: ConfiguredModule[Any],
     data: Any,
-    cell: Mapping[str, Any],
+    config: Mapping[str, Any],
     command: Sequence[str],
     patience: int | None = None,
 ) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def train(
         trainer: made with the settings ``TRAINER``.
         model: what is trained.
         data: a data module with ``record()`` beside Lightning's own methods.
-        cell: all settings that name the run, ``seed`` among them.
+        config: all settings that name the run, ``seed`` among them.
         command: that runs it, for the record.
         patience: stop after that many epochs without gain.
 
@@ -100,9 +100,9 @@ def train(
     own.sort(key=lambda callback: isinstance(callback, ModelCheckpoint))  # checkpoints hold the others' state
     data.setup()
     folder.start(
-        cell=cell,
+        config=config,
         command=command,
-        seed=cell["seed"],
+        seed=config["seed"],
         data=data.record(),
         parameters=sum(p.numel() for p in model.parameters()),
         device=str(trainer.strategy.root_device),
@@ -135,7 +135,7 @@ def measured(loaders: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: value for metrics in loaders for name, value in metrics.items()}
 
 
-def load_best(folder: RunFolder, model: CellModule[Any]) -> int:
+def load_best(folder: RunFolder, model: ConfiguredModule[Any]) -> int:
     """Load the best weights into the model; returns their epoch.
 
     Raises:
@@ -157,7 +157,7 @@ def load_best(folder: RunFolder, model: CellModule[Any]) -> int:
 
 
 def _evaluate(
-    folder: RunFolder, trainer: Trainer, model: CellModule[Any], data: Any, metrics: MetricsFile
+    folder: RunFolder, trainer: Trainer, model: ConfiguredModule[Any], data: Any, metrics: MetricsFile
 ) -> dict[str, Any]:
     """Test the best epoch, chosen on validation, once; then diagnose it."""
     epochs, seconds = trainer.current_epoch, metrics.seconds

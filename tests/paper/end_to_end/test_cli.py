@@ -13,7 +13,7 @@ from regrep._version import __version__
 from regrep.errors import MissingExtraError
 from regrep_paper import cli, doctor
 from regrep_paper.cli import main
-from regrep_paper.experiments import cells
+from regrep_paper.experiments import definition
 from regrep_paper.report.models import models
 from regrep_paper.runs.manifest import read_manifest
 from regrep_paper.runs.records import FolderBusyError
@@ -168,7 +168,7 @@ def test_a_sweep_from_the_command_line(capfd, tmp_path, monkeypatch):
     assert main(["sweep", str(file), f"--out={out}", "--jobs=2"]) == 0
     assert "2/2 " in capfd.readouterr().out
     assert main(["sweep", str(file), f"--out={out}"]) == 0
-    assert capfd.readouterr().out == "2 of 2 cells were finished before\n"
+    assert capfd.readouterr().out == "2 of 2 runs were finished before\n"
     assert main(["sweep", str(file), f"--out={out}", "--set", "seed=[0, 1]", "--dry-run"]) == 0
     assert "2 finished, 2 to do" in capfd.readouterr().out
 
@@ -178,7 +178,7 @@ PACKAGED = sorted(Path(str(resources.files("regrep_paper.tables"))).rglob("*.yam
 
 @pytest.mark.parametrize("file", PACKAGED, ids=lambda file: file.name)
 def test_packaged_sweeps_are_right(file, tmp_path):
-    assert plan(read_manifest(file, cells.check_cell), cells, tmp_path)
+    assert plan(read_manifest(file, definition.check_config), definition, tmp_path)
 
 
 def test_the_demo_is_packaged():

@@ -61,8 +61,8 @@ def test_leaves_a_complete_record(finished):
     assert {path.name for path in out.iterdir()} == names
     assert {path.name for path in (out / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
     run, done = (json.loads((out / name).read_text()) for name in ("run.json", "done.json"))
-    assert run["cell"]["method"] == "ours-relative"
-    assert run["cell"]["weight"] == 0.1
+    assert run["config"]["method"] == "ours-relative"
+    assert run["config"]["weight"] == 0.1
     assert run["data"]["sizes"] == {"train": 160, "validation": 40, "test": 40}
     assert done["status"] == "finished"
     assert 0 <= done["test"]["accuracy"] <= 1
@@ -152,7 +152,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpo
     good = weights(out)
     (out / "done.json").unlink()
     record = json.loads((out / "run.json").read_text())
-    record["cell"].update(epochs=2, weight=1e38, learning_rate=1e38)
+    record["config"].update(epochs=2, weight=1e38, learning_rate=1e38)
     (out / "run.json").write_text(json.dumps(record))
     checkpoint = torch.load(out / "checkpoints" / "last.ckpt", weights_only=True)
     checkpoint["optimizer_states"][0]["param_groups"][0]["lr"] = 1e38

@@ -14,7 +14,7 @@ from regrep.actions import Permute, RotateFlip2d
 from regrep.errors import RegrepError
 from regrep.groups import cyclic
 from regrep_paper.cli import main
-from regrep_paper.experiments.cells import cell_command
+from regrep_paper.experiments.definition import config_command
 from regrep_paper.experiments.fit import fit, measure
 from regrep_paper.experiments.learning import MNIST, TMNIST
 from regrep_paper.experiments.own import learn
@@ -43,8 +43,8 @@ def test_record(run):
         "untrained start",
     }
     record = json.loads((run / "run.json").read_text())
-    assert record["cell"]["latent"] == 42  # Table 7
-    assert record["cell"]["output_weight"] == 0.025
+    assert record["config"]["latent"] == 42  # Table 7
+    assert record["config"]["output_weight"] == 0.025
     assert {"font_a", "font_b"} <= set(record["data"]["files"])
 
 
@@ -114,7 +114,7 @@ def test_a_singular_matrix_is_reported_with_its_step(tmp_path, monkeypatch):
 
 def test_settings_of_table_7():
     module = MNIST()
-    assert (module.cell()["latent"], module.cell()["algebra_weight"], module.cell()["latent_weight"]) == (
+    assert (module.config()["latent"], module.config()["algebra_weight"], module.config()["latent_weight"]) == (
         30,
         0.5,
         0.005,
@@ -126,15 +126,15 @@ def test_settings_of_table_7():
 
 
 def test_commands_of_cells(tmp_path):
-    cell = {"experiment": "mnist", "init": "identity", "frozen_encoder": True, "seed": 1}
-    assert cell_command(cell, tmp_path, tmp_path)[2:] == [
+    config = {"experiment": "mnist", "init": "identity", "frozen_encoder": True, "seed": 1}
+    assert config_command(config, tmp_path, tmp_path)[2:] == [
         f"--out={tmp_path}",
         f"--data.data_dir={tmp_path}",
         "--model.init=identity",
         "--model.frozen_encoder=true",
         "--seed_everything=1",
     ]
-    assert "data_dir" not in " ".join(cell_command({"experiment": "tmnist"}, tmp_path, tmp_path))
+    assert "data_dir" not in " ".join(config_command({"experiment": "tmnist"}, tmp_path, tmp_path))
 
 
 @pytest.mark.parametrize(

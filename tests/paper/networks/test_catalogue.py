@@ -8,7 +8,7 @@ import torch
 from networks_fixture import parameters
 
 from regrep.errors import MissingExtraError, RegrepError
-from regrep_paper.experiments.cells import check_cell
+from regrep_paper.experiments.definition import check_config
 from regrep_paper.networks.choice import build, build_entry
 from regrep_paper.networks.ddmnist_builders import NETWORKS
 from regrep_paper.tables import catalogue
@@ -20,7 +20,7 @@ SLOW = ("scnn-so3", "scnn-o3", "rpp-so3", "rpp-o3", "pscnn-so3", "pscnn-o3")
 
 
 def networks_of(experiment):
-    return importlib.import_module(f"regrep_paper.experiments.{experiment}.builders").NETWORKS
+    return importlib.import_module(f"regrep_paper.networks.{experiment}_builders").NETWORKS
 
 
 def check(entry: Entry) -> None:
@@ -97,6 +97,6 @@ def test_a_network_without_width_or_outputs_is_refused(sizes):
 
 
 def test_a_sweep_refuses_a_misspelt_network_before_it_runs():
-    check_cell({"experiment": "smoke", "network": "rgroup"})
+    check_config({"experiment": "smoke", "network": "rgroup"})
     with pytest.raises(RegrepError, match=r"smoke has no network 'rgruop'; did you mean rgroup\?"):
-        check_cell({"experiment": "smoke", "network": "rgruop"})
+        check_config({"experiment": "smoke", "network": "rgruop"})

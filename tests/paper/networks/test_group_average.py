@@ -158,7 +158,7 @@ def test_a_finished_run_is_averaged_once_and_is_a_row_of_its_own(tmp_path, capsy
     assert main(["test", str(run), "--averaged"]) == 0
     averaged = run.with_name("one-averaged")
     (before, own), (record, done) = told(run), told(averaged)
-    assert record["cell"] == {**before["cell"], "averaged": True}
+    assert record["config"] == {**before["config"], "averaged": True}
     assert record["run_id"] != before["run_id"] == done["averaged"]["run_id"]
     assert done["averaged"]["elements"] == elements
     assert done["status"] == "finished"
@@ -192,8 +192,8 @@ def test_runs_without_an_average_are_refused_in_one_sentence(tmp_path, capsys):
     assert not (tmp_path / "none-averaged").exists()
     run = tmp_path / "run"
     run.mkdir()
-    cell = {"experiment": "ddmnist", "method": "cnn", "seed": 0}
-    (run / "run.json").write_text(json.dumps({"format": 1, "run_id": "a", "cell": cell}))
+    config = {"experiment": "ddmnist", "method": "cnn", "seed": 0}
+    (run / "run.json").write_text(json.dumps({"format": 1, "run_id": "a", "config": config}))
     assert "an average is made of a finished run" in mistake(run, "--averaged")[1]
     (run / "done.json").write_text(json.dumps({"format": 1, "status": "failed"}))
     assert "an average is made of a finished run" in mistake(run, "--averaged")[1]
@@ -201,9 +201,9 @@ def test_runs_without_an_average_are_refused_in_one_sentence(tmp_path, capsys):
     assert "holds no trained run" in mistake(run, "--averaged")[1]
     assert not (tmp_path / "run-averaged").exists()
     assert "an average is made of a finished run" in mistake("ddmnist", "--averaged")[1]
-    (run / "run.json").write_text(json.dumps({"format": 1, "run_id": "a", "cell": {**cell, "averaged": True}}))
+    (run / "run.json").write_text(json.dumps({"format": 1, "run_id": "a", "config": {**config, "averaged": True}}))
     assert "is the average of another run" in mistake(run)[1]
-    (run / "run.json").write_text(json.dumps({"format": 1, "run_id": "a", "cell": {**cell, "averaged": True}}))
+    (run / "run.json").write_text(json.dumps({"format": 1, "run_id": "a", "config": {**config, "averaged": True}}))
     assert "is an average already" in mistake(run, "--averaged")[1]
     with pytest.raises(SystemExit):
         main(["test", str(run), "--out=elsewhere"])
@@ -214,7 +214,7 @@ def test_an_average_is_named_in_tables_and_is_not_the_baseline_or_the_paper():
     from regrep_paper.tables.measures import method_of
     from regrep_paper.tables.published import published
 
-    cell = {"experiment": "ddmnist", "data": "mnist", "group": "D4", "method": "cnn-augmented"}
-    assert published(cell) is not None
-    assert published({**cell, "averaged": True}) is None
-    assert method_of({**cell, "network": "scnn", "averaged": True}) == "scnn-augmented, averaged"
+    config = {"experiment": "ddmnist", "data": "mnist", "group": "D4", "method": "cnn-augmented"}
+    assert published(config) is not None
+    assert published({**config, "averaged": True}) is None
+    assert method_of({**config, "network": "scnn", "averaged": True}) == "scnn-augmented, averaged"

@@ -75,7 +75,7 @@ def test_parameters_of_the_steerable_layers():
 
 
 def test_parameters_of_the_lift_for_other_data():
-    first = 2 * 10 * 92  # weights per cell of its first layer
+    first = 2 * 10 * 92  # weights per config of its first layer
     assert count(Lift()) - first * (64 * 64 - 62 * 23) == 3_314_852
 
 

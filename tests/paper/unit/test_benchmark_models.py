@@ -93,8 +93,8 @@ def test_a_report_reads_what_is_written(models, monkeypatch, tmp_path):
     costs, unreadable = read_costs(tmp_path)
     assert unreadable == {}
     assert {cost.name for cost in costs} == {f"{name} D1" for name in METHOD_NAMES}
-    cell = {"experiment": "ddmnist", "group": "D1", "method": "cnn-augmented"}
-    assert cost_of(cell, 28_114, costs).step == 1
-    assert cost_of({**cell, "group": "D4"}, 28_114, costs) is None
+    config = {"experiment": "ddmnist", "group": "D1", "method": "cnn-augmented"}
+    assert cost_of(config, 28_114, costs).step == 1
+    assert cost_of({**config, "group": "D4"}, 28_114, costs) is None
     (record,) = (tmp_path / "records").iterdir()
     assert set(json.loads(record.read_text())["models"]) == {cost.name for cost in costs}

@@ -43,8 +43,8 @@ def test_a_cost_belongs_to_one_experiment_group_and_size(tmp_path):
     costs, unreadable = read_costs(tmp_path)
     assert (len(costs), unreadable) == (4, {})
 
-    def step(cell, parameters):
-        found = cost_of(cell, parameters, costs)
+    def step(config, parameters):
+        found = cost_of(config, parameters, costs)
         return found and found.step
 
     assert [step(OURS, n) for n in (33742, 33000, 28114, 60000, None)] == [1, 1, 2, None, None]

@@ -8,8 +8,8 @@ from regrep.errors import RegrepError
 from regrep_paper.data.batches import BatchSampler
 from regrep_paper.data.digits import load
 from regrep_paper.data.double_digits import DEVIATION, MEAN, DoubleDigits, canvas
-from regrep_paper.experiments.cells import cell_command, check_cell
 from regrep_paper.experiments.ddmnist import DDMNIST
+from regrep_paper.experiments.definition import check_config, config_command
 from regrep_paper.networks.double_digit_cnn import AveragePool, DoubleDigitCNN
 from tolerance import assert_near
 
@@ -176,9 +176,9 @@ def test_control_and_ours_differ_by_the_penalty_alone(data):
         (lambda: DDMNIST(method="cnn", weight=1.0), "cnn has no penalty, got weight 1.0"),
         (lambda: DDMNIST(learning_rate=-1.0), "the learning rate is positive, got -1.0"),
         (lambda: DDMNIST(latent=63), "at least .* = 64 .* got 63"),
-        (lambda: check_cell({"experiment": "ddmnist", "wieght": 1}), "no setting 'wieght'; did you mean weight"),
-        (lambda: check_cell({"experiment": "minst"}), "the experiments are ddmnist, .* got 'minst'"),
-        (lambda: check_cell({"group": "D4"}), "a cell names its experiment"),
+        (lambda: check_config({"experiment": "ddmnist", "wieght": 1}), "no setting 'wieght'; did you mean weight"),
+        (lambda: check_config({"experiment": "minst"}), "the experiments are ddmnist, .* got 'minst'"),
+        (lambda: check_config({"group": "D4"}), "a config names its experiment"),
     ],
 )
 def test_wrong_settings_say_so(make, message):
@@ -187,8 +187,8 @@ def test_wrong_settings_say_so(make, message):
 
 
 def test_cells_become_commands(tmp_path):
-    cell = {"experiment": "ddmnist", "method": "ours", "second_noise": True, "weight": None, "seed": 3}
-    assert cell_command(cell, tmp_path, tmp_path / "data") == [
+    config = {"experiment": "ddmnist", "method": "ours", "second_noise": True, "weight": None, "seed": 3}
+    assert config_command(config, tmp_path, tmp_path / "data") == [
         "fit", "ddmnist", f"--out={tmp_path}", f"--data.data_dir={tmp_path / 'data'}", "--model.method=ours",
         "--data.second_noise=true", "--seed_everything=3",
     ]  # fmt: skip

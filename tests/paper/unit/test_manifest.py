@@ -29,9 +29,9 @@ override:
 """
 
 
-def check(cell: dict) -> None:
+def check(config: dict) -> None:
     known = ("experiment", "data", "epochs", "group", "method", "seed", "weight", "learning_rate")
-    check_keys("a cell", cell, known)
+    check_keys("a config", config, known)
 
 
 def read(tmp_path: Path, text: str) -> Manifest:
@@ -42,7 +42,7 @@ def read(tmp_path: Path, text: str) -> Manifest:
 
 def test_the_grid_is_expanded_and_refined(tmp_path):
     manifest = read(tmp_path, FILE)
-    cells = manifest.cells()
+    cells = manifest.configs()
     assert manifest.out == Path("runs/table")
     assert len(cells) == 2 * 2 * (1 + 1 + 2)
     assert cells[0] == {
@@ -53,29 +53,29 @@ def test_the_grid_is_expanded_and_refined(tmp_path):
         "method": "cnn",
         "seed": 0,
     }
-    assert {cell.get("weight") for cell in cells if cell["method"] == "ours-relative"} == {0.01, 0.1}
-    assert not any("weight" in cell for cell in cells if cell["method"] != "ours-relative")
-    slow = [(cell["method"], cell["group"]) for cell in cells if "learning_rate" in cell]
+    assert {config.get("weight") for config in cells if config["method"] == "ours-relative"} == {0.01, 0.1}
+    assert not any("weight" in config for config in cells if config["method"] != "ours-relative")
+    slow = [(config["method"], config["group"]) for config in cells if "learning_rate" in config]
     assert set(slow) == {("cnn", "D1"), ("ours", "D1")}
 
 
 def test_settings_replace_those_of_the_file_and_its_overrides(tmp_path):
     manifest = read(tmp_path, FILE)
-    cells = manifest.cells({"seed": [7, 8], "group": "D4", "method": "ours"})
-    assert [(cell["method"], cell["seed"]) for cell in cells] == [("ours", 7), ("ours", 8)]
-    assert not any("weight" in cell or "learning_rate" in cell for cell in cells)  # those of other cells
-    weights = [cell["weight"] for cell in manifest.cells({"seed": 0, "group": "D4", "weight": 3.0})]
+    cells = manifest.configs({"seed": [7, 8], "group": "D4", "method": "ours"})
+    assert [(config["method"], config["seed"]) for config in cells] == [("ours", 7), ("ours", 8)]
+    assert not any("weight" in config or "learning_rate" in config for config in cells)  # those of other cells
+    weights = [config["weight"] for config in manifest.configs({"seed": 0, "group": "D4", "weight": 3.0})]
     assert set(weights) == {3.0}
 
 
 def test_equal_cells_are_one():
     twice = Manifest("e", Path("o"), {}, {"seed": [0, 1]}, [Override({"seed": 1}, {"seed": 0})])
-    assert twice.cells() == [{"experiment": "e", "seed": 0}]
+    assert twice.configs() == [{"experiment": "e", "seed": 0}]
 
 
 def test_later_overrides_see_earlier_ones():
     first = Override({"seed": 1}, {"weight": 2})
-    cells = Manifest("e", Path("o"), {}, {"seed": [0, 1]}, [first, Override({"weight": 2}, {"epochs": 3})]).cells()
+    cells = Manifest("e", Path("o"), {}, {"seed": [0, 1]}, [first, Override({"weight": 2}, {"epochs": 3})]).configs()
     assert cells == [{"experiment": "e", "seed": 0}, {"experiment": "e", "seed": 1, "weight": 2, "epochs": 3}]
 
 
@@ -87,7 +87,7 @@ def test_out_is_named_after_the_file(tmp_path):
     ("text", "message"),
     [
         ("experiment: ddmnist\nfxied: {}", "a sweep file has no key 'fxied'; did you mean fixed"),
-        ("experiment: ddmnist\nfixed: {wieght: 1}", "a cell has no key 'wieght'; did you mean weight"),
+        ("experiment: ddmnist\nfixed: {wieght: 1}", "a config has no key 'wieght'; did you mean weight"),
         ("experiment: ddmnist\ngrid: {sede: [1]}", "no key 'sede'; did you mean seed"),
         (
             "experiment: ddmnist\nfixed: {seed: [1]}",
@@ -122,7 +122,7 @@ def test_a_missing_file_is_named(tmp_path):
 def test_an_override_that_matches_nothing_is_a_mistake(tmp_path):
     manifest = read(tmp_path, FILE.replace("{method: ours-relative}", "{method: our-relative}"))
     with pytest.raises(RegrepError, match=r"where: \{'method': 'our-relative'\} matches none"):
-        manifest.cells()
+        manifest.configs()
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from regrep_paper.data import medmnist
 from regrep_paper.data.medmnist import SETS, file_of, medmnist3d
 from regrep_paper.data.polycubes import classes
 from regrep_paper.data.volumes import MovedVolumes
-from regrep_paper.experiments.cells import cell_command, experiment
+from regrep_paper.experiments.definition import config_command, experiment
 from regrep_paper.experiments.medmnist3d import MedMNIST3D
 from regrep_paper.networks.volume_cnn import VolumeCNN
 from regrep_paper.tables.table5 import classes_of
@@ -293,8 +293,8 @@ def test_wrong_settings_say_so(make, message):
 
 
 def test_cells_become_commands(tmp_path):
-    cell = {"experiment": "medmnist3d", "data": "organ", "size": 64, "any_file": True, "width": 7, "patience": 20}
-    assert cell_command(cell, tmp_path, tmp_path) == [
+    config = {"experiment": "medmnist3d", "data": "organ", "size": 64, "any_file": True, "width": 7, "patience": 20}
+    assert config_command(config, tmp_path, tmp_path) == [
         "fit", "medmnist3d", f"--out={tmp_path}", f"--data.data_dir={tmp_path}", "--data.source=organ",
         "--data.size=64", "--data.any_file=true", "--model.width=7", "--patience=20",
     ]  # fmt: skip
@@ -312,7 +312,7 @@ def test_a_file_of_ones_own_runs_from_the_command_line(tmp_path, capsys):
     assert main(["fit", "medmnist3d", *args, "--data.any_file=true"]) == 0
     done, record = (json.loads((out / name).read_text()) for name in ("done.json", "run.json"))
     assert {"accuracy", "accuracy_upright", "auc", "auc_upright", "relative_error"} <= set(done["test"])
-    assert record["cell"] | {"data": "nodule", "any_file": True, "width": 3, "group": "O"} == record["cell"]
+    assert record["config"] | {"data": "nodule", "any_file": True, "width": 3, "group": "O"} == record["config"]
     assert record["data"]["name"] == "nodulemnist3d-unverified"
     with np.load(out / "examples.npz") as pictures:
         assert pictures["x"].shape == (6, 56, 56)

@@ -23,8 +23,8 @@ from regrep_paper.training.run import load_best
 CELL = {"experiment": "ddmnist", "group": "D4", "method": "ours", "weight": 1.0, "seed": 0}
 
 
-def begin(run: RunFolder, cell: dict | None = None) -> dict:
-    return run.start(cell or CELL, ["regrep", "fit"], 0, {"name": "digits"}, 10, "cpu", "32-true")
+def begin(run: RunFolder, config: dict | None = None) -> dict:
+    return run.start(config or CELL, ["regrep", "fit"], 0, {"name": "digits"}, 10, "cpu", "32-true")
 
 
 def names(folder: Path) -> list[str]:
@@ -106,7 +106,7 @@ def test_run_id_hashes_every_setting():
     assert run_id(CELL).startswith("ddmnist-D4-ours-s0-")
     assert run_id(CELL) == run_id({**dict(reversed(CELL.items())), "weight": 1})
     changed = [{**CELL, "weight": 1.5}, {**CELL, "seed": 1}, {**CELL, "latent": 66}]
-    assert len({run_id(cell) for cell in [CELL, *changed]}) == 4
+    assert len({run_id(config) for config in [CELL, *changed]}) == 4
 
 
 def test_run_id_is_a_file_name():
@@ -121,7 +121,7 @@ def test_start_writes_the_record(tmp_path):
     assert record == run.record
     assert record["format"] == 1
     assert record["run_id"] == run_id(CELL)
-    assert {"cell", "command", "versions", "seed", "data", "git", "device", "precision", "parameters"} <= set(record)
+    assert {"config", "command", "versions", "seed", "data", "git", "device", "precision", "parameters"} <= set(record)
     assert set(record["versions"]) == {"regrep", "python", "torch", "numpy", "lightning"}
 
 

@@ -179,11 +179,11 @@ def test_the_paper_stands_beside_its_own_task_only(tmp_path):
 
 
 def test_published_numbers():
-    cell = {"experiment": "ddmnist", "data": "mnist", "group": "C4", "method": "cnn-augmented"}
-    assert published(cell) == Published(0.907, 0.004, 0.03)
-    assert published({**cell, "method": "pscnn", "group": "D4"}) == Published(0.842, 0.011, 1.23)
-    assert published({**cell, "method": "cnn"}) is None
-    assert published({**cell, "experiment": "unknown"}) is None
+    config = {"experiment": "ddmnist", "data": "mnist", "group": "C4", "method": "cnn-augmented"}
+    assert published(config) == Published(0.907, 0.004, 0.03)
+    assert published({**config, "method": "pscnn", "group": "D4"}) == Published(0.842, 0.011, 1.23)
+    assert published({**config, "method": "cnn"}) is None
+    assert published({**config, "experiment": "unknown"}) is None
     organ = {"experiment": "medmnist3d", "data": "organ", "group": "O", "method": "ours"}
     assert published(organ, "accuracy_upright") == Published(0.642, 0.056, 0.19)
     assert published(organ, "accuracy") is None  # the paper tests on upright volumes
@@ -307,19 +307,19 @@ def test_metrics_are_read_by_epoch(tmp_path):
 
 
 def test_unreadable_records_are_told_and_do_no_harm(records):
-    (records / "cnn0" / "run.json").write_text('{"format": 1, "cell"')
+    (records / "cnn0" / "run.json").write_text('{"format": 1, "config"')
     (records / "cnn1" / "done.json").write_text('{"format": 7}')
     (records / "one" / "metrics.csv").write_text("epoch,validation/accuracy\n0,many\n")
-    (records / "light0" / "run.json").write_text('{"format": 1, "cell": {"method": "ours"}}')
+    (records / "light0" / "run.json").write_text('{"format": 1, "config": {"method": "ours"}}')
     (records / "light1" / "done.json").write_text('{"format": 1, "status": "perhaps"}')
-    (records / "heavy0" / "run.json").write_text('{"cell": {}}')
+    (records / "heavy0" / "run.json").write_text('{"config": {}}')
     runs, unreadable = read_runs(records)
     assert len(runs) == 3
     told = {path.name: reason for path, reason in unreadable.items()}
     assert "cnn0/run.json is not valid JSON" in told["cnn0"]
     assert "record format 7" in told["cnn1"]
     assert "one/metrics.csv must be a table of numbers" in told["one"]
-    assert 'must name the run\'s experiment, seed under "cell"' in told["light0"]
+    assert 'must name the run\'s experiment, seed under "config"' in told["light0"]
     assert 'must have the status "finished" or "failed", got \'perhaps\'' in told["light1"]
     assert "must tell its record format" in told["heavy0"]
     made = build(records)

@@ -33,10 +33,10 @@ def rollout(shift: float = 0.0) -> dict[str, np.ndarray]:
             ("true", "predicted")}  # fmt: skip
 
 
-def write_forecast(folder, method="ours", seed=0, future=0.8, arrays=True, **cell):
+def write_forecast(folder, method="ours", seed=0, future=0.8, arrays=True, **config):
     """A run of SMOKE as training leaves it."""
-    cell = {"data": None, "classes": None, "latent": None, "group": "C4", "layout": "grid", **FULL, **cell}
-    write_run(folder, method, seed, experiment="smoke", pictures=False, **cell)
+    config = {"data": None, "classes": None, "latent": None, "group": "C4", "layout": "grid", **FULL, **config}
+    write_run(folder, method, seed, experiment="smoke", pictures=False, **config)
     path = folder / "done.json"
     content = json.loads(path.read_text())
     content |= {
@@ -66,11 +66,11 @@ def rows_in(folder):
 
 
 def test_table_6_stands_beside_the_full_experiment_alone():
-    cell = {"experiment": "smoke", "group": "C4", "method": "ours", **FULL}
-    assert published(cell, "future") == Published(0.78, 0.01, 0.25)
-    assert published({**cell, "method": "cnn"}, "domain") == Published(0.63, 0.0, 0.25)
+    config = {"experiment": "smoke", "group": "C4", "method": "ours", **FULL}
+    assert published(config, "future") == Published(0.78, 0.01, 0.25)
+    assert published({**config, "method": "cnn"}, "domain") == Published(0.63, 0.0, 0.25)
     for changed in ({"size": 32}, {"width": 24}, {"horizon": 6}):
-        assert published({**cell, **changed}, "future") is None
+        assert published({**config, **changed}, "future") is None
 
 
 def test_less_error_is_better(records):

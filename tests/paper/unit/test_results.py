@@ -54,7 +54,7 @@ def test_records_are_kept_without_paths(tmp_path):
     (tmp_path / "runs" / "a").mkdir(parents=True)
     (tmp_path / "runs" / "b").mkdir()
     for name, status in (("a", "finished"), ("b", "failed")):
-        run = {"run_id": f"run-{name}", "cell": {"seed": 0}, "command": f"--out={tmp_path}/runs/{name} --data=/d"}
+        run = {"run_id": f"run-{name}", "config": {"seed": 0}, "command": f"--out={tmp_path}/runs/{name} --data=/d"}
         (tmp_path / "runs" / name / "run.json").write_text(json.dumps(run))
         (tmp_path / "runs" / name / "done.json").write_text(json.dumps({"status": status}))
     (tmp_path / "runs" / "costs.json").write_text("{}")

@@ -19,7 +19,7 @@ from regrep_paper.data.smoke_dynamics import transport_error, transport_errors
 from regrep_paper.data.smoke_files import DOMAIN, TRAIN, centred, generate, load, selection
 from regrep_paper.data.smoke_simulation import Simulated, published_plume, simulate
 from regrep_paper.data.smoke_windows import Smoke, action, spans
-from regrep_paper.experiments.cells import cell_command, check_cell
+from regrep_paper.experiments.definition import check_config, config_command
 from regrep_paper.experiments.smoke import SmokeForecast
 from regrep_paper.networks.smoke_cnn import SmokeCNN, latent_representation
 from regrep_paper.training.forecast import forecast_distances, per_element
@@ -157,7 +157,7 @@ def test_plumes_are_turned_as_published():
 
 
 def test_simulations_refuse_impossible_sizes():
-    with pytest.raises(RegrepError, match="at least 4 cells"):
+    with pytest.raises(RegrepError, match="at least 4 points"):
         simulate([published_plume(1)], size=2, frames=1)
 
 
@@ -509,19 +509,21 @@ def test_forecasts_are_compared_with_those_of_moved_windows(data, tmp_path):
 
 
 def test_cells_become_commands_and_mistakes_are_told(tmp_path):
-    command = cell_command({"experiment": "smoke", "method": "ours", "layout": "both", "size": 64}, tmp_path, tmp_path)
+    command = config_command(
+        {"experiment": "smoke", "method": "ours", "layout": "both", "size": 64}, tmp_path, tmp_path
+    )
     assert {"--model.layout=both", "--data.size=64", f"--data.data_dir={tmp_path}"} <= set(command)
     with pytest.raises(RegrepError, match="did you mean layout"):
-        check_cell({"experiment": "smoke", "layuot": "grid"})
+        check_config({"experiment": "smoke", "layuot": "grid"})
     with pytest.raises(RegrepError, match="cnn has no penalty"):
         objective_of("cnn", weight=1.0)
     with pytest.raises(RegrepError, match="decay per epoch"):
         objective_of("cnn", decay=0.0)
     with pytest.raises(RegrepError, match='"centres" or at "faces"'):
         Smoke(sampling="corners")
-    cell = objective_of().cell()
-    assert (cell["weight"], cell["learning_rate"], cell["weight_decay"]) == (0.005, 1e-3, 4e-4)
-    assert objective_of("ours-relative").cell()["weight"] == 0.1
+    config = objective_of().config()
+    assert (config["weight"], config["learning_rate"], config["weight_decay"]) == (0.005, 1e-3, 4e-4)
+    assert objective_of("ours-relative").config()["weight"] == 0.1
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore:.*num_workers.*", "ignore:.*number of training batches.*")
@@ -533,8 +535,8 @@ def test_fit_leaves_a_record_that_the_report_reads(folder, tmp_path):
     done = fit("smoke", [*options, "--trainer.max_epochs=2", "--trainer.accelerator=cpu", f"--out={out}"])
     assert {"rmse", "future", "domain", "future_short", "domain_short"} <= set(done["test"])
     assert len(done["horizon"]["future"]["rmse"]) == 7
-    cell = json.loads((out / "run.json").read_text())["cell"]
-    assert (cell["size"], cell["horizon"], cell["splits_as_published"], cell["width"]) == (SIZE, 7, False, 4)
+    config = json.loads((out / "run.json").read_text())["config"]
+    assert (config["size"], config["horizon"], config["splits_as_published"], config["width"]) == (SIZE, 7, False, 4)
     rows = (out / "metrics.csv").read_text().splitlines()
     column = rows[0].split(",").index("validation/rmse")
     values = [float(row.split(",")[column]) for row in rows[1:]]

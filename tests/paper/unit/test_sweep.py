@@ -24,29 +24,29 @@ import json, os, sys, time
 from pathlib import Path
 from regrep_paper.runs.records import FolderBusyError, RunFolder
 
-cell, out = json.loads(sys.argv[1]), Path(sys.argv[2])
+config, out = json.loads(sys.argv[1]), Path(sys.argv[2])
 run = RunFolder(out)
 
 def note(word):
     with open(out.parent / "journal", "a") as journal:
-        journal.write(f"{word} {cell['seed']} {os.getpid()}\\n")
+        journal.write(f"{word} {config['seed']} {os.getpid()}\\n")
 
 try:
     with run.lock():
         if run.finished:
             sys.exit(0)
-        run.start(cell, sys.argv, cell["seed"], {}, 1, "cpu", "32-true")
+        run.start(config, sys.argv, config["seed"], {}, 1, "cpu", "32-true")
         note("start")
         print("threads", os.environ["OMP_NUM_THREADS"], flush=True)
-        time.sleep(cell.get("sleep", 0))
-        if cell["method"] == "fails" and not (out.parent / "mended").exists():
+        time.sleep(config.get("sleep", 0))
+        if config["method"] == "fails" and not (out.parent / "mended").exists():
             run.finish({"status": "failed", "message": "the loss is not finite"})
             sys.exit(1)
-        if cell["method"] == "raises":
+        if config["method"] == "raises":
             sys.exit("no such thing")
-        if cell["method"] == "vanishes":
+        if config["method"] == "vanishes":
             os.kill(os.getpid(), 9)
-        if cell["method"] == "forgets":
+        if config["method"] == "forgets":
             sys.exit(0)
         note("end")
         run.finish({"status": "finished", "seconds": 1.0, "validation": {"accuracy": 0.5}})
@@ -59,25 +59,25 @@ import json, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell inherits it ignored
-from test_sweep import cells_of
+from test_sweep import runs_of
 from regrep_paper.runs.executors import LocalExecutor
 from regrep_paper.runs.sweep import Runner
 folder, grid, jobs = Path(sys.argv[2]), json.loads(sys.argv[3]), int(sys.argv[4])
-sys.exit(Runner(cells_of(folder, **grid), LocalExecutor(jobs), pause=0.02, wait=0.1).run())
+sys.exit(Runner(runs_of(folder, **grid), LocalExecutor(jobs), pause=0.02, wait=0.1).run())
 """
 
 
 class Trials:
     """Cells whose command is the stand-in."""
 
-    def check_cell(self, cell):
-        check_keys("a cell", cell, ("experiment", "group", "method", "seed", "sleep"))
+    def check_config(self, config):
+        check_keys("a config", config, ("experiment", "group", "method", "seed", "sleep"))
 
-    def cell_command(self, cell, out, data_dir):
-        return [json.dumps(cell), str(out), *([str(data_dir)] if data_dir else [])]
+    def config_command(self, config, out, data_dir):
+        return [json.dumps(config), str(out), *([str(data_dir)] if data_dir else [])]
 
 
-def cells_of(folder: Path, **grid):
+def runs_of(folder: Path, **grid):
     folder.mkdir(exist_ok=True)
     worker = folder / "worker.py"
     worker.write_text(WORKER)
@@ -85,12 +85,12 @@ def cells_of(folder: Path, **grid):
     return plan(manifest, Trials(), folder, program=(sys.executable, str(worker)))
 
 
-def run(cells, jobs: int = 1) -> int:
-    return Runner(cells, LocalExecutor(jobs), pause=0.02, wait=0.1).run()
+def run(runs, jobs: int = 1) -> int:
+    return Runner(runs, LocalExecutor(jobs), pause=0.02, wait=0.1).run()
 
 
 def journal(folder: Path) -> dict[str, Counter]:
-    """How often each cell was started and ended."""
+    """How often each config was started and ended."""
     lines = (folder / "journal").read_text().split("\n")[:-1]
     words = [line.split() for line in lines]
     return {word: Counter(int(seed) for w, seed, _ in words if w == word) for word in ("start", "end")}
@@ -118,26 +118,26 @@ def wait_for(condition, seconds: float = 60) -> None:
 
 
 def test_every_cell_runs_once_and_a_second_sweep_runs_none(tmp_path, capsys):
-    cells = cells_of(tmp_path, seed=[0, 1, 2])
-    assert [cell.state for cell in cells] == ["to do"] * 3
-    assert run(cells) == 0
-    assert [cell.state for cell in cells] == ["finished"] * 3
+    runs = runs_of(tmp_path, seed=[0, 1, 2])
+    assert [one.state for one in runs] == ["to do"] * 3
+    assert run(runs) == 0
+    assert [one.state for one in runs] == ["finished"] * 3
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "1/3 ours D4 seed 0: validation accuracy 0.500, 1 s, about 1 min left"
     assert lines[-1] == "3/3 ours D4 seed 2: validation accuracy 0.500, 1 s"
-    assert run(cells) == 0
-    assert capsys.readouterr().out == "3 of 3 cells were finished before\n"
+    assert run(runs) == 0
+    assert capsys.readouterr().out == "3 of 3 runs were finished before\n"
     assert journal(tmp_path)["start"] == {0: 1, 1: 1, 2: 1}
 
 
 def test_failures_are_listed_with_their_logs_and_tried_again(tmp_path, capsys):
-    cells = cells_of(tmp_path, method=["ours", "fails"], seed=[0])
-    assert run(cells) == 1
-    assert cells[1].state == "failed"
+    runs = runs_of(tmp_path, method=["ours", "fails"], seed=[0])
+    assert run(runs) == 1
+    assert runs[1].state == "failed"
     error = capsys.readouterr().err
-    assert f"failed: fails D4 seed 0: the loss is not finite; see {cells[1].run.path / 'log.txt'}" in error
+    assert f"failed: fails D4 seed 0: the loss is not finite; see {runs[1].folder.path / 'log.txt'}" in error
     (tmp_path / "mended").touch()
-    assert run(cells) == 0
+    assert run(runs) == 0
     assert journal(tmp_path)["start"] == {0: 3}
 
 
@@ -150,7 +150,7 @@ def test_failures_are_listed_with_their_logs_and_tried_again(tmp_path, capsys):
     ],
 )
 def test_a_command_that_leaves_no_record_has_failed(tmp_path, capsys, method, reason):
-    assert run(cells_of(tmp_path, method=[method], seed=[0])) == 1
+    assert run(runs_of(tmp_path, method=[method], seed=[0])) == 1
     assert reason in capsys.readouterr().err
 
 
@@ -166,10 +166,10 @@ def test_a_killed_sweep_continues(tmp_path, orphans):
         for pid in {pid for word, _, pid in words if word == "start"} - done:
             with suppress(ProcessLookupError):
                 os.kill(int(pid), signal.SIGKILL)
-    cells = cells_of(tmp_path, **grid)
-    ended = {cell.label for cell in cells if cell.run.finished}
-    assert run(cells, jobs=2) == 0
-    assert all(cell.run.finished for cell in cells)
+    runs = runs_of(tmp_path, **grid)
+    ended = {one.label for one in runs if one.folder.finished}
+    assert run(runs, jobs=2) == 0
+    assert all(one.folder.finished for one in runs)
     assert len(ended) >= 1
     times = journal(tmp_path)
     if orphans == "survive":
@@ -190,16 +190,16 @@ def test_two_sweeps_share_a_folder(tmp_path):
 
 
 def test_a_cell_at_work_elsewhere_is_waited_for(tmp_path, capsys):
-    (cell,) = cells_of(tmp_path, seed=[0])
-    other = RunFolder(cell.run.path)
+    (planned,) = runs_of(tmp_path, seed=[0])
+    other = RunFolder(planned.folder.path)
 
     class Impatient(LocalExecutor):
         def start(self, command, log):
-            pytest.fail("the cell is at work elsewhere")
+            pytest.fail("the config is at work elsewhere")
 
     with other.lock():
-        assert cell.state == "running"
-        runner = Runner([cell], Impatient(), pause=0, wait=0)
+        assert planned.state == "running"
+        runner = Runner([planned], Impatient(), pause=0, wait=0)
         looks = itertools.count()
 
         def end_the_other(tasks, waiting):
@@ -211,7 +211,7 @@ def test_a_cell_at_work_elsewhere_is_waited_for(tmp_path, capsys):
         runner._show = end_the_other
         assert runner.run() == 130
     assert "another process works on it; waiting for it" in capsys.readouterr().out
-    assert run([cell]) == 0
+    assert run([planned]) == 0
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
@@ -221,15 +221,15 @@ def test_ctrl_c_stops_the_processes_and_tells_how_to_go_on(tmp_path, signum):
         process.send_signal(signum)
         output, _ = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "stopped; 0 of 3 cells are finished" in output
+    assert "stopped; 0 of 3 runs are finished" in output
     assert "the same command continues" in output
-    cells = cells_of(tmp_path, seed=[0, 1, 2], sleep=[60])
-    wait_for(lambda: not any(cell.run.busy for cell in cells))
+    runs = runs_of(tmp_path, seed=[0, 1, 2], sleep=[60])
+    wait_for(lambda: not any(one.folder.busy for one in runs))
 
 
 def test_labels_name_what_varies(tmp_path):
-    cells = cells_of(tmp_path, seed=[0], sleep=[0, 1])
-    assert [cell.label for cell in cells] == ["ours D4 sleep 0 seed 0", "ours D4 sleep 1 seed 0"]
+    runs = runs_of(tmp_path, seed=[0], sleep=[0, 1])
+    assert [one.label for one in runs] == ["ours D4 sleep 0 seed 0", "ours D4 sleep 1 seed 0"]
 
 
 FILE = "experiment: trial\ngrid: {method: [ours, fails], seed: [0, 1]}\n"
@@ -247,7 +247,7 @@ def test_dry_run_prints_states_and_makes_nothing(tmp_path, file, capsys):
     assert sweep(file, Trials(), out=out, dry_run=True) == 0
     assert not out.exists()
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-1] == f"4 cells in {out}: 4 to do"
+    assert lines[-1] == f"4 runs in {out}: 4 to do"
     folder = out / lines[0].split()[-1]
     RunFolder(folder).finish({"status": "finished"})
     partial = RunFolder(out / lines[1].split()[-1])
@@ -263,7 +263,7 @@ def test_settings_are_checked_and_applied(tmp_path, file, capsys):
     with pytest.raises(RegrepError, match="no key 'sede'; did you mean seed"):
         sweep(file, Trials(), settings={"sede": 1}, dry_run=True)
     sweep(file, Trials(), out=tmp_path / "out", settings={"seed": 5, "method": "ours"}, dry_run=True)
-    assert "1 cells in" in capsys.readouterr().out
+    assert "1 runs in" in capsys.readouterr().out
 
 
 def test_jobs_share_the_cores(tmp_path, monkeypatch):
@@ -272,9 +272,9 @@ def test_jobs_share_the_cores(tmp_path, monkeypatch):
     monkeypatch.setattr("regrep_paper.runs.executors.cores", lambda: 8)
     assert thread_environment(3)["OMP_NUM_THREADS"] == "2"
     assert thread_environment(20)["OMP_NUM_THREADS"] == "1"
-    (cell,) = cells_of(tmp_path, seed=[0])
-    assert run([cell], jobs=2) == 0
-    assert (cell.run.path / "log.txt").read_text() == "threads 4\n"
+    (planned,) = runs_of(tmp_path, seed=[0])
+    assert run([planned], jobs=2) == 0
+    assert (planned.folder.path / "log.txt").read_text() == "threads 4\n"
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     assert set(thread_environment(3).values()) == {"7"}  # MKL waits in a spin for threads that others run on
 
@@ -308,11 +308,11 @@ def test_a_log_that_cannot_be_written_is_named(tmp_path):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:submitit.*", "ignore::ResourceWarning")
 def test_a_cluster_runs_the_cells(tmp_path):
     pytest.importorskip("submitit")
-    cells = cells_of(tmp_path, method=["ours", "fails"], seed=[0])
+    runs = runs_of(tmp_path, method=["ours", "fails"], seed=[0])
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     executor = SubmititExecutor(tmp_path / ".submitit", {"timeout_min": 2}, cluster="local")
-    assert Runner(cells, executor, pause=0.1, wait=0.1).run() == 1
-    assert [cell.state for cell in cells] == ["finished", "failed"]
+    assert Runner(runs, executor, pause=0.1, wait=0.1).run() == 1
+    assert [one.state for one in runs] == ["finished", "failed"]
 
 
 def test_a_cluster_that_is_not_there_is_told(tmp_path):

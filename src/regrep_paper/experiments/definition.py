@@ -1,4 +1,4 @@
-"""Cells of a table: from a plain dictionary to the command that runs it."""
+"""What an experiment is made of, and the command of a config: from a plain dictionary to the command that runs it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RUN_OPTIONS = {
     "precision": "trainer.precision",
     "patience": "patience",
 }
-"""Keys of a cell that belong to the run, and the options they set."""
+"""Keys of a config that belong to the run, and the options they set."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Definition:
     """What the command line needs to know of an experiment.
 
     Attributes:
-        model: Lightning module; its ``cell()`` names its own settings.
+        model: Lightning module; its ``config()`` names its own settings.
         data: Lightning data module.
         epochs: trained when nothing else is said.
-        data_cell: arguments of the data that belong to a cell, and their names there.
-        model_options: keys of a cell that the model takes by the same name.
+        data_config: arguments of the data that belong to a config, and their names there.
+        model_options: keys of a config that the model takes by the same name.
         links: arguments of the data or the model that follow another option.
         precision: of the training; that of the machine where None.
         reads_files: whether the data take ``data_dir``.
@@ -49,7 +49,7 @@ class Definition:
     model: type
     data: type
     epochs: int
-    data_cell: Mapping[str, str]
+    data_config: Mapping[str, str]
     model_options: Sequence[str]
     links: Sequence[tuple[str, str]] = ()
     precision: str | None = None
@@ -57,8 +57,8 @@ class Definition:
 
     @property
     def options(self) -> dict[str, str]:
-        """Keys of a cell and the options they set."""
-        data = {key: f"data.{argument}" for argument, key in self.data_cell.items()}
+        """Keys of a config and the options they set."""
+        data = {key: f"data.{argument}" for argument, key in self.data_config.items()}
         return {**data, **{key: f"model.{key}" for key in self.model_options}, **RUN_OPTIONS}
 
 
@@ -74,42 +74,42 @@ def experiment(name: str) -> Definition:
     return definitions[name]
 
 
-def check_cell(cell: Mapping[str, Any]) -> None:
-    """Raise for a key or a network that the cell's experiment does not have.
+def check_config(config: Mapping[str, Any]) -> None:
+    """Raise for a key or a network that the config's experiment does not have.
 
-    >>> check_cell({"experiment": "ddmnist", "wieght": 1.0})
+    >>> check_config({"experiment": "ddmnist", "wieght": 1.0})
     Traceback (most recent call last):
-    regrep.errors.RegrepError: a cell of ddmnist has no setting 'wieght'; did you mean weight?
+    regrep.errors.RegrepError: a config of ddmnist has no setting 'wieght'; did you mean weight?
     """
-    options = options_of(cell)
-    for key in cell:
+    options = options_of(config)
+    for key in config:
         if key not in options and key != "experiment":
-            raise RegrepError(f"a cell of {cell['experiment']} has no setting {key!r}; {repair(key, options)}")
-    networks = dict.fromkeys(entry.network for entry in entries(str(cell["experiment"])))
-    network = cell.get("network")
+            raise RegrepError(f"a config of {config['experiment']} has no setting {key!r}; {repair(key, options)}")
+    networks = dict.fromkeys(entry.network for entry in entries(str(config["experiment"])))
+    network = config.get("network")
     if network is not None and network not in networks:
-        raise RegrepError(f"{cell['experiment']} has no network {network!r}; {repair(str(network), networks)}")
+        raise RegrepError(f"{config['experiment']} has no network {network!r}; {repair(str(network), networks)}")
 
 
-def options_of(cell: Mapping[str, Any]) -> Mapping[str, str]:
-    """Keys of a cell and the options they set."""
-    if "experiment" not in cell:
-        raise RegrepError(f"a cell names its experiment, one of {', '.join(EXPERIMENTS)}; add the key 'experiment'")
-    return experiment(str(cell["experiment"])).options
+def options_of(config: Mapping[str, Any]) -> Mapping[str, str]:
+    """Keys of a config and the options they set."""
+    if "experiment" not in config:
+        raise RegrepError(f"a config names its experiment, one of {', '.join(EXPERIMENTS)}; add the key 'experiment'")
+    return experiment(str(config["experiment"])).options
 
 
-def cell_command(cell: Mapping[str, Any], out: Path, data_dir: Path | None = None) -> list[str]:
-    """Arguments of ``regrep`` that run a cell.
+def config_command(config: Mapping[str, Any], out: Path, data_dir: Path | None = None) -> list[str]:
+    """Arguments of ``regrep`` that run a config.
 
-    >>> cell_command({"experiment": "ddmnist", "group": "D4", "seed": 1}, Path("runs/a"))
+    >>> config_command({"experiment": "ddmnist", "group": "D4", "seed": 1}, Path("runs/a"))
     ['fit', 'ddmnist', '--out=runs/a', '--data.group=D4', '--seed_everything=1']
     """
-    check_cell(cell)
-    options = options_of(cell)
-    command = ["fit", str(cell["experiment"]), f"--out={out}"]
-    if data_dir is not None and experiment(str(cell["experiment"])).reads_files:
+    check_config(config)
+    options = options_of(config)
+    command = ["fit", str(config["experiment"]), f"--out={out}"]
+    if data_dir is not None and experiment(str(config["experiment"])).reads_files:
         command.append(f"--data.data_dir={data_dir}")
-    for key, value in cell.items():
+    for key, value in config.items():
         if key != "experiment" and value is not None:
             command.append(f"--{options[key]}={str(value).lower() if isinstance(value, bool) else value}")
     return command
