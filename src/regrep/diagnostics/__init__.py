@@ -1,9 +1,9 @@
 """Diagnostics: how equivariant a model really is, and what representation it learned."""
 
+from regrep.diagnostics.analysis import Multiplicity, RepresentationAnalysis, analyse
 from regrep.diagnostics.controls import NullControl, control, null_controls, random_orthogonal, shuffled
 from regrep.diagnostics.equivariance import CollapseWarning, EquivarianceError, equivariance_error
 from regrep.diagnostics.nearest import NearestRepresentation, nearest_representation
-from regrep.diagnostics.representation import Multiplicity, RepresentationAnalysis, analyse
 from regrep.diagnostics.spectra import GeneratorSpectrum, Projector
 
 __all__ = [

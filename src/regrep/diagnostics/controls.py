@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
-from regrep.diagnostics.representation import analyse
+from regrep.diagnostics.analysis import analyse
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
 from regrep.representations.learned import orthogonal_matrices

@@ -18,7 +18,7 @@ from regrep.errors import RegrepError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from regrep.objectives.equivariance import LatentAction
+    from regrep.objectives.functional import LatentAction
 
 COLLAPSE = 1e-5
 """A latent whose spread over the samples is below this part of its size counts as constant."""
@@ -177,8 +177,8 @@ def _wide(z: Tensor) -> Tensor:
 
 
 def _reader(encoder: Callable[[Tensor], Tensor], layer: str | None) -> Callable[[Tensor], Tensor]:
-    from regrep.objectives.equivariance import check_latent
-    from regrep.objectives.tap import latent_of
+    from regrep.objectives.functional import check_latent
+    from regrep.objectives.layers import latent_of
 
     if layer is None:
         return lambda x: check_latent(encoder(x), x)

@@ -1,10 +1,10 @@
 """Training objectives: the equivariance penalty, section 5's and section 4's objectives, layer taps."""
 
-from regrep.objectives.equivariance import equivariance_loss, relative_error
-from regrep.objectives.objective import CapacityWarning, EquivariantObjective, Terms
-from regrep.objectives.representation import RepresentationObjective, RepresentationTerms
+from regrep.objectives.equivariant import CapacityWarning, EquivariantObjective, Terms
+from regrep.objectives.functional import equivariance_loss, relative_error
+from regrep.objectives.layers import Tap, latent_of
+from regrep.objectives.learned import RepresentationObjective, RepresentationTerms
 from regrep.objectives.rollout import RolloutObjective, advance, roll_out
-from regrep.objectives.tap import Tap, latent_of
 
 __all__ = [
     "CapacityWarning",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from regrep.objectives.objective import EquivariantObjective, Terms
+from regrep.objectives.equivariant import EquivariantObjective, Terms
 
 
 def advance(x: Tensor, frame: Tensor) -> Tensor:

@@ -1,0 +1,170 @@
+"""Section 4's objective: an encoder, a head and a representation on the latent, learned together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from regrep.actions import Action, sample
+from regrep.errors import RegrepError
+from regrep.objectives.functional import (
+    check_latent,
+    check_task,
+    check_views,
+    check_weight,
+    equivariance_loss,
+    relative_error,
+)
+from regrep.representations import LearnedRepresentation
+
+
+class RepresentationTerms(NamedTuple):
+    """What :class:`RepresentationObjective` returns: scalars, named.
+
+    Attributes:
+        total: what is minimised.
+        task: task(D(E(x)), y).
+        output: task(D(rho(g) E(x)), gy), the equivariance of the decoder.
+        equivariance: MSE(rho(g) E(x), E(gx)), the equivariance of the encoder.
+        algebra: A(rho).
+        relative_error: ‖rho(g) E(x) - E(gx)‖ / ‖E(gx)‖, without gradient.
+    """
+
+    total: Tensor
+    task: Tensor
+    output: Tensor
+    equivariance: Tensor
+    algebra: Tensor
+    relative_error: Tensor
+
+    def log(self, prefix: str = "") -> dict[str, Tensor]:
+        """Detached terms by name, for a logger."""
+        return {prefix + name: value.detach() for name, value in self._asdict().items()}
+
+
+class RepresentationObjective(nn.Module):
+    """Four-term loss that learns which representation of a group a latent carries (section 4).
+
+    ``task(D(E(x)), y) + output_weight · task(D(rho(g) E(x)), gy) + latent_weight · MSE(rho(g) E(x), E(gx))
+    + algebra_weight · A(rho)``
+
+    For an auto-encoder the target is the input: call it with ``y=None``. It has no parameters and no state of its
+    own; give the optimiser those of encoder, head and representation.
+
+    Args:
+        encoder: x [B, ...] -> latent [B, d].
+        head: latent -> output: a decoder or a classifier (which returns logits).
+        task_loss: (output, target) -> scalar.
+        input_action: how G moves inputs; may be None if every call brings the moved inputs ``gx``.
+        latent: the representation that is learned.
+        output_action: how G moves targets; None leaves them unchanged (an invariant task). For an auto-encoder the
+            target of the moved latent is gx, and this is not used.
+        algebra_weight: of A(rho), at least 0.
+        output_weight: of the decoder's equivariance; 0 leaves the term out.
+        latent_weight: of the encoder's equivariance; 0 leaves the term out, and the second encoder pass with it
+            takes no gradient.
+
+    >>> import regrep
+    >>> G = regrep.groups.cyclic(4)
+    >>> encoder, decoder = nn.Sequential(nn.Flatten(), nn.Linear(64, 8)), nn.Linear(8, 64)
+    >>> learned = regrep.LearnedRepresentation(G, dim=8)
+    >>> loss = lambda output, x: nn.functional.mse_loss(output, x.flatten(1))
+    >>> act = regrep.actions.RotateFlip2d(G)
+    >>> objective = RepresentationObjective(encoder, decoder, loss, act, learned, algebra_weight=0.5)
+    >>> objective(torch.rand(16, 1, 8, 8)).total.backward()
+    >>> learned.matrices.grad.shape
+    torch.Size([1, 8, 8])
+    """
+
+    def __init__(
+        self,
+        encoder: Callable[[Tensor], Tensor],
+        head: Callable[[Tensor], Tensor],
+        task_loss: Callable[[Tensor, Tensor], Tensor],
+        input_action: Action | None,
+        latent: LearnedRepresentation,
+        output_action: Action | None = None,
+        algebra_weight: float = 1.0,
+        output_weight: float = 0.25,
+        latent_weight: float = 0.25,
+    ) -> None:
+        super().__init__()
+        for name, weight in (("algebra", algebra_weight), ("output", output_weight), ("latent", latent_weight)):
+            check_weight(f"{name}_weight", weight)
+        if not isinstance(latent, LearnedRepresentation):
+            raise RegrepError(f"the latent's representation is learned, got {latent!r}; build a LearnedRepresentation")
+        for what, action in (("the inputs", input_action), ("the targets", output_action)):
+            if action is not None and action.group != latent.group:
+                raise RegrepError(
+                    f"the latent learns a representation of {latent.group.name}, but {action.group.name} acts on"
+                    f" {what}; use one group for both"
+                )
+        # Held in a plain tuple, so that they are not registered: the objective has no state of its own.
+        self._network = (encoder, head, latent)
+        self.task_loss, self.input_action, self.output_action = task_loss, input_action, output_action
+        self.algebra_weight, self.output_weight = float(algebra_weight), float(output_weight)
+        self.latent_weight = float(latent_weight)
+
+    @property
+    def latent(self) -> LearnedRepresentation:
+        """The representation that is learned."""
+        return self._network[2]
+
+    def forward(
+        self,
+        x: Tensor,
+        y: Tensor | None = None,
+        g: Tensor | None = None,
+        gx: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> RepresentationTerms:
+        """Objective on a batch.
+
+        Args:
+            x: [B, ...], inputs.
+            y: [B, ...], targets; None for an auto-encoder, whose targets are the inputs.
+            g: int64 [B], elements; drawn uniformly when not given.
+            gx: [B, ...], the moved inputs for this g, where the caller makes them.
+            generator: for the draw of g.
+        """
+        encoder, head, rho = self._network
+        check_views(x, g, gx)
+        if g is None:
+            g = sample(rho.group, len(x), generator=generator, device=x.device)
+        if gx is None:
+            if self.input_action is None:
+                raise RegrepError("without an input action every call brings gx and g; pass both")
+            gx = self.input_action(x, g)
+        if self.latent_weight > 0:
+            both = torch.cat([x, gx])
+            z, z_g = check_latent(encoder(both), both).chunk(2)
+        else:
+            z = check_latent(encoder(x), x)
+            with torch.no_grad():
+                z_g = encoder(gx)
+        moved = rho(z, g)
+        target = x if y is None else y
+        moved_target = gx if y is None else y if self.output_action is None else self.output_action(y, g)
+        task = check_task(self.task_loss(head(z), target))
+        output = self.task_loss(head(moved), moved_target) if self.output_weight > 0 else task.new_zeros(())
+        same = lambda _z, _g: moved  # noqa: E731 - rho(g) z is known and not made again
+        with torch.set_grad_enabled(self.latent_weight > 0 and torch.is_grad_enabled()):
+            equivariance = equivariance_loss(z, z_g.to(moved.dtype), g, same)
+        error = relative_error(z, z_g, g, same)
+        algebra = rho.algebra_loss()
+        total = task + self.algebra_weight * algebra
+        if self.output_weight > 0:
+            total = total + self.output_weight * output
+        if self.latent_weight > 0:
+            total = total + self.latent_weight * equivariance
+        return RepresentationTerms(total, task, output, equivariance, algebra, error)
+
+    def extra_repr(self) -> str:
+        """Representation and weights."""
+        return (
+            f"{self.latent!r}, algebra_weight={self.algebra_weight}, output_weight={self.output_weight},"
+            f" latent_weight={self.latent_weight}"
+        )
