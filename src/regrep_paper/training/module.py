@@ -15,6 +15,7 @@ from regrep.diagnostics import EquivarianceError, RepresentationAnalysis, equiva
 from regrep.errors import RegrepError
 from regrep.nn import EncoderHead
 from regrep.objectives import EquivariantObjective, RepresentationObjective, equivariance_loss, relative_error
+from regrep_paper.tables.protocol import Schedule
 from regrep_paper.training.metrics import Scores, accuracy, latent_scale
 
 Objective = TypeVar("Objective", EquivariantObjective, RepresentationObjective)
@@ -35,6 +36,9 @@ class ConfiguredModule(lightning.LightningModule, ABC, Generic[Objective]):
 
     monitor: tuple[str, str]
     """The metric that chooses the best epoch, and its direction."""
+
+    schedule: Schedule = "constant"
+    """Of the learning rate; set by the run's protocol."""
 
     def __init__(
         self, network: EncoderHead, learning_rate: float, objective: Objective, config: Mapping[str, Any]
@@ -57,6 +61,14 @@ class ConfiguredModule(lightning.LightningModule, ABC, Generic[Objective]):
     @abstractmethod
     def diagnose(self, data: Any, folder: Path) -> dict[str, Any]:
         """What the record of a trained run says beyond its metrics; writes arrays into its folder."""
+
+    def one_cycle(self, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+        """The optimizer with a rate that rises to ``learning_rate`` in a tenth of the steps, then decays to nothing."""
+        steps = int(self.trainer.estimated_stepping_batches)
+        scheduler = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, self.learning_rate, total_steps=steps, pct_start=0.1, cycle_momentum=False
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs of the network."""
@@ -162,9 +174,10 @@ class ClassifierModule(NetworkModule):
         """Metrics that need the whole test split."""
         self._rank()
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam without weight decay or schedule, as in appendix C."""
-        return torch.optim.Adam(self.network.parameters(), lr=self.learning_rate)
+    def configure_optimizers(self) -> Any:
+        """Adam without weight decay (appendix C), under the schedule of the run's protocol."""
+        adam = torch.optim.Adam(self.network.parameters(), lr=self.learning_rate)
+        return adam if self.schedule == "constant" else self.one_cycle(adam)
 
     def diagnose(self, data: Any, folder: Path) -> dict[str, Any]:
         """Equivariance error per element; writes pictures."""
