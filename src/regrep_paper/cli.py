@@ -10,7 +10,7 @@ from pathlib import Path
 
 from regrep._version import __version__
 from regrep.errors import MissingExtraError, RegrepError
-from regrep_paper.parser import MISUSED, Parser
+from regrep_paper.parser import MISUSED, Parser, add_files, files_of
 from regrep_paper.suggestions import repair
 
 LEARNED = ("tmnist", "mnist", "cifar10")
@@ -126,12 +126,13 @@ def measure(words: Sequence[str]) -> int:
     parser = _parser("measure")
     parser.add_argument("run", metavar="RUN", type=Path, help="the run folder")
     parser.add_argument("--samples", metavar="N", type=int, default=256, help="validation samples (default 256)")
+    add_files(parser)
     parser.add_argument("--json", action="store_true", help="print JSON, for machines")
     options = parser.parse_all(words)
 
     from regrep_paper.experiments.fit import measure as run
 
-    error = run(options.run, options.samples)
+    error = run(options.run, options.samples, files_of(options))
     print(json.dumps(error.as_dict(), ensure_ascii=False) if options.json else error)
     return 0
 
@@ -161,6 +162,7 @@ def evaluate(words: Sequence[str]) -> int:
         "--averaged", action="store_true", help="test the average over the group, as a run of its own for reports"
     )
     parser.add_argument("--out", metavar="DIR", type=Path, help="folder of that run (default RUN-averaged)")
+    add_files(parser)
     options = parser.parse_all(words)
     if options.out and not options.averaged:
         parser.error("--out is the folder of an averaged run; add --averaged, or leave it out")
@@ -168,11 +170,11 @@ def evaluate(words: Sequence[str]) -> int:
     if options.averaged:
         from regrep_paper.experiments.averaged import test_averaged
 
-        test_averaged(options.run, options.out)
+        test_averaged(options.run, options.out, files_of(options))
     else:
         from regrep_paper.experiments.fit import test_run
 
-        test_run(options.run)
+        test_run(options.run, files_of(options))
     return 0
 
 

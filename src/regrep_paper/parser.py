@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from regrep_paper.suggestions import repair
@@ -29,3 +30,23 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print the sentence and end the program."""
         self.exit(MISUSED, f"{self.prog}: {message}\n")
+
+
+FILES = {
+    "data_dir": ("DIR", "folder with data files"),
+    "font_a": ("FILE", "first font"),
+    "font_b": ("FILE", "second font"),
+}
+"""Files that a run may have read, and that are never taken from its folder."""
+
+
+def add_files(parser: Parser) -> None:
+    """Options that name the files of a run anew."""
+    for name, (kind, what) in FILES.items():
+        option = f"--{name.replace('_', '-')}"
+        parser.add_argument(option, metavar=kind, type=Path, help=f"{what}, where the run named one")
+
+
+def files_of(options: argparse.Namespace) -> dict[str, Path | None]:
+    """What was given for these options."""
+    return {name: getattr(options, name) for name in FILES}

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import io
-import pickle
 import tarfile
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from regrep.errors import MissingExtraError, RegrepError
+from regrep_paper.data.cifar10_pickle import LARGEST, images_and_labels
 from regrep_paper.data.downloads import Release, checksum
 from regrep_paper.runs.data_folder import data_folder
 
@@ -88,7 +88,8 @@ def cifar10(data_dir: Path | str | None = None, release: Release = CIFAR10, coun
     file i is ``jpeg[offsets[i]:offsets[i + 1]]``), ``label`` and ``is_train``, both [n].
 
     Archives have to carry the published checksum. None is published for the files in the folders nor for the
-    JPEG copy; of these the checksum found is noted. Pickles are read without running anything in them.
+    JPEG copy; of these the checksum found is noted. Pickles are read by a grammar of their own, which runs and looks
+    up nothing.
 
     Args:
         data_dir: the folder; see :func:`regrep_paper.runs.data_folder.data_folder` where None.
@@ -118,15 +119,24 @@ def _archived(form: Form, release: Release, folder: Path) -> tuple[dict[str, byt
         with tarfile.open(path) as archive:
             for member in archive:
                 stream = archive.extractfile(member) if member.isfile() and member.name in wanted else None
-                if stream is not None:
+                if stream is not None and _small(member.name, member.size):
                     contents[wanted[member.name]] = stream.read()
     except (tarfile.TarError, OSError, EOFError) as cause:
         raise RegrepError(f"{path} is not a complete tar.gz archive ({cause}); download it again") from cause
     return contents, {form.archive: {"md5": release.md5[form.archive]}}
 
 
+def _small(name: Path | str, size: int) -> bool:
+    """Raise for a file that is larger than any of CIFAR10."""
+    if size > LARGEST:
+        raise RegrepError(f"a file of CIFAR10 has at most {LARGEST} bytes, but {name} has {size}; download it again")
+    return True
+
+
 def _unpacked(form: Form, folder: Path) -> tuple[dict[str, bytes], dict[str, dict[str, str]]]:
     paths = {file: folder / file for file in (*form.train, form.test) if (folder / file).is_file()}
+    for path in paths.values():
+        _small(path, path.stat().st_size)
     return (
         {file: path.read_bytes() for file, path in paths.items()},
         {f"{form.folder}/{file}": {"md5": checksum(path)} for file, path in paths.items()},
@@ -180,49 +190,9 @@ def _records(content: bytes, file: str) -> tuple[np.ndarray, np.ndarray]:
     return records[:, 1:], records[:, 0]
 
 
-class _ArrayUnpickler(pickle.Unpickler):
-    """Reads plain values and numpy arrays; any other name in the pickle ends the reading before it is looked up."""
-
-    # Handed out, not imported, as numpy moved these between versions: the pickles name the old places.
-    ALLOWED = {  # noqa: RUF012
-        (module, name): value
-        for name, value, modules in (
-            ("_reconstruct", np.empty(0).__reduce__()[0], ("numpy.core.multiarray", "numpy._core.multiarray")),
-            ("ndarray", np.ndarray, ("numpy",)),
-            ("dtype", np.dtype, ("numpy",)),
-        )
-        for module in modules
-    }
-
-    def find_class(self, module: str, name: str) -> Any:
-        """One of the allowed names, or an error."""
-        if (module, name) not in self.ALLOWED:
-            raise pickle.UnpicklingError(f"it names {module}.{name}")
-        return self.ALLOWED[module, name]
-
-
 def _pickled(content: bytes, file: str) -> tuple[np.ndarray, np.ndarray]:
-    """A file of the Python form: a pickled dictionary of the rows of planes and the list of labels."""
-    try:
-        batch = _ArrayUnpickler(io.BytesIO(content), encoding="bytes").load()
-    except Exception as cause:  # a damaged pickle can raise anything
-        raise RegrepError(
-            f"{file} of CIFAR10 is a pickle of arrays and plain values alone, and this one is not ({cause});"
-            " do not trust it and download it again"
-        ) from cause
-    data, labels = (batch.get(key) for key in (b"data", b"labels")) if isinstance(batch, dict) else (None, None)
-    if (
-        not isinstance(data, np.ndarray)
-        or not isinstance(labels, list)
-        or not all(type(label) is int for label in labels)
-        or data.dtype != np.uint8
-        or data.shape != (len(labels), PIXELS)
-    ):
-        raise RegrepError(
-            f"{file} of CIFAR10 holds data, uint8 [n, {PIXELS}], and labels, a list of n integers; this one does"
-            " not, so download it again"
-        )
-    return data, np.array(labels, dtype=np.int64)
+    """A file of the Python form."""
+    return images_and_labels(content, file, PIXELS)
 
 
 FORMS = (
@@ -289,14 +259,14 @@ def _decoded(content: bytes, number: int, path: Path) -> np.ndarray:
         raise MissingExtraError("data") from cause
     try:
         with Image.open(io.BytesIO(content), formats=["JPEG"]) as picture:
-            pixels = np.asarray(picture.convert("RGB"))
-    except OSError as cause:
+            size = picture.size
+            pixels = np.asarray(picture.convert("RGB")) if size == (32, 32) else None
+    except (OSError, Image.DecompressionBombError, Image.DecompressionBombWarning) as cause:
         raise RegrepError(
             f"image {number} in {path} is no complete JPEG file ({cause}); replace {path.name}"
         ) from cause
-    if pixels.shape != (32, 32, 3):
+    if pixels is None:
         raise RegrepError(
-            f"images of CIFAR10 are 32 x 32, but image {number} in {path} is"
-            f" {pixels.shape[1]} x {pixels.shape[0]}; replace {path.name}"
+            f"images of CIFAR10 are 32 x 32, but image {number} in {path} is {size[0]} x {size[1]}; replace {path.name}"
         )
     return pixels.transpose(2, 0, 1)

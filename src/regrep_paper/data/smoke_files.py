@@ -25,6 +25,7 @@ from regrep._version import __version__
 from regrep.errors import MissingExtraError, RegrepError
 from regrep_paper.data.downloads import checksum
 from regrep_paper.data.smoke_simulation import SIMULATIONS, published_plume, simulate
+from regrep_paper.runs.executors import without_current_folder
 from regrep_paper.runs.records import FORMAT, RunFolder, read_json, write_atomic
 
 TRAIN = (
@@ -263,7 +264,7 @@ def _results(parts: list[list[int]], work: Callable[..., Result], jobs: int) -> 
     if jobs == 1:
         yield from ((part, work(part)) for part in parts)
         return
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+    with without_current_folder(), ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
         running = {pool.submit(work, part): part for part in parts}
         for done in as_completed(running):
             yield running[done], done.result()

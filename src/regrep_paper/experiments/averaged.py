@@ -8,12 +8,13 @@ from typing import Any
 from regrep.errors import RegrepError
 from regrep.nn import GroupAveraged
 from regrep_paper.experiments.fit import tested, trained
+from regrep_paper.experiments.recorded import Files
 from regrep_paper.runs.records import RunFolder
 from regrep_paper.training.module import ClassifierModule, NetworkModule
 from regrep_paper.training.run import measured
 
 
-def test_averaged(run: Path, out: Path | None) -> dict[str, Any]:
+def test_averaged(run: Path, out: Path | None, files: Files) -> dict[str, Any]:
     """Test the best weights of a run averaged over the group; see :class:`GroupAveraged`.
 
     The record's config is that of the run with ``averaged``, its epochs and seconds are those of its training, its
@@ -22,6 +23,7 @@ def test_averaged(run: Path, out: Path | None) -> dict[str, Any]:
     Args:
         run: the run folder.
         out: the folder of the new record; where None the run's own name with ``-averaged``, beside it.
+        files: data folder and fonts, where the run had some.
 
     Raises:
         RegrepError: the run is not finished, or has nothing to average, or ``out`` holds another run.
@@ -40,7 +42,7 @@ def test_averaged(run: Path, out: Path | None) -> dict[str, Any]:
         if folder.finished:
             print(f"{out} holds a finished run; nothing to do")
             return folder.done or {}
-        cli = trained(source)
+        cli = trained(source, files)
         model, data, trainer = cli.model, cli.datamodule, cli.trainer
         if not isinstance(model, NetworkModule):
             raise RegrepError(f"classifiers and forecasts are averaged over a group, but {run} learns a representation")

@@ -9,14 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from jsonargparse import ActionConfigFile
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from regrep.diagnostics import EquivarianceError, RepresentationAnalysis
 from regrep.errors import RegrepError
-from regrep_paper.experiments.definition import EXPERIMENTS, Definition, experiment
+from regrep_paper.experiments.definition import Definition, experiment
+from regrep_paper.experiments.options_file import OptionsFile
+from regrep_paper.experiments.recorded import Files, check_recorded, recorded_command
 from regrep_paper.runs.records import RunFolder
 from regrep_paper.suggestions import repair
 from regrep_paper.training.machine import default_precision
@@ -24,7 +25,11 @@ from regrep_paper.training.run import TRAINER, check_run, load_best, measured, p
 
 
 class _Parser(LightningArgumentParser):
-    """Answers a mistake with one sentence instead of the whole usage."""
+    """Answers a mistake with one sentence instead of the whole usage, and takes no file for a value."""
+
+    def add_class_arguments(self, *args: Any, **kwargs: Any) -> Any:
+        """Arguments of a class; a value that happens to be the name of a file stays that name."""
+        return super().add_class_arguments(*args, **{**kwargs, "sub_configs": False})
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raise, with the nearest option for a misspelt one."""
@@ -87,11 +92,9 @@ class ExperimentCLI(LightningCLI):
             raise RegrepError(f"the trainer cannot be built: {' '.join(str(cause).split())}") from cause
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
-        """The parser that answers in one sentence, and reads a run's ``config.yaml`` with ``--config``."""
+        """The parser that answers in one sentence, and reads a file of options with ``--config``."""
         parser = _Parser(**kwargs)
-        parser.add_argument(
-            "-c", "--config", action=ActionConfigFile, help="a file with options, such as a config.yaml"
-        )
+        parser.add_argument("-c", "--config", action=OptionsFile, help="a file with options, such as a config.yaml")
         return parser
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -140,13 +143,17 @@ def test(name: str, args: Sequence[str]) -> dict[str, Any]:
     return tested(cli)
 
 
-def test_run(run: Path) -> dict[str, Any]:
+def test_run(run: Path, files: Files) -> dict[str, Any]:
     """Measure a run's best checkpoint on the test split again, with the settings it was trained with.
 
+    Args:
+        run: the run folder; nothing in it is trusted.
+        files: data folder and fonts, where the run had some.
+
     Raises:
-        RegrepError: the folder holds no trained run.
+        RegrepError: the folder holds no trained run, or a file of it has to be named anew.
     """
-    return tested(trained(RunFolder(run)))
+    return tested(trained(RunFolder(run), files))
 
 
 def tested(cli: ExperimentCLI) -> dict[str, float]:
@@ -174,40 +181,48 @@ def _own_arguments() -> Iterator[None]:
         sys.argv = argv
 
 
-def measure(run: Path, samples: int = 256) -> EquivarianceError | RepresentationAnalysis:
+def measure(run: Path, samples: int = 256, files: Files | None = None) -> EquivarianceError | RepresentationAnalysis:
     """What a run's best checkpoint is worth: its equivariance error on validation samples moved at random.
 
     Of a learned representation, the analysis of its matrices.
 
     Args:
-        run: the run folder.
+        run: the run folder; nothing in it is trusted.
         samples: how many samples, at least 1.
+        files: data folder and fonts, where the run had some.
 
     Raises:
-        RegrepError: the folder holds no trained run.
+        RegrepError: the folder holds no trained run, or a file of it has to be named anew.
     """
     if samples < 1:
         raise RegrepError(f"an equivariance error needs at least one sample, got {samples}")
-    cli = trained(RunFolder(run))
+    cli = trained(RunFolder(run), files)
     found: EquivarianceError | RepresentationAnalysis = cli.model.measure(cli.datamodule, samples)
     return found
 
 
-def trained(folder: RunFolder) -> ExperimentCLI:
-    """The experiment of a run as it was set up, with the best weights of the model.
+def trained(folder: RunFolder, files: Files | None = None) -> ExperimentCLI:
+    """The experiment of a run as its record tells it, with the best weights of the model.
+
+    Only plain settings of the record are used; ``config.yaml`` is not read, so that a folder of somebody else can
+    neither name code to run nor files to open.
+
+    Args:
+        folder: of the run.
+        files: data folder and fonts, where the run had some.
 
     Raises:
-        RegrepError: the folder holds no trained run.
+        RegrepError: the folder holds no trained run, a setting is not plain, or a file has to be named anew.
     """
     record, run = folder.record, folder.path
-    if record is not None and record["config"].get("averaged"):
+    config = (record or {}).get("config")
+    if isinstance(config, dict) and config.get("averaged"):
         raise RegrepError(f"{run} is the average of another run and has no weights; name the run that it was made of")
     if record is None or not folder.checkpoint("best").exists():
         raise RegrepError(f"{run} holds no trained run (run.json, checkpoints/best.ckpt); train it with regrep fit")
-    name = record["config"]["experiment"]
-    if name not in EXPERIMENTS:
-        raise RegrepError(f"{run} holds a run of your own model, which only its code can build; see its done.json")
-    cli = _cli(name, [f"--config={run / 'config.yaml'}"])
+    _, name, *words = recorded_command(folder, files)
+    cli = _cli(name, words)
+    check_recorded(folder, _config(cli))
     load_best(folder, cli.model)
     return cli
 

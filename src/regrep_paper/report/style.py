@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import re
 from collections.abc import Sequence
@@ -88,7 +89,7 @@ def drawing(name: str, heading: str, caption: str, figure: Figure) -> Drawing:
     names = {name for pair in used for name in pair}
     svg = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in names else "", svg)
     svg = re.sub(r'( id="|="#|url\(#)', lambda found: f"{found[1]}{name}-", svg)
-    svg = svg.replace("<svg ", f'<svg role="img" aria-label="{heading}" ', 1)
+    svg = svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(heading)}" ', 1)
     return Drawing(name, heading, caption, svg, data.getvalue())
 
 

@@ -149,8 +149,8 @@ def by_problem(lines: Sequence[Line]) -> dict[str, list[Line]]:
 
 
 def markdown(columns: Sequence[str], lines: Sequence[Line]) -> str:
-    """A pipe table."""
-    rows = ["| " + " | ".join(text.replace("|", "\\|") for text in line) + " |" for line in [columns, *lines]]
+    """A pipe table, in which no text is taken for HTML."""
+    rows = ["| " + " | ".join(map(_piped, line)) + " |" for line in [columns, *lines]]
     return "\n".join([rows[0], "|" + "---|" * len(columns), *rows[1:]]) + "\n"
 
 
@@ -182,6 +182,21 @@ def plain(columns: Sequence[str], lines: Sequence[Line]) -> str:
     return "\n".join(text) + "\n"
 
 
+def plain_cell(value: object) -> object:
+    """A cell of a CSV file that no spreadsheet takes for a formula: such a text gets an apostrophe in front.
+
+    >>> plain_cell("=1+2"), plain_cell("-0.5"), plain_cell(-0.5), plain_cell("ours")
+    ("'=1+2", '-0.5', -0.5, 'ours')
+    """
+    if not isinstance(value, str) or not value.lstrip().startswith(("=", "+", "-", "@", "\t", "\r")):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
+
+
 def comma_separated(rows: Sequence[Row], chosen: Sequence[Row]) -> str:
     """Every setting that was run, all numbers unrounded in columns of their own: for programs."""
     names = list(dict.fromkeys(row.key["experiment"] for row in rows))
@@ -192,7 +207,7 @@ def comma_separated(rows: Sequence[Row], chosen: Sequence[Row]) -> str:
         columns += [f"{m.heading}, mean", f"{m.heading}, deviation"]
         if _beside_paper(names, m):
             columns += [f"{m.heading}, paper", f"{m.heading}, paper's deviation"]
-    lines: list[list[object]] = [list(columns)]
+    lines: list[list[object]] = [[plain_cell(column) for column in columns]]
     for row in [*rows, *(row for row in chosen if not row.runs and not row.open)]:
         taken = bool(row.runs) and any(row is other for other in chosen)
         line: list[object] = [row.heading, row.label, *(row.tuned.get(name) for name in tuned)]
@@ -204,7 +219,7 @@ def comma_separated(rows: Sequence[Row], chosen: Sequence[Row]) -> str:
             if _beside_paper(names, m):
                 paper = row.paper(m)
                 line += [paper and paper.mean, paper and paper.deviation]
-        lines.append(["" if value is None else value for value in line])
+        lines.append(["" if value is None else plain_cell(value) for value in line])
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(lines)
     return text.getvalue()
@@ -240,6 +255,10 @@ def _headings(names: Sequence[str]) -> list[str]:
 
 def _spaced(names: Sequence[str]) -> list[str]:
     return [name.replace("_", " ") for name in names]
+
+
+def _piped(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").replace("&", "&amp;").replace("<", "&lt;").splitlines())
 
 
 def _escaped(text: str) -> str:

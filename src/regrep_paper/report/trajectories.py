@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 import math
 from collections.abc import Sequence
@@ -175,7 +176,7 @@ def animation(rows: Sequence[Row]) -> str:
     parts = [_moving(one, k * width, height) for k, one in enumerate(several)]
     label = f"Eigenvalues over training, {run}"
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{_escaped(label)}"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{html.escape(label)}"'
         f' viewBox="0 0 {width * len(several):g} {height:g}"'
         f' style="width:{26 * len(several)}rem;background:#fff;font:0.13px sans-serif" text-anchor="middle">'
         "<style>@media (prefers-reduced-motion: reduce) {.moving {display: none}}"
@@ -184,7 +185,7 @@ def animation(rows: Sequence[Row]) -> str:
 
 
 def _moving(one: Trajectories, left: float, height: float) -> str:
-    title = f"ρ({_escaped(one.generator)}), epochs {one.epoch[0]} to {one.epoch[-1]}"
+    title = f"ρ({html.escape(one.generator)}), epochs {one.epoch[0]} to {one.epoch[-1]}"
     parts = [
         # an inner svg cuts off what starts far out, so that it does not lie on the next panel
         f'<svg x="{left:g}" width="{2 * REACH:g}" height="{height:g}"'
@@ -239,7 +240,3 @@ def _frames(epochs: int) -> NDArray:
     (array([0, 1, 2, 3, 4]), True, array([0]))
     """
     return np.unique(np.round(np.geomspace(1, epochs, FRAMES)).astype(np.int64)) - 1
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")

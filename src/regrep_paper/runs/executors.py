@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
+import sys
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from regrep.errors import MissingExtraError, RegrepError
+
+PYTHON = f"{shlex.quote(sys.executable)} -P"
+"""Starts a job of submitit; with ``-P`` nothing is imported from the current folder."""
 
 STOP_PATIENCE = 10.0
 """Seconds a process gets to end on its own before it is killed."""
@@ -127,7 +132,7 @@ class SubmititExecutor(Executor):
             for key, value in {"name": "regrep", **parameters}.items()
         }
         try:
-            self._executor = submitit.AutoExecutor(folder=folder, cluster=cluster)
+            self._executor = submitit.AutoExecutor(folder=folder, cluster=cluster, **{f"{cluster}_python": PYTHON})
             self._executor.update_parameters(**named)
         except (RuntimeError, NameError, TypeError, ValueError, AssertionError) as cause:
             raise RegrepError(f"the cluster cannot be used as asked ({cause}); check --slurm") from cause
@@ -139,7 +144,8 @@ class SubmititExecutor(Executor):
 
     def start(self, command: Sequence[str], log: Path) -> Task:
         """Submit a job."""
-        return SubmititTask(self._executor.submit(run_logged, list(command), log))
+        with without_current_folder():
+            return SubmititTask(self._executor.submit(run_logged, list(command), log))
 
 
 class SubmititTask(Task):
@@ -180,6 +186,20 @@ def open_log(log: Path) -> IO[bytes]:
         raise RegrepError(
             f"{log} cannot be written ({cause.strerror}); free some space or choose another folder"
         ) from cause
+
+
+@contextmanager
+def without_current_folder() -> Iterator[None]:
+    """Let the Python processes that are started meanwhile import nothing from the folder they start in."""
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = before
 
 
 def cores() -> int:

@@ -92,6 +92,13 @@ class Manifest:
         return _distinct(configs)
 
 
+LONGEST = 2**18
+"""Characters of a YAML text: sweep files have a few thousand."""
+
+DEEPEST = 20
+"""Lists and mappings within each other."""
+
+
 def read_manifest(path: Path | str, check: Check) -> Manifest:
     """Read and check a sweep file.
 
@@ -112,10 +119,12 @@ def read_manifest(path: Path | str, check: Check) -> Manifest:
 
 
 def parse_yaml(text: str) -> Any:
-    """YAML with numbers as people write them (``5e-4`` is one) and without repeated keys.
+    """YAML with numbers as people write them (``5e-4`` is one), without repeated keys and without aliases.
+
+    An alias stands for what was written elsewhere, and aliases of aliases grow without bound.
 
     Raises:
-        RegrepError: it is not YAML, or a key is repeated.
+        RegrepError: it is not YAML, a key is repeated, or there is an alias; it is too long or too deep.
 
     >>> parse_yaml("{rate: 5e-4, group: D4}")
     {'rate': 0.0005, 'group': 'D4'}
@@ -125,7 +134,23 @@ def parse_yaml(text: str) -> Any:
     except ImportError as cause:
         raise MissingExtraError("train") from cause
 
+    if len(text) > LONGEST:
+        raise RegrepError(f"a YAML text has at most {LONGEST} characters, got {len(text)}; make several of it")
+
     class Loader(yaml.SafeLoader):
+        depth = 0
+
+        def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+            if self.check_event(yaml.AliasEvent):
+                raise RegrepError(f"the alias *{self.peek_event().anchor} is not read; write out what it stands for")
+            if self.depth >= DEEPEST:
+                raise RegrepError(f"lists and mappings lie at most {DEEPEST} deep in each other; write it flatter")
+            self.depth += 1
+            try:
+                return super().compose_node(parent, index)
+            finally:
+                self.depth -= 1
+
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
             keys = [self.construct_object(key, deep=True) for key, _ in node.value]
             repeated = [key for key in keys if keys.count(key) > 1]
@@ -138,7 +163,9 @@ def parse_yaml(text: str) -> Any:
     Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+.0123456789"))
     try:
         return yaml.load(text, Loader)
-    except yaml.YAMLError as cause:
+    except RegrepError:
+        raise
+    except (yaml.YAMLError, ValueError, TypeError) as cause:  # some words look like dates and are none
         raise RegrepError(f"this is not valid YAML: {' '.join(str(cause).split())}") from cause
 
 

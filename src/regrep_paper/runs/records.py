@@ -32,6 +32,10 @@ FORMAT = 1
 """Version of the record format, written into every JSON file of a run."""
 
 
+NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+"""A lock that leads elsewhere is not opened, as it would be made there."""
+
+
 class FolderBusyError(RegrepError):
     """Another process works in the run folder at this moment."""
 
@@ -82,12 +86,12 @@ def read_json(path: Path | str) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))  # a RecursionError where it is nested too deep
     except OSError as cause:
         raise RegrepError(
             f"{path} cannot be read ({cause.strerror or cause}); check that the folder is a run"
         ) from cause
-    except ValueError as cause:
+    except (ValueError, RecursionError) as cause:
         raise RegrepError(f"{path} is not valid JSON ({cause}); delete it or restore a copy") from cause
     if not isinstance(content, dict):
         raise RegrepError(f"{path} must hold a JSON object, got {type(content).__name__}; delete or restore it")
@@ -327,7 +331,7 @@ class RunFolder:
         made = not self.path.exists()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o666)
+            handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | NO_LINK, 0o666)
         except OSError as cause:
             raise RegrepError(
                 f"the run folder {self.path} cannot be used ({cause.strerror}); choose another folder"

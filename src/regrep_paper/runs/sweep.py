@@ -17,6 +17,9 @@ from regrep_paper.runs.executors import Executor, LocalExecutor, SubmititExecuto
 from regrep_paper.runs.manifest import Manifest, Settings, read_manifest
 from regrep_paper.runs.records import FolderBusyError, RunFolder, run_id
 
+PROGRAM = (sys.executable, "-P", "-m", "regrep_paper")
+"""Starts a run; with ``-P`` nothing is imported from the current folder."""
+
 State = Literal["finished", "failed", "running", "partial", "to do"]
 
 
@@ -63,7 +66,7 @@ def plan(
     out: Path,
     data_dir: Path | None = None,
     settings: Mapping[str, Any] | None = None,
-    program: Sequence[str] = (sys.executable, "-m", "regrep_paper"),
+    program: Sequence[str] = PROGRAM,
 ) -> list[PlannedRun]:
     """The runs of a sweep, each once.
 

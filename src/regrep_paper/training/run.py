@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning.pytorch import Trainer
@@ -106,6 +106,9 @@ def train(
     own = trainer.callbacks  # type: ignore[attr-defined]
     own.extend(callbacks)
     own.sort(key=lambda callback: isinstance(callback, ModelCheckpoint))  # checkpoints hold the others' state
+    last = folder.checkpoint("last")
+    if last.exists():
+        read_checkpoint(folder, "last")  # before anything in the folder changes, and before Lightning opens it
     data.setup()
     folder.start(
         config=config,
@@ -117,8 +120,10 @@ def train(
         precision=str(trainer.precision),
     )
     try:
-        last = folder.checkpoint("last")
-        trainer.fit(model, datamodule=data, ckpt_path=str(last) if last.exists() else None)
+        if last.exists():
+            trainer.fit(model, datamodule=data, ckpt_path=str(last), weights_only=True)
+        else:
+            trainer.fit(model, datamodule=data)
         record = _evaluate(folder, trainer, model, data, metrics)
     except RegrepError as error:
         folder.finish({"status": "failed", "message": str(error), "epochs": trainer.current_epoch})
@@ -143,6 +148,29 @@ def measured(loaders: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: value for metrics in loaders for name, value in metrics.items()}
 
 
+def read_checkpoint(folder: RunFolder, which: Literal["best", "last"]) -> dict[str, Any]:
+    """Content of a checkpoint, of which nothing is run: arrays and plain values, or an error.
+
+    Raises:
+        RegrepError: the file leads out of the run folder, cannot be read, or holds anything else.
+    """
+    path = folder.checkpoint(which)
+    if not path.resolve().is_relative_to(folder.path.resolve()):
+        raise RegrepError(f"{path} leads out of the run folder, to {path.resolve()}; copy that file into it")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except UnpicklingError as cause:
+        raise RegrepError(
+            f"{path} cannot be read as a checkpoint: it holds more than arrays and plain values, or is damaged;"
+            " do not trust it, restore a copy, or train the run again"
+        ) from cause
+    except Exception as cause:  # a damaged archive raises errors of many kinds
+        raise RegrepError(f"{path} cannot be read as a checkpoint; restore a copy, or train the run again") from cause
+    if not isinstance(checkpoint, dict):
+        raise RegrepError(f"{path} cannot be read as a checkpoint; restore a copy, or train the run again")
+    return checkpoint
+
+
 def load_best(folder: RunFolder, model: ConfiguredModule[Any]) -> int:
     """Load the best weights into the model; returns their epoch.
 
@@ -150,10 +178,10 @@ def load_best(folder: RunFolder, model: ConfiguredModule[Any]) -> int:
         RegrepError: the file is no checkpoint, or one of another network.
     """
     path = folder.checkpoint("best")
+    checkpoint = read_checkpoint(folder, "best")
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         epoch, weights = int(checkpoint["epoch"]), checkpoint["state_dict"]
-    except (OSError, RuntimeError, EOFError, UnpicklingError, KeyError, TypeError, ValueError) as cause:
+    except (KeyError, TypeError, ValueError) as cause:
         raise RegrepError(f"{path} cannot be read as a checkpoint; restore a copy, or train the run again") from cause
     try:
         model.load_state_dict(weights)

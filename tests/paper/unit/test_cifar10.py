@@ -12,6 +12,7 @@ import pytest
 
 from regrep.errors import RegrepError
 from regrep_paper.data.cifar10 import CIFAR10, FORMS, Counts, cifar10
+from regrep_paper.data.cifar10_pickle import LARGEST, images_and_labels
 from regrep_paper.data.downloads import Release
 
 BINARY, PYTHON = FORMS
@@ -256,3 +257,98 @@ def test_an_empty_folder_asks_for_the_binary_archive(tmp_path):
     pytest.importorskip("pooch")
     with pytest.raises(RegrepError, match="cifar-10-binary.tar.gz of cifar10 could not be downloaded"):
         cifar10(tmp_path, NOWHERE, COUNTS)
+
+
+def official(images, labels) -> bytes:
+    """The order and the memory of the official files, by protocol 2."""
+    batch = {"batch_label": "training batch 1 of 5", "labels": labels.tolist(), "data": 200, "filenames": ["a.png"]}
+    start = pickle.dumps(batch, protocol=2)
+    array = python2(images, labels)
+    inner = array[array.index(b"cnumpy.core") : array.index(b"U\x06labels")]
+    words = start.replace(b"X\x04\0\0\0data", b"U\x04data").replace(b"X\x06\0\0\0labels", b"U\x06labels")
+    assert words.count(b"K\xc8") == 1
+    return words.replace(b"K\xc8", inner)
+
+
+def test_a_pickle_with_memory_is_read(tmp_path, content):
+    folder = folder_of(PYTHON, content, tmp_path)
+    images, labels = content["test_batch"]
+    (folder / "test_batch").write_bytes(official(images, labels))
+    assert_read(cifar10(tmp_path, NOWHERE, COUNTS), content)
+
+
+@pytest.mark.parametrize("protocol", [3, 4])
+def test_pickles_of_this_version_of_numpy_are_read(protocol):
+    images = np.arange(2 * 3072, dtype=np.uint8).reshape(2, 3072)
+    read, labels = images_and_labels(pickle.dumps({b"data": images, b"labels": [3, 9]}, protocol), "a", 3072)
+    np.testing.assert_array_equal(read, images)
+    assert labels.tolist() == [3, 9]
+
+
+def test_sizes_are_those_of_the_bytes():
+    """numpy's own reader takes the shape and the kind of an array from the pickle, and reads or writes beyond it."""
+    good = python2(np.zeros((1, 3072), np.uint8), np.zeros(1, int))
+    shape = b"(M\x01\0M\0\x0ct"
+    assert shape in good
+    negative, huge = b"J\xff\xff\xff\xff", b"J\xff\xff\xff\x7f"
+    for wrong in (b"(M\xff\xffM\0\x0ct", b"(" + 2 * negative + b"t", b"(" + 2 * huge + b"t", b"N"):
+        with pytest.raises(RegrepError, match="a pickle of arrays and plain values alone"):
+            images_and_labels(good.replace(shape, wrong), "a", 3072)
+    for kind in (b"O8", b"V9", b"f8", b"i1"):
+        with pytest.raises(RegrepError, match="holds data, uint8"):
+            images_and_labels(good.replace(b"U\x02u1", b"U\x02" + kind), "a", 3072)
+
+
+def test_a_file_larger_than_any_is_not_read(tmp_path, content):
+    folder = folder_of(PYTHON, content, tmp_path)
+    with (folder / "test_batch").open("r+b") as file:
+        file.truncate(LARGEST + 1)  # a sparse file
+    with pytest.raises(RegrepError, match="has at most"):
+        cifar10(tmp_path, NOWHERE, COUNTS)
+
+
+def test_what_grows_by_itself_is_refused_at_once():
+    """Lists of lists of one list, and keys that take for ever to be hashed."""
+    nested = b"\x80\x02)q\0" + b"".join(b"h\0h\0\x86q\0" for _ in range(200))
+    with pytest.raises(RegrepError, match="holds data"):
+        images_and_labels(nested + b".", "a", 3072)
+    with pytest.raises(RegrepError, match="a key is no word"):
+        images_and_labels(nested + b"}h\0K\x01s.", "a", 3072)
+
+
+def test_mutations_are_read_or_refused_and_nothing_else():
+    """Thousands of damaged copies of valid files: the images, or one sentence."""
+    draw = np.random.default_rng(0)
+    images, labels = draw.integers(0, 256, (2, 12), dtype=np.uint8), np.array([3, 9])
+    old = python2(images, labels).replace(struct.pack("<H", 3072), struct.pack("<H", 12))
+    seeds = [old, *(pickle.dumps({b"data": images, b"labels": [3, 9]}, protocol) for protocol in (2, 3, 4, 5))]
+    names = b"()]}e.uabRcNtIJKMTUqrhjp\x80\x81\x82\x85\x86\x87\x88\x89\x8a\x93\x94\x95\x96\x97\x98dlg0123CBXVSFGiotPQ"
+    names = b"()]}e.uabRcNtIJKMTUqrhjp\x80\x81\x82\x85\x86\x87\x88\x89\x8a\x93\x94\x95\x96\x97\x98dlg0123CBXVSFGiotPQ"
+    opcodes = np.frombuffer(names, np.uint8)
+    read = 0
+    for k in range(6000):
+        damaged = np.frombuffer(seeds[k % len(seeds)], np.uint8).copy()
+        for _ in range(draw.integers(1, 5)):
+            at = draw.integers(len(damaged))
+            match draw.integers(5):
+                case 0:
+                    damaged[at] = draw.integers(256)
+                case 1:
+                    damaged[at] = draw.choice(opcodes)
+                case 2:
+                    damaged = np.delete(damaged, at)
+                case 3:
+                    damaged = np.insert(damaged, at, draw.choice(opcodes))
+                case 4:
+                    other = draw.integers(len(damaged))
+                    damaged = np.concatenate([damaged[:at], damaged[other:]])
+            if not len(damaged):
+                break
+        try:
+            found, classes = images_and_labels(damaged.tobytes(), "a", 12)
+        except RegrepError:
+            continue
+        assert found.dtype == np.uint8
+        assert found.shape == (len(classes), 12)
+        read += 1
+    assert 100 < read < 4000
