@@ -55,7 +55,9 @@ class SingleDigits(MovedData):
     ) -> None:
         super().__init__(RotateFlip2d(parse(group)), seed, batch_size)
         if labels is not None and labels < 1:
-            raise RegrepError(f"labels counts labelled digits per class, at least 1, got {labels}; leave it out for all")
+            raise RegrepError(
+                f"labels counts labelled digits per class, at least 1, got {labels}; leave it out for all"
+            )
         self.source_name, self.data_dir, self.labels = source, data_dir, labels
         self.digits: Digits | None = None
 

@@ -40,6 +40,7 @@ PROTOCOLS = {
 }
 """``decaying`` is that of our comparisons, ``published`` that of the paper."""
 
+
 def protocol_of(name: str, **given: Any) -> Protocol:
     """A protocol by its name, with other values where some are given (None is not given).
 
