@@ -26,7 +26,7 @@ class SplitData(lightning.LightningDataModule, ABC):
         batch_size: samples in a training batch.
 
     Attributes:
-        whole_batches: whether an epoch's last training batch is left out where it is not full; the run's protocol sets it.
+        whole_batches: leave out an epoch's last training batch where it is not full; set by the run's protocol.
 
     Raises:
         RegrepError: an empty batch.

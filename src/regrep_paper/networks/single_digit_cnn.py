@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from torch import nn
 
 from regrep.nn import EncoderHead
@@ -25,7 +27,7 @@ class SingleDigitCNN(EncoderHead):
         channels = (1, width, 2 * width, 4 * width)
         blocks = [
             nn.Sequential(nn.Conv2d(i, o, 3, stride=2, padding=1), nn.BatchNorm2d(o), nn.ELU())
-            for i, o in zip(channels, channels[1:], strict=False)
+            for i, o in itertools.pairwise(channels)
         ]
         self.encoder = nn.Sequential(*blocks, nn.Flatten(), nn.Linear(channels[-1] * (SIDE // 7) ** 2, latent))
         self.head = latent_head(latent, classes)
