@@ -16,6 +16,7 @@ import regrep
 from regrep.experiments.ddmnist.data import DoubleDigits, Views
 from regrep.experiments.ddmnist.model import DDMNIST
 from regrep.experiments.ddmnist.network import AveragePool
+from regrep.objectives import OUTPUT
 from regrep.training.machine import default_precision, tune_allocator
 
 BATCH = 256
@@ -54,7 +55,7 @@ def main(rounds: int = 15) -> None:
     raw = data.transfer_batch_to_device(raw, torch.device(device), 0)
     views = data.views(raw)
     models = {method: DDMNIST("D4", method).to(device) for method in ("cnn-augmented", "ours", "ours-relative")}
-    rho = models["ours"].objective.latents[""]
+    rho = models["ours"].objective.latents[OUTPUT]
     z = torch.randn(BATCH, 66, device=device)
     functions = {f"step, {method}": step(model, views, half) for method, model in models.items()}
     direct = direct_pooling(DDMNIST("D4", "cnn-augmented").to(device))

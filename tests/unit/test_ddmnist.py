@@ -11,6 +11,7 @@ from regrep.experiments.data.digits import load
 from regrep.experiments.ddmnist.data import DEVIATION, MEAN, DoubleDigits, canvas
 from regrep.experiments.ddmnist.model import DDMNIST
 from regrep.experiments.ddmnist.network import AveragePool, DoubleDigitCNN
+from regrep.objectives import OUTPUT
 from tolerance import assert_near
 
 
@@ -147,7 +148,7 @@ def test_settings_of_table_9():
         assert plain.objective.fraction == 0
         assert DDMNIST(group, "ours-relative").objective.penalty == "relative"
     assert DDMNIST(as_published=True).objective.shifted_weight == 0
-    assert DDMNIST("D4", "ours").objective.latents[""].invariant_dim == 3
+    assert DDMNIST("D4", "ours").objective.latents[OUTPUT].invariant_dim == 3
 
 
 @pytest.mark.filterwarnings("ignore::regrep.CapacityWarning")

@@ -21,6 +21,7 @@ from regrep.experiments.medmnist3d.data import MovedVolumes
 from regrep.experiments.medmnist3d.model import MedMNIST3D
 from regrep.experiments.medmnist3d.network import VolumeCNN
 from regrep.experiments.medmnist3d.settings import classes_of
+from regrep.objectives import OUTPUT
 from tolerance import assert_near
 
 pytestmark = pytest.mark.filterwarnings("ignore::regrep.CapacityWarning")
@@ -246,7 +247,7 @@ def test_settings_of_table_10():
         assert (ours.objective.weight, control.objective.weight, plain.objective.weight) == (weight, 0, 0)
         assert (ours.objective.fraction, plain.objective.fraction) == (1, 0)
     assert MedMNIST3D("organ", "ours-relative").objective.penalty == "relative"
-    rho = MedMNIST3D(width=7).objective.latents[""]
+    rho = MedMNIST3D(width=7).objective.latents[OUTPUT]
     assert (rho.dim, rho.invariant_dim) == (56, 2 + 8)
     assert MedMNIST3D().monitor[0] == "validation/accuracy"
     assert MedMNIST3D(select="upright").monitor[0] == "validation/accuracy_upright"

@@ -21,7 +21,7 @@ from regrep.experiments.smoke.model import SmokeForecast
 from regrep.experiments.smoke.network import SmokeCNN, latent_representation
 from regrep.experiments.smoke.simulation import Simulated, published_plume, simulate
 from regrep.groups import cyclic
-from regrep.objectives import RolloutObjective, advance, equivariance_loss, roll_out
+from regrep.objectives import OUTPUT, RolloutObjective, advance, equivariance_loss, roll_out
 from regrep.training.forecast import forecast_distances, per_element
 from tolerance import assert_near
 
@@ -416,7 +416,7 @@ def test_pixels_of_the_latent_turn_as_those_of_the_data(rows):
 def test_the_objective_turns_latents_in_the_direction_of_the_data():
     model = SmokeForecast(method="ours", size=4)
     z, g = torch.arange(92 * 16.0).reshape(1, 92, 4, 4), torch.tensor([1])
-    turned = model.objective.latents[""](z, g)
+    turned = model.objective.latents[OUTPUT](z, g)
     pairs = torch.stack([z[:, 0], torch.zeros(1, 4, 4)], dim=1)  # the first channel as vx becomes vy
     assert torch.equal(action()(pairs, g)[:, 1], turned[:, 0])
 

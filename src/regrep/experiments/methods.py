@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from regrep.errors import RegrepError
-from regrep.objectives.functional import Penalty
+from regrep.objectives.checks import Penalty
 
 Method = Literal["cnn", "cnn-augmented", "ours", "ours-relative"]
 

@@ -16,7 +16,7 @@ from regrep.experiments.ddmnist.network import DoubleDigitCNN
 from regrep.experiments.medmnist3d.network import VolumeCNN
 from regrep.experiments.smoke.network import SmokeCNN
 from regrep.groups import FiniteGroup, cyclic, octahedral
-from regrep.objectives.functional import check_weight
+from regrep.objectives.checks import check_weight
 from regrep.representations import Representation, latent, trivial
 from regrep.representations.permutation import tensor_index
 from regrep.representations.representation import MatrixRepresentation
