@@ -312,7 +312,7 @@ def test_a_file_of_ones_own_runs_from_the_command_line(tmp_path, capsys):
     assert "nodulemnist3d.npz" in capsys.readouterr().err
     assert main(["fit", "medmnist3d", *args, "--data.any_file=true"]) == 0
     done, record = (json.loads((out / name).read_text()) for name in ("done.json", "run.json"))
-    assert {"accuracy", "accuracy_upright", "auc", "auc_upright", "relative_error"} <= set(done["test"])
+    assert {"accuracy", "accuracy_upright", "auc", "auc_upright", "whitened_error", "moving_share"} <= set(done["test"])
     assert record["cell"] | {"data": "nodule", "any_file": True, "width": 3, "group": "O"} == record["cell"]
     assert record["data"]["name"] == "nodulemnist3d-unverified"
     with np.load(out / "examples.npz") as pictures:
