@@ -13,11 +13,11 @@ from interleaved import medians, ratio, save
 from torch import nn
 
 import regrep
-from regrep.experiments.ddmnist.data import DoubleDigits, Views
-from regrep.experiments.ddmnist.model import DDMNIST
-from regrep.experiments.ddmnist.network import AveragePool
 from regrep.objectives import OUTPUT
-from regrep.training.machine import default_precision, tune_allocator
+from regrep_paper.data.double_digits import DoubleDigits, Views
+from regrep_paper.experiments.ddmnist import DDMNIST
+from regrep_paper.networks.double_digit_cnn import AveragePool
+from regrep_paper.training.machine import default_precision, tune_allocator
 
 BATCH = 256
 

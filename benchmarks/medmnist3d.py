@@ -13,9 +13,9 @@ import torch
 from interleaved import medians, ratio, save
 
 import regrep
-from regrep.experiments.medmnist3d.data import MovedVolumes
-from regrep.experiments.medmnist3d.model import MedMNIST3D
-from regrep.training.machine import default_precision, tune_allocator
+from regrep_paper.data.volumes import MovedVolumes
+from regrep_paper.experiments.medmnist3d import MedMNIST3D
+from regrep_paper.training.machine import default_precision, tune_allocator
 
 
 def main(rounds: int = 5) -> None:

@@ -27,21 +27,21 @@ from torch import Tensor, nn
 
 import regrep
 from regrep.actions import Action, Rotate3d
-from regrep.experiments.catalogue import Entry, entries
-from regrep.experiments.competitors.group_average import GroupAveraged
-from regrep.experiments.ddmnist.data import action_of
-from regrep.experiments.methods import METHODS, Method, fraction_of, penalty_of
-from regrep.experiments.networks import PLAIN
-from regrep.experiments.smoke.data import action
-from regrep.experiments.smoke.network import latent_representation
-from regrep.experiments.smoke.settings import WINDOW
 from regrep.groups import octahedral
+from regrep.nn.averaged import GroupAveraged
 from regrep.objectives import EquivariantObjective, RolloutObjective
-from regrep.report.costs import FILE, cost_name
 from regrep.representations import Representation, latent
-from regrep.training.machine import default_precision, tune_allocator
-from regrep.training.module import EncoderHead
-from regrep.training.records import FORMAT, write_atomic
+from regrep_paper.data.double_digits import action_of
+from regrep_paper.data.smoke_windows import action
+from regrep_paper.networks.choice import build_entry
+from regrep_paper.networks.smoke_cnn import latent_representation
+from regrep_paper.report.costs import FILE, cost_name
+from regrep_paper.runs.records import FORMAT, write_atomic
+from regrep_paper.tables.catalogue import PLAIN, Entry, entries
+from regrep_paper.tables.methods import METHODS, Method, fraction_of, penalty_of
+from regrep_paper.tables.table6 import WINDOW
+from regrep_paper.training.machine import default_precision, tune_allocator
+from regrep_paper.training.module import EncoderHead
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ def networks_of(listed: Sequence[Entry], options: Mapping[str, int]) -> dict[str
     built = {}
     for entry in listed:
         if entry.available:
-            built[entry.network] = entry.build(**options)
+            built[entry.network] = build_entry(entry, **options)
         else:
             print(f'{entry.network} is left out: it needs pip install "regrep[baselines]"')
     return built

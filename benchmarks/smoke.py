@@ -12,12 +12,12 @@ import torch
 from interleaved import medians, ratio, save
 
 from regrep.actions import sample
-from regrep.experiments.smoke.model import SmokeForecast
-from regrep.experiments.smoke.settings import WINDOW
-from regrep.training.machine import default_precision, tune_allocator
+from regrep_paper.experiments.smoke import SmokeForecast
+from regrep_paper.tables.table6 import WINDOW
+from regrep_paper.training.machine import default_precision, tune_allocator
 
 SIZE, FRAMES = 64, 6
-"""Of Table 6: cells along a side, frames of a roll-out in training."""
+"""Of Table 6: points along a side, frames of a roll-out in training."""
 
 
 def main(rounds: int = 5, batch: int = 4) -> None:

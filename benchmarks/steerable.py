@@ -12,11 +12,11 @@ import torch
 from interleaved import medians, ratio, save
 from torch import Tensor, nn
 
-from regrep.experiments.competitors.pscnn import averaged
-from regrep.experiments.steerable.backend import steerable_library
-from regrep.experiments.steerable.convolution import steerable
-from regrep.experiments.steerable.fields import Fields, irreps_up_to, space
-from regrep.experiments.steerable.regular_fields import SteerableConv
+from regrep_paper.networks.pscnn import averaged
+from regrep_paper.steerable.backend import steerable_library
+from regrep_paper.steerable.convolution import steerable
+from regrep_paper.steerable.fields import Fields, irreps_up_to, space
+from regrep_paper.steerable.regular_fields import SteerableConv
 
 GATED = {
     "second block of Table 4, C4": ("C4", 2, 6, 12, 5, (16, 55, 55)),

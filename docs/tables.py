@@ -13,11 +13,11 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from regrep.report.costs import read_costs
-from regrep.report.learned import Section, Table, sections, settings
-from regrep.report.runs import read_runs
-from regrep.report.table import Row, rows_of, select
-from regrep.report.text import cells, headings, markdown
+from regrep_paper.report.costs import read_costs
+from regrep_paper.report.learned_part import Section, Table, sections, settings
+from regrep_paper.report.runs import read_runs
+from regrep_paper.report.table import Row, rows_of, select
+from regrep_paper.report.text import cells, headings, markdown
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import regrep
-from regrep.experiments.data.digits import load
+from regrep_paper.data.digits import load
 
 
 def main(epochs: int = 20) -> None:

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 import regrep
-from regrep.experiments.data.digits import load
-from regrep.experiments.learning.own import learn
+from regrep_paper.data.digits import load
+from regrep_paper.experiments.own import learn
 
 
 def main(folder: str = "runs/own", epochs: int = 90) -> None:

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 import regrep
-from regrep.experiments.learning.own import learn
+from regrep_paper.experiments.own import learn
 
 STARTS = (("C2", 42, "uniform"), ("C4", 64, "orthogonal+noise"))
 

@@ -30,7 +30,7 @@ def keep(runs: Path, name: str, names: dict[str, str]) -> int:
                 for path, short in names.items():
                     content = content.replace(path, short)
                 (out / text).write_text(content)
-        if run["cell"]["seed"] == 0:
+        if (run.get("config") or run["cell"])["seed"] == 0:
             for arrays in ARRAYS:
                 if (file.parent / arrays).exists():
                     shutil.copy(file.parent / arrays, out / arrays)

@@ -1,1 +1,0 @@
-"""The paper's experiments: data, networks and the settings of each table cell."""

@@ -1,1 +1,0 @@
-"""The exploratory experiments: which action a latent space learns by itself (section 4, appendix B)."""

@@ -1,0 +1,169 @@
+"""A penalty on the part of a network's weights that is not equivariant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from regrep.errors import RegrepError
+from regrep.groups import FiniteGroup
+from regrep.nn.encoder_head import EncoderHead
+from regrep.objectives.checks import check_weight
+from regrep.representations import Representation, latent, trivial
+from regrep.representations.permutation import tensor_index
+
+WEIGHT = 0.01
+"""Of the penalty, which is then of the size of the task loss at the initial weights; no published one is known."""
+
+
+class Reynolds(nn.Module):
+    """The Reynolds operator ``P W = (1 / n) Σ_g rho(g) W`` on several tensors at once, an orthogonal projection.
+
+    rho is on each tensor the tensor product of the representations along its axes, flattened where an axis is one of
+    the points of a kernel. For a layer that is ``(P W)(p) = (1 / n) Σ_g rho_out(g) W(g^-1 p) rho_in(g)^-1``. Entries
+    are averaged over their orbits by one gather for all tensors; no moved copy of them is made.
+
+    Args:
+        axes: for each tensor the representations, which permute coordinates up to signs; all of one group.
+
+    Raises:
+        RegrepError: a representation that does more than permute and turn signs.
+
+    >>> import regrep
+    >>> rho = regrep.regular(regrep.groups.cyclic(2))
+    >>> Reynolds([[rho, rho]])(torch.tensor([1.0, 2.0, 4.0, 5.0]))  # P W commutes with the exchange of coordinates
+    tensor([3., 3., 3., 3.])
+    """
+
+    def __init__(self, axes: Sequence[Sequence[Representation]]) -> None:
+        super().__init__()
+        parts, start = [], 0
+        for tensor in axes:
+            index, sign = signed(tensor[0])
+            for rho in tensor[1:]:
+                right, turned = signed(rho)
+                index, sign = tensor_index(index, right), (sign[:, :, None] * turned[:, None, :]).flatten(1)
+            first = index.min(dim=0).values == torch.arange(index.shape[1])  # one entry of each orbit
+            parts.append((start + index[:, first].T, sign[:, first].T))
+            start += index.shape[1]
+        self.orbits: Tensor
+        self.signs: Tensor
+        self.register_buffer("orbits", torch.cat([index for index, _ in parts]), persistent=False)  # [orbits, n]
+        self.register_buffer("signs", torch.cat([sign for _, sign in parts]).float(), persistent=False)
+
+    def forward(self, weights: Tensor) -> Tensor:
+        """Project the entries of all tensors, flattened and joined in their order."""
+        means = (weights[self.orbits] * self.signs).mean(dim=1, keepdim=True)
+        return torch.empty_like(weights).scatter(0, self.orbits.flatten(), (self.signs * means).flatten())
+
+
+def signed(rho: Representation) -> tuple[Tensor, Tensor]:
+    """(index, sign), each [n, dim], with ``(rho(g) z)[k] = sign[g, k] z[index[g, k]]``.
+
+    Raises:
+        RegrepError: the matrices have other entries.
+
+    >>> import regrep
+    >>> index, sign = signed(regrep.representations.sign(regrep.groups.dihedral(3)))
+    >>> index.flatten().tolist(), sign.flatten().int().tolist()
+    ([0, 0, 0, 0, 0, 0], [1, 1, 1, -1, -1, -1])
+    """
+    matrices = rho.stack().round()
+    if not torch.allclose(matrices, rho.stack()) or bool((matrices.abs().sum(dim=2) != 1).any()):
+        raise RegrepError(
+            f"weights are projected for representations that permute up to signs, and {rho.name} does not"
+        )
+    return matrices.abs().argmax(dim=2), matrices.sum(dim=2)
+
+
+class ProjectionPenalty(EncoderHead):
+    """A network whose weights are drawn to their projections on the equivariant ones (Berndt and Stühmer, 2026).
+
+    ``regularizer()`` is ``weight · Σ ‖W − P W‖²`` over convolutions, linear layers, their biases, and scales and shifts
+    of batch normalisations (arXiv 2601.05028; P is :class:`Reynolds`). It acts on weights alone: no second view is
+    needed, and inference is that of the plain network.
+
+    What could be read of the paper is its abstract and secondary accounts, which give the objective
+    ``task + λ_G ‖P T‖ + λ_⊥ ‖T − P T‖``, layer by layer, with the Frobenius norm as the authors' choice. Ours has
+    λ_G = 0 and the square of the norm, which is smooth at 0. Not verified, and so our own choices: the square, the sum
+    over layers, what counts as a layer, the weight, and the representations on hidden channels: as many regular copies
+    as fit and trivial ones for the rest (:func:`regrep.latent`), trivial ones alone in layers narrower than the group.
+
+    State and parameters are those of the plain network. Statistics of batch normalisations follow the data.
+    """
+
+    def penalise(
+        self, pixels: Callable[[int], Representation], inputs: Representation, outputs: Representation, weight: float
+    ) -> None:
+        """Set the penalty up.
+
+        Args:
+            pixels: side of a kernel -> representation on its points.
+            inputs: on the channels of the input, which the first layer reads.
+            outputs: on those of the last layer.
+            weight: of the penalty, at least 0.
+
+        Raises:
+            RegrepError: a negative weight, or a layer of another kind.
+        """
+        check_weight("weight", weight)
+        self.weight = weight
+        axes = axes_of(self, pixels, inputs, outputs)
+        self.names, self.reynolds = tuple(axes), Reynolds(list(axes.values()))
+
+    def regularizer(self) -> Tensor:
+        """The weighted penalty."""
+        weights = self._weights()
+        # The projection is orthogonal, so that the gradient is 2 (W − P W) whether P W is held fixed or not.
+        return self.weight * (weights - self.reynolds(weights.detach())).square().sum()
+
+    @torch.no_grad()
+    def project_(self) -> None:
+        """Replace the weights by their projections: the nearest equivariant network."""
+        parameters = [self.get_parameter(name) for name in self.names]
+        parts = self.reynolds(self._weights()).split([p.numel() for p in parameters])
+        for parameter, part in zip(parameters, parts, strict=True):
+            parameter.copy_(part.reshape(parameter.shape))
+
+    def _weights(self) -> Tensor:
+        return torch.cat([self.get_parameter(name).flatten() for name in self.names])
+
+
+def axes_of(
+    network: nn.Module, pixels: Callable[[int], Representation], inputs: Representation, outputs: Representation
+) -> Mapping[str, Sequence[Representation]]:
+    """The representations along the axes of each parameter of a network; arguments as in :class:`ProjectionPenalty`.
+
+    Raises:
+        RegrepError: a parameter that is none of a convolution, a linear layer or a batch normalisation.
+    """
+    group = inputs.group
+    layers = {name: m for name, m in network.named_modules() if isinstance(m, (nn.Conv2d, nn.Conv3d, nn.Linear))}
+    first, *_, last = layers
+    axes: dict[str, Sequence[Representation]] = {}
+    for name, layer in network.named_modules():
+        if name in layers:
+            channels = [outputs if name == last else hidden(group, layer.weight.shape[0])]
+            channels += [inputs if name == first else hidden(group, layer.weight.shape[1])]
+            points = [] if isinstance(layer, nn.Linear) else [pixels(layer.weight.shape[-1])]
+            axes |= {f"{name}.weight": [*channels, *points], f"{name}.bias": channels[:1]}
+        elif isinstance(layer, _BatchNorm):
+            axes[f"{name}.weight"] = axes[f"{name}.bias"] = [hidden(group, layer.num_features)]
+    parameters = [name for name, _ in network.named_parameters()]
+    for name in parameters:
+        if name not in axes:
+            raise RegrepError(f"projections are of convolutions, linear layers and batch normalisations, not of {name}")
+    return {name: axes[name] for name in parameters}
+
+
+def hidden(group: FiniteGroup, channels: int) -> Representation:
+    """Eq. (5) on the channels of a hidden layer; trivial where they are fewer than the elements.
+
+    >>> import regrep
+    >>> hidden(regrep.groups.dihedral(4), 36), hidden(regrep.groups.dihedral(4), 6)
+    (<4 regular ⊕ 4 trivial of D4, dim 36>, <6 trivial of D4, dim 6>)
+    """
+    return latent(group, channels) if channels >= group.order else trivial(group, channels)

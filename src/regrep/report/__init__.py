@@ -1,5 +1,0 @@
-"""Reports: records in, tables, figures and one page out. Imports no training code."""
-
-from regrep.report.page import Report, build, print_table
-
-__all__ = ["Report", "build", "print_table"]

@@ -1,0 +1,101 @@
+"""Digits and how they are split: no digit crosses splits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from regrep.errors import MissingExtraError, RegrepError
+
+Source = Literal["digits", "mnist"]
+Split = Literal["train", "validation", "test"]
+
+SPLIT_SEED = 20240522
+"""Seed of the permutation that splits digits; fixed, so that all runs share the splits."""
+
+
+@dataclass(frozen=True)
+class Digits:
+    """Images of single digits in three disjoint splits.
+
+    Attributes:
+        images: for each split, uint8 [n, 28, 28].
+        labels: for each split, int64 [n], 0 .. 9.
+        files: md5 checksum of each file they came from.
+        name: ``digits`` or ``mnist``.
+    """
+
+    images: dict[Split, Tensor]
+    labels: dict[Split, Tensor]
+    files: dict[str, dict[str, str]]
+    name: str
+
+
+def load(source: Source, data_dir: Path | str | None = None) -> Digits:
+    """Load and split digits.
+
+    ``digits``: scikit-learn's 1,797 digits of 8 x 8 pixels, embedded in that package, enlarged to 24 x 24
+    (bilinear) with a margin of 2. ``mnist``: the official files, downloaded with checksums or read from
+    ``data_dir``. With all four files the 60,000 training digits are split 50,000 to 10,000 into train and
+    validation, and the test split is the official one; with the two ``t10k`` files alone their 10,000
+    digits are split 7,000 / 1,000 / 2,000.
+
+    >>> digits = load("digits")
+    >>> {split: tuple(x.shape) for split, x in digits.images.items()}
+    {'train': (1258, 28, 28), 'validation': (180, 28, 28), 'test': (359, 28, 28)}
+    """
+    if source == "digits":
+        images, labels, files = _embedded()
+        return _divide("digits", images, labels, files, 0.7, 0.1)
+    if source == "mnist":
+        from regrep_paper.data.downloads import mnist
+
+        parts, files = mnist(data_dir)
+        images, labels = (torch.from_numpy(np.array(a)) for a in parts["test"])
+        labels = labels.long()
+        if "train" not in parts:
+            return _divide("mnist-t10k", images, labels, files, 0.7, 0.1)
+        train, names = (torch.from_numpy(np.array(a)) for a in parts["train"])
+        halves = _divide("mnist", train, names.long(), files, 5 / 6, 1 / 6)
+        return Digits({**halves.images, "test": images}, {**halves.labels, "test": labels}, files, "mnist")
+    raise RegrepError(f'digits come from "digits" or "mnist", got {source!r}')
+
+
+def _divide(
+    name: str,
+    images: Tensor,
+    labels: Tensor,
+    files: dict[str, dict[str, str]],
+    train: float,
+    validation: float,
+) -> Digits:
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(SPLIT_SEED))
+    first, second = round(train * len(images)), round((train + validation) * len(images))
+    chosen: dict[Split, Tensor] = {
+        "train": order[:first],
+        "validation": order[first:second],
+        "test": order[second:],
+    }
+    return Digits(
+        {split: images[k] for split, k in chosen.items()},
+        {split: labels[k] for split, k in chosen.items()},
+        files,
+        name,
+    )
+
+
+def _embedded() -> tuple[Tensor, Tensor, dict[str, dict[str, str]]]:
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as cause:
+        raise MissingExtraError("data") from cause
+    bunch = load_digits()
+    small = torch.from_numpy(np.asarray(bunch.images)).float()[:, None] * (255 / 16)
+    large = torch.nn.functional.interpolate(small, size=(24, 24), mode="bilinear", align_corners=False)
+    images = torch.nn.functional.pad(large, (2, 2, 2, 2))[:, 0].round().to(torch.uint8)
+    return images, torch.from_numpy(np.asarray(bunch.target)).long(), {}

@@ -1,0 +1,235 @@
+"""Windows of frames, streamed from one array per simulation (appendix C.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, get_args
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from regrep.actions import VectorField2d, sample
+from regrep.errors import RegrepError
+from regrep.groups import cyclic
+from regrep_paper.data.smoke_files import DOMAIN, TRAIN, Simulations, centred, generate, load
+from regrep_paper.data.splits import SplitData
+from regrep_paper.runs.data_folder import data_folder
+from regrep_paper.tables.table6 import WINDOW
+
+Split = Literal["train", "validation", "future", "domain"]
+
+Sampling = Literal["centres", "faces"]
+
+FRAMES, SIMULATIONS = 100, 6
+"""Of the set that is simulated where no folder is given: under two minutes at 32 x 32."""
+
+
+class Window(NamedTuple):
+    """A batch as the loader yields it."""
+
+    frames: Tensor  # float32 [B, 10 + T, 2, H, H], components at the faces of cells
+    seed: int  # of the batch's elements
+
+
+class Views(NamedTuple):
+    """A batch as the model sees it."""
+
+    x: Tensor  # [B, 20, H, H], the window
+    y: Tensor  # [B, T, 2, H, H], the frames after it
+    g: Tensor  # int64 [B], elements of C4
+    gx: None  # the action itself moves the window
+
+
+def action() -> VectorField2d:
+    """C4 on windows and on frames: quarter turns of the field and of its vectors, row index along +y."""
+    return VectorField2d(cyclic(4), rows="up")
+
+
+def spans(frames: int, rollout: int = 6, horizon: int = 20, as_published: bool = False) -> dict[Split, range]:
+    """First frames of the windows of each split of simulations with so many frames.
+
+    Train, validation and Future follow one another without a common frame: n windows share the frames that are left
+    after each split's last window has ended, in the published proportion 160 : 40 : 50 (rounded down for validation
+    and Future, at least one). With 309 frames these are the published numbers of windows. Domain, on other
+    simulations, begins with the first frame and has the published part of 100 windows in 309 frames.
+
+    ``as_published``: windows begin two frames later and the splits overlap by up to 15 frames, so that Future is
+    measured on frames which validation, and that on frames which training has seen.
+
+    Raises:
+        RegrepError: too few frames.
+
+    >>> {split: (span.start, span.stop) for split, span in spans(309).items()}
+    {'train': (0, 160), 'validation': (175, 215), 'future': (230, 280), 'domain': (0, 100)}
+    >>> {split: (span.start, span.stop) for split, span in spans(309, as_published=True).items()}
+    {'train': (2, 162), 'validation': (162, 202), 'future': (202, 252), 'domain': (2, 102)}
+    """
+    if rollout < 1 or horizon < rollout:
+        raise RegrepError(
+            f"the roll-out has at least one frame and the horizon at least as many, got {rollout} and {horizon}"
+        )
+    short, long = WINDOW + rollout - 1, WINDOW + horizon - 1  # frames after the first one of a window
+    least = 252 + long if as_published else 2 * short + long + 3
+    if frames < least:
+        raise RegrepError(
+            f"splits with a roll-out of {rollout} and a horizon of {horizon} frames need simulations of at least"
+            f" {least} frames, got {frames}; simulate more, or lower the horizon"
+            + (" or leave out as_published" if as_published else "")
+        )
+    if as_published:
+        return {
+            "train": range(2, 162),
+            "validation": range(162, 202),
+            "future": range(202, 252),
+            "domain": range(2, 102),
+        }
+    windows = frames - 2 * short - long
+    validation, future = max(1, windows * 40 // 250), max(1, windows * 50 // 250)
+    train = windows - validation - future
+    second, third = train + short, train + validation + 2 * short
+    domain = min(frames - long, max(1, 100 * frames // 309))
+    return {
+        "train": range(train),
+        "validation": range(second, second + validation),
+        "future": range(third, third + future),
+        "domain": range(domain),
+    }
+
+
+class Smoke(SplitData):
+    """Windows of 10 frames of velocity and the frames after them; nothing is normalised.
+
+    Train, validation and the test Future take simulations of the published training list, the test Domain those
+    of the held-out list, see :func:`spans`. Validation has the roll-out of training, both tests the longer horizon.
+
+    Args:
+        data_dir: folder of simulations, see :func:`regrep_paper.data.smoke_files.load`; without one a small set of
+            the given size, at most 32, is simulated into the folder of downloads.
+        size: points along a side of the simulations.
+        seed: of the order of the windows and of the group elements.
+        batch_size: windows in a batch.
+        rollout: frames trained and validated.
+        horizon: frames tested, 20 in the published code (the paper's text says 6).
+        sampling: ``centres`` of cells, where quarter turns are exact, or ``faces``, as published.
+        as_published: the published splits, which overlap.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path | None = None,
+        size: int = 32,
+        seed: int = 0,
+        batch_size: int = 16,
+        rollout: int = 6,
+        horizon: int = 20,
+        sampling: Sampling = "centres",
+        as_published: bool = False,
+    ) -> None:
+        super().__init__(seed, batch_size)
+        if sampling not in get_args(Sampling):
+            raise RegrepError(f'velocities are sampled at "centres" or at "faces", got {sampling!r}')
+        if data_dir is None and size > 32:
+            raise RegrepError(
+                f"sets larger than 32 x 32 take long to simulate, got size {size};"
+                f" run regrep data smoke --size {size} --out DIR and pass --data.data_dir=DIR"
+            )
+        self.data_dir, self.size = data_dir, size
+        self.rollout, self.horizon, self.sampling, self.as_published = rollout, horizon, sampling, as_published
+        self.simulations: Simulations | None = None
+
+    def load(self) -> dict[Split, WindowDataset]:
+        """Map the simulations, and divide them."""
+        folder = self.data_dir
+        if folder is None:
+            name = f"smoke-{self.size}x{FRAMES}x{SIMULATIONS}"
+            folder = generate(data_folder() / name, self.size, FRAMES, SIMULATIONS)
+        self.simulations = found = load(folder)
+        if found.size != self.size:
+            raise RegrepError(
+                f"the simulations in {folder} are {found.size} x {found.size}, but the size is {self.size};"
+                f" pass --data.size={found.size}"
+            )
+        trained, held = found.numbers(TRAIN), found.numbers(DOMAIN)
+        if not (trained and held):
+            raise RegrepError(
+                f"{folder} holds {len(trained)} of the simulations for training and {len(held)} of those held out, and"
+                f" at least one of each is needed; add some of {', '.join(map(str, DOMAIN if trained else TRAIN))}"
+            )
+        lengths: dict[Split, int] = {
+            "train": WINDOW + self.rollout,
+            "validation": WINDOW + self.rollout,
+            "future": WINDOW + self.horizon,
+            "domain": WINDOW + self.horizon,
+        }
+        return {
+            split: WindowDataset(
+                [found.velocity[k] for k in (held if split == "domain" else trained)], span, lengths[split]
+            )
+            for split, span in spans(found.frames, self.rollout, self.horizon, self.as_published).items()
+        }
+
+    def source(self) -> dict[str, Any]:
+        """Name, files, and which simulations are held out."""
+        assert self.simulations is not None
+        return {
+            "name": f"smoke-{self.size}",
+            "files": self.simulations.files,
+            "frames": self.simulations.frames,
+            "simulations": {
+                "trained": self.simulations.numbers(TRAIN),
+                "held_out": self.simulations.numbers(DOMAIN),
+            },
+        }
+
+    def turning_errors(self) -> Tensor | None:
+        """Errors of the simulator under quarter turns, [simulations, 4], where the set tells of them."""
+        assert self.simulations is not None
+        found = self.simulations.equivariance
+        return torch.tensor(list(found.values()), dtype=torch.float64) if found else None
+
+    def train_dataloader(self) -> DataLoader[Window]:
+        """Shuffled windows."""
+        return self.loader("train", shuffle=True)
+
+    def val_dataloader(self) -> DataLoader[Window]:
+        """Windows after those of training."""
+        return self.loader("validation")
+
+    def test_dataloader(self) -> list[DataLoader[Window]]:
+        """Future and Domain."""
+        return [self.loader("future"), self.loader("domain")]
+
+    def on_after_batch_transfer(self, batch: Window, dataloader_idx: int) -> Views:
+        """Window, frames after it, and group elements."""
+        return self.views(batch)
+
+    def views(self, batch: Window) -> Views:
+        """What the model sees of a batch, a function of the batch alone (its seed included)."""
+        frames = centred(batch.frames) if self.sampling == "centres" else batch.frames
+        generator = torch.Generator().manual_seed(batch.seed)
+        g = sample(cyclic(4), len(frames), generator=generator).to(frames.device)
+        return Views(frames[:, :WINDOW].flatten(1, 2), frames[:, WINDOW:], g, None)
+
+
+class WindowDataset(Dataset[Window]):
+    """Windows of several simulations, none of them held in memory: a batch is cut from the arrays when it is asked for.
+
+    Args:
+        velocity: [frames, 2, H, H] of each simulation.
+        starts: first frames of the windows, the same for all simulations.
+        length: frames of a window with those after it.
+    """
+
+    def __init__(self, velocity: Sequence[Tensor], starts: range, length: int) -> None:
+        self.velocity, self.starts, self.length = velocity, starts, length
+
+    def __len__(self) -> int:
+        return len(self.velocity) * len(self.starts)
+
+    def __getitem__(self, batch: tuple[Tensor, int]) -> Window:
+        index, seed = batch
+        places = [divmod(k, len(self.starts)) for k in index.tolist()]
+        cut = [self.velocity[n][self.starts[k] : self.starts[k] + self.length] for n, k in places]
+        return Window(torch.stack(cut), seed)

@@ -1,0 +1,66 @@
+"""What all data modules share: splits read once, seeded batches, a record of what was used."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sized
+from typing import Any
+
+import lightning
+from torch.utils.data import DataLoader
+
+from regrep.errors import RegrepError
+from regrep_paper.data.batches import BatchSampler
+
+
+class SplitData(lightning.LightningDataModule, ABC):
+    """Splits of samples that are taken by (indices, seed); a batch is a function of (seed, epoch, number) alone.
+
+    So a resumed run sees what an uninterrupted one would have seen.
+
+    Args:
+        seed: of the order of the samples and of all draws.
+        batch_size: samples in a training batch.
+
+    Raises:
+        RegrepError: an empty batch.
+    """
+
+    def __init__(self, seed: int, batch_size: int) -> None:
+        super().__init__()
+        if batch_size < 1:
+            raise RegrepError(f"batch_size is at least 1, got {batch_size}")
+        self.seed, self.batch_size = seed, batch_size
+        self.splits: Mapping[Any, Any] = {}
+
+    @abstractmethod
+    def load(self) -> Mapping[Any, Sized]:
+        """Read or make the samples of each split."""
+
+    @abstractmethod
+    def source(self) -> dict[str, Any]:
+        """Name and files of the data set, for the run record; called after :meth:`load`."""
+
+    def setup(self, stage: str | None = None) -> None:
+        """Load the splits once."""
+        self.splits = self.splits or self.load()
+
+    def record(self) -> dict[str, Any]:
+        """What was used, for the run record: name, files with md5 checksums, and sizes of the splits."""
+        self.setup()
+        return {**self.source(), "sizes": {split: len(samples) for split, samples in self.splits.items()}}
+
+    def loader(
+        self, split: str, shuffle: bool = False, batch_size: int | None = None, seed: int | None = None
+    ) -> DataLoader[Any]:
+        """Batches of a split, in a new order in every epoch where they are shuffled.
+
+        Args:
+            split: name of the split.
+            shuffle: whether a new order, and new draws, are wanted in every epoch.
+            batch_size: instead of that of the training.
+            seed: instead of that of the training.
+        """
+        samples = self.splits[split]
+        size, source = batch_size or self.batch_size, self.seed if seed is None else seed
+        return DataLoader(samples, sampler=BatchSampler(len(samples), size, source, shuffle), batch_size=None)

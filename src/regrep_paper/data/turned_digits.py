@@ -1,0 +1,109 @@
+"""Digits at any angle, which D3 turns and mirrors (MNIST, section 4)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from regrep.actions import RotateFlip2d, resample
+from regrep.errors import RegrepError
+from regrep.groups import dihedral
+from regrep_paper.data.digits import Digits, Source, Split, load
+from regrep_paper.data.pairs import PairData, Samples
+
+THIRD = 120.0
+"""Degrees by which the generator r of D3 turns."""
+
+
+class TurnedDigits(PairData):
+    """Digits turned by a random angle, and moved by D3 from there.
+
+    x is the digit turned by an angle uniform in 0..360 degrees; gx is turned by that angle and then moved by
+    g. Both are resampled once from the upright digit, so that interpolation blurs them alike.
+
+    Args:
+        source: ``digits`` (embedded) or ``mnist``.
+        data_dir: folder with MNIST's files, instead of a download.
+        seed: draws angles and elements of the training.
+        batch_size: samples in a training batch.
+        augment: turn by a random angle; upright digits otherwise.
+        identity: draw the identity too, as often as any other element.
+        angle: degrees by which r turns. With any value but 120 the maps are no action of D3 (the published
+            code has 60), and ``action`` is None.
+
+    Raises:
+        RegrepError: a batch size below 1, or an angle that is no turn.
+
+    >>> data = TurnedDigits(batch_size=8)
+    >>> data.setup()
+    >>> data.views(next(iter(data.train_dataloader()))).gx.shape
+    torch.Size([8, 1, 28, 28])
+    """
+
+    def __init__(
+        self,
+        source: Source = "digits",
+        data_dir: Path | None = None,
+        seed: int = 0,
+        batch_size: int = 64,
+        augment: bool = True,
+        identity: bool = True,
+        angle: float = THIRD,
+    ) -> None:
+        if not 0 < angle < 360:
+            raise RegrepError(f"angle is a turn between 0 and 360 degrees, got {angle:g}; r of D3 turns by 120")
+        group = dihedral(3)
+        super().__init__(group, RotateFlip2d(group) if angle == THIRD else None, seed, batch_size, identity)
+        self.digits_of, self.data_dir, self.augment = source, data_dir, augment
+        self.matrices = element_matrices(angle)
+        self.digits: Digits | None = None
+
+    def load(self) -> dict[Split, Samples]:
+        """The digits in the splits they share with the other experiments."""
+        self.digits = load(self.digits_of, self.data_dir)
+        labels = self.digits.labels
+        return {
+            split: Samples(images[:, None], labels[split], torch.arange(len(images)), split)
+            for split, images in self.digits.images.items()
+        }
+
+    def move(self, images: Tensor, g: Tensor, split: Split, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """One resampling for x and one for gx, whose map is the product of both."""
+        angle = torch.rand(len(images), generator=generator) * (360.0 if self.augment else 0.0)
+        before = turns(angle).to(images.device)
+        after = self.matrices.to(before)[g] @ before
+        return resample(images, before).clamp(0, 1), resample(images, after).clamp(0, 1)
+
+    def source(self) -> dict[str, Any]:
+        """Name and files of the digits."""
+        assert self.digits is not None
+        return {"name": self.digits.name, "files": self.digits.files}
+
+
+def turns(angle: Tensor) -> Tensor:
+    """Counter-clockwise rotations by angles in degrees [B], on (x to the right, y upwards): [B, 2, 2].
+
+    >>> turns(torch.tensor([180.0])).round()
+    tensor([[[-1.,  0.],
+             [-0., -1.]]])
+    """
+    radians = torch.deg2rad(angle)
+    cos, sin = radians.cos(), radians.sin()
+    return torch.stack([cos, -sin, sin, cos], dim=-1).reshape(-1, 2, 2)
+
+
+def element_matrices(angle: float) -> Tensor:
+    """The maps of e, r, r², s, rs, r²s where r turns by ``angle`` degrees and s mirrors left and right.
+
+    Returns:
+        float64 [6, 2, 2], on (x to the right, y upwards).
+
+    >>> element_matrices(120)[3]
+    tensor([[-1.,  0.],
+            [ 0.,  1.]], dtype=torch.float64)
+    """
+    rotations = turns(angle * torch.arange(3, dtype=torch.float64))
+    return torch.cat([rotations, rotations @ torch.diag(torch.tensor([-1.0, 1.0], dtype=torch.float64))])

@@ -1,0 +1,122 @@
+"""Volumes under random rotations of the cube, as batched tensor work (appendix C.2)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from regrep.actions import Rotate3d, sample
+from regrep.errors import RegrepError
+from regrep.groups import octahedral
+from regrep_paper.data import polycubes
+from regrep_paper.data.batches import mix
+from regrep_paper.data.digits import SPLIT_SEED, Split
+from regrep_paper.data.medmnist import Size, Volumes, medmnist3d
+from regrep_paper.data.moved import Batch, MovedData, Samples, Views
+from regrep_paper.tables.methods import Method, check_method
+from regrep_paper.tables.table5 import VolumeSource, classes_of
+
+PER_CLASS = 80
+"""Polycubes in each class for training where nothing else is said."""
+
+
+class MovedVolumes(MovedData):
+    """Volumes in 0..255, normalised to -1..1, and turned by a random rotation of the cube.
+
+    Validation and test are measured turned at random (the number that chooses the best epoch) and upright (the
+    paper's number, D-ME3). ``cnn`` trains on upright volumes, all other methods on turned ones.
+
+    Args:
+        source: ``polycubes`` (made here) or a set of MedMNIST3D.
+        data_dir: folder with the files of MedMNIST3D, instead of a download.
+        size: points along each side, 28 or 64; of polycubes from 8 to 64.
+        any_file: take a file that is not the published one, such as your own in the same format.
+        per_class: polycubes in each class for training; validation has a quarter, test half of them.
+        method: the method that trains on the volumes.
+        seed: draws all augmentation; the volumes themselves are the same for every seed.
+        batch_size: volumes in a batch.
+    """
+
+    def __init__(
+        self,
+        source: VolumeSource = "polycubes",
+        data_dir: Path | None = None,
+        size: int = 28,
+        any_file: bool = False,
+        per_class: int | None = None,
+        method: Method = "ours",
+        seed: int = 0,
+        batch_size: int = 32,
+    ) -> None:
+        super().__init__(Rotate3d(octahedral()), seed, batch_size)
+        check_method(method)
+        classes_of(source)
+        if source == "polycubes":
+            if not 8 <= size <= 64:
+                raise RegrepError(f"the size of polycubes is from 8 to 64, got {size}")
+            if any_file:
+                raise RegrepError("any_file is about the files of MedMNIST3D, and polycubes have none; leave it out")
+            if per_class is not None and per_class < 4:
+                raise RegrepError(f"per_class is at least 4, so that every split has some, got {per_class}")
+        elif per_class is not None:
+            raise RegrepError(f"per_class is a setting of polycubes, and {source} has its own volumes; leave it out")
+        self.source_name, self.data_dir, self.size, self.any_file = source, data_dir, size, any_file
+        self.per_class = PER_CLASS if per_class is None else per_class
+        self.train_upright = method == "cnn"
+        self.volumes: Volumes | None = None
+
+    def load(self) -> dict[Split, Samples]:
+        """Make or read the volumes."""
+        if self.source_name == "polycubes":
+            self.volumes = self._polycubes()
+        else:
+            self.volumes = medmnist3d(self.source_name, cast(Size, self.size), self.data_dir, self.any_file)
+        labels = self.volumes.labels
+        return {split: Samples(images, labels[split]) for split, images in self.volumes.images.items()}
+
+    def source(self) -> dict[str, Any]:
+        """Where the volumes are from."""
+        assert self.volumes is not None
+        return {"name": self.volumes.name, "files": self.volumes.files}
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Views:
+        """Turn on the device, unless the loader or the method wants upright volumes."""
+        training = self.trainer is not None and self.trainer.training
+        return self.views(batch, upright=dataloader_idx == 1 or (training and self.train_upright))
+
+    def views(self, batch: Batch, upright: bool = False) -> Views:
+        """The volumes, turned unless upright, and the elements of the second view."""
+        generator = torch.Generator().manual_seed(batch.seed)
+        own, g = (
+            sample(self.action.group, len(batch.labels), generator=generator).to(batch.images.device) for _ in range(2)
+        )
+        images = batch.images if upright else self.action(batch.images, own)
+        return Views(images[:, None].float() / 127.5 - 1, batch.labels, g, None)
+
+    def pictures(self, x: Tensor) -> Tensor:
+        """The brightest points seen from the front, below it from above, beside it from the side, on one square.
+
+        >>> MovedVolumes(size=14).pictures(torch.zeros(2, 1, 14, 14, 14)).shape
+        torch.Size([2, 28, 28])
+        """
+        volume = (x[:, 0] + 1) / 2
+        front, above, side = volume.amax(1), volume.amax(2), volume.amax(3).transpose(1, 2)
+        empty = torch.zeros_like(front)
+        return torch.cat([torch.cat([front, side], dim=2), torch.cat([above, empty], dim=2)], dim=1)
+
+    def _polycubes(self) -> Volumes:
+        images: dict[Split, Tensor] = {}
+        labels: dict[Split, Tensor] = {}
+        counts: dict[Split, int] = {
+            "train": self.per_class,
+            "validation": self.per_class // 4,
+            "test": self.per_class // 2,
+        }
+        for offset, (split, count) in enumerate(counts.items()):
+            generator = torch.Generator().manual_seed(mix(SPLIT_SEED, offset))
+            images[split] = polycubes.volumes(polycubes.classes() * count, self.size, generator)
+            labels[split] = torch.arange(len(polycubes.classes())).repeat(count)
+        return Volumes(images, labels, {}, "polycubes")

@@ -1,0 +1,240 @@
+"""`regrep fit`, `regrep test` and `regrep measure`: LightningCLI for an experiment, inside a run folder."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from lightning.pytorch import Trainer
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+from regrep.diagnostics import EquivarianceError, RepresentationAnalysis
+from regrep.errors import RegrepError
+from regrep_paper.experiments.definition import Definition, experiment
+from regrep_paper.experiments.options_file import OptionsFile
+from regrep_paper.experiments.recorded import Files, check_recorded, recorded_command
+from regrep_paper.runs.records import RunFolder
+from regrep_paper.suggestions import repair
+from regrep_paper.training.machine import default_precision
+from regrep_paper.training.run import TRAINER, check_run, load_best, measured, prepare, train
+
+
+class _Parser(LightningArgumentParser):
+    """Answers a mistake with one sentence instead of the whole usage, and takes no file for a value."""
+
+    def add_class_arguments(self, *args: Any, **kwargs: Any) -> Any:
+        """Arguments of a class; a value that happens to be the name of a file stays that name."""
+        return super().add_class_arguments(*args, **{**kwargs, "sub_configs": False})
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Raise, with the nearest option for a misspelt one."""
+        told = " ".join(message.split())
+        unknown = re.search(r"nrecognized arguments: (\S+)", told)
+        if unknown and not unknown[1].startswith("-"):
+            told = f"there is one word too many: {unknown[1]}; write options as --name=value"
+        elif unknown:
+            options = [text for action in self._actions for text in action.option_strings]
+            near = repair(unknown[1].partition("=")[0], options)
+            near = near if near.startswith("did you mean") else "see regrep fit EXPERIMENT --help"  # there are many
+            told = f"there is no option {unknown[1]}; {near}"
+        wrong = re.search(r'Parser key "(\S+)": .*(?:Got|Given) value: (.*)', told)
+        if wrong:
+            told = f"--{wrong[1]} takes {_kinds(told)}, got {wrong[2]}; see regrep fit EXPERIMENT --help"
+        raise RegrepError(told) from ex
+
+
+def _kinds(told: str) -> str:
+    """What an option takes, from jsonargparse's list of types.
+
+    >>> _kinds("Errors: - Expected a <class 'int'> - Expected a typing.Literal['C4', 'D4'] Given value: x")
+    'an integer or C4, D4'
+    """
+    words = {"int": "an integer", "float": "a number", "str": "a word", "bool": "true or false", "NoneType": "null"}
+    kinds = re.findall(r"Expected an? (?:<class '(\w+)'>|typing\.Literal\[([^]]*)\])", told)
+    return " or ".join(words.get(kind, kind) or values.replace("'", "") for kind, values in kinds) or "another value"
+
+
+class ExperimentCLI(LightningCLI):
+    """LightningCLI with a run folder, early stopping and resumption, and no logger of Lightning's own."""
+
+    def __init__(self, definition: Definition, args: Sequence[str]) -> None:
+        self.definition = definition
+        super().__init__(
+            definition.model,
+            definition.data,
+            save_config_callback=None,
+            seed_everything_default=0,
+            trainer_defaults={
+                **TRAINER,
+                "precision": definition.precision or default_precision(),
+                "max_epochs": definition.epochs,
+            },
+            args=list(args),
+            run=False,
+            auto_configure_optimizers=False,
+        )
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse, and refuse a run without epochs before anything is built."""
+        super().parse_arguments(parser, args)
+        check_run(self.config.trainer.max_epochs, self.config.patience, self.config.seed_everything)
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """The trainer, or one sentence on why Lightning refuses its options."""
+        try:
+            return super().instantiate_trainer(**kwargs)
+        except (ValueError, MisconfigurationException) as cause:
+            raise RegrepError(f"the trainer cannot be built: {' '.join(str(cause).split())}") from cause
+
+    def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
+        """The parser that answers in one sentence, and reads a file of options with ``--config``."""
+        parser = _Parser(**kwargs)
+        parser.add_argument("-c", "--config", action=OptionsFile, help="a file with options, such as a config.yaml")
+        return parser
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Options of the run beside those of model, data and trainer."""
+        parser.add_argument("--out", type=Path, default=Path("runs/latest"), help="the run folder")
+        parser.add_argument(
+            "--patience", type=int | None, default=None, help="stop after that many epochs without gain"
+        )
+        for source, target in self.definition.links:
+            parser.link_arguments(source, target)
+
+
+def fit(name: str, args: Sequence[str]) -> dict[str, Any]:
+    """Train one config, test its best checkpoint once, and leave a finished record.
+
+    Continues from ``checkpoints/last.ckpt`` if the run folder holds one. Returns the content of ``done.json``.
+
+    Raises:
+        RegrepError: a wrong setting, a folder of another run, or a loss that is not finite.
+    """
+    cli = _cli(name, args)
+    out: Path = cli.config.out
+    folder = RunFolder(out)
+    with folder.lock():
+        if folder.finished:
+            folder.check_same(_config(cli))
+            print(f"{out} holds a finished run; nothing to do")
+            return folder.done or {}
+        cli.parser.save(cli.config, out / "config.yaml", overwrite=True, skip_validation=True)
+        command = ["regrep", "fit", name, *args]
+        return train(folder, cli.trainer, cli.model, cli.datamodule, _config(cli), command, cli.config.patience)
+
+
+def check(command: Sequence[str]) -> None:
+    """Raise for the words ``fit EXPERIMENT OPTIONS`` of a run that cannot be built; nothing is read or written."""
+    _cli(command[1], command[2:])
+
+
+def test(name: str, args: Sequence[str]) -> dict[str, Any]:
+    """Measure a run's best checkpoint on the test split again, without touching its record."""
+    cli = _cli(name, args)
+    folder = RunFolder(cli.config.out)
+    if not folder.checkpoint("best").exists():
+        raise RegrepError(f"{cli.config.out} holds no checkpoints/best.ckpt; train it first with regrep fit {name}")
+    load_best(folder, cli.model)
+    return tested(cli)
+
+
+def test_run(run: Path, files: Files) -> dict[str, Any]:
+    """Measure a run's best checkpoint on the test split again, with the settings it was trained with.
+
+    Args:
+        run: the run folder; nothing in it is trusted.
+        files: data folder and fonts, where the run had some.
+
+    Raises:
+        RegrepError: the folder holds no trained run, or a file of it has to be named anew.
+    """
+    return tested(trained(RunFolder(run), files))
+
+
+def tested(cli: ExperimentCLI) -> dict[str, float]:
+    """The metrics of a module on the test split, printed too."""
+    metrics = measured(cli.trainer.test(cli.model, datamodule=cli.datamodule, verbose=False))
+    for key, value in metrics.items():
+        print(f"{key:24} {value:.4f}")
+    return metrics
+
+
+def _cli(name: str, args: Sequence[str]) -> ExperimentCLI:
+    """The parsed command, on a tuned machine and without the trainer's own chatter."""
+    prepare()
+    with _own_arguments():
+        return ExperimentCLI(experiment(name), args)
+
+
+@contextmanager
+def _own_arguments() -> Iterator[None]:
+    """LightningCLI warns when it gets arguments while sys.argv holds some too."""
+    argv, sys.argv = sys.argv, sys.argv[:1]
+    try:
+        yield
+    finally:
+        sys.argv = argv
+
+
+def measure(run: Path, samples: int = 256, files: Files | None = None) -> EquivarianceError | RepresentationAnalysis:
+    """What a run's best checkpoint is worth: its equivariance error on validation samples moved at random.
+
+    Of a learned representation, the analysis of its matrices.
+
+    Args:
+        run: the run folder; nothing in it is trusted.
+        samples: how many samples, at least 1.
+        files: data folder and fonts, where the run had some.
+
+    Raises:
+        RegrepError: the folder holds no trained run, or a file of it has to be named anew.
+    """
+    if samples < 1:
+        raise RegrepError(f"an equivariance error needs at least one sample, got {samples}")
+    cli = trained(RunFolder(run), files)
+    found: EquivarianceError | RepresentationAnalysis = cli.model.measure(cli.datamodule, samples)
+    return found
+
+
+def trained(folder: RunFolder, files: Files | None = None) -> ExperimentCLI:
+    """The experiment of a run as its record tells it, with the best weights of the model.
+
+    Only plain settings of the record are used; ``config.yaml`` is not read, so that a folder of somebody else can
+    neither name code to run nor files to open.
+
+    Args:
+        folder: of the run.
+        files: data folder and fonts, where the run had some.
+
+    Raises:
+        RegrepError: the folder holds no trained run, a setting is not plain, or a file has to be named anew.
+    """
+    record, run = folder.record, folder.path
+    config = (record or {}).get("config")
+    if isinstance(config, dict) and config.get("averaged"):
+        raise RegrepError(f"{run} is the average of another run and has no weights; name the run that it was made of")
+    if record is None or not folder.checkpoint("best").exists():
+        raise RegrepError(f"{run} holds no trained run (run.json, checkpoints/best.ckpt); train it with regrep fit")
+    _, name, *words = recorded_command(folder, files)
+    cli = _cli(name, words)
+    check_recorded(folder, _config(cli))
+    load_best(folder, cli.model)
+    return cli
+
+
+def _config(cli: ExperimentCLI) -> dict[str, Any]:
+    """All settings of model, data and run that name the config, resolved."""
+    config = cli.config
+    data = {option: getattr(config.data, key) for key, option in cli.definition.data_config.items()}
+    run = {
+        "seed": config.seed_everything,
+        "epochs": config.trainer.max_epochs,
+        "patience": config.patience,
+        "precision": config.trainer.precision,
+    }
+    return {**cli.model.config(), **data, **run}

@@ -1,0 +1,118 @@
+"""The command that sets a recorded run up again, made of plain settings alone.
+
+A run folder may come from anybody. Of what it says only known settings with plain values are taken: no class, no
+module and no path. Files and folders outside it are named anew by whoever tests or measures the run.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from regrep.errors import RegrepError
+from regrep_paper.experiments.definition import EXPERIMENTS, config_command, experiment
+from regrep_paper.runs.records import RunFolder
+
+FONTS = ("font_a", "font_b")
+"""Settings that are files."""
+
+WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+=,-]{0,199}")
+"""What a setting may be spelt with: no path, no module and no attribute can be."""
+
+LATER = ("network", "network_as_published")
+"""Settings that early records lack, from a time when there was one network of an experiment."""
+
+LARGEST = 2**63
+"""Bound of the numbers in a record."""
+
+Files = Mapping[str, Path | None]
+"""``data_dir``, ``font_a`` and ``font_b`` as the user names them; absent or None where not given."""
+
+
+def recorded_command(folder: RunFolder, files: Files | None = None) -> list[str]:
+    """Words after ``regrep`` that set a recorded run up again.
+
+    Args:
+        folder: of the run.
+        files: where the data lie now.
+
+    Raises:
+        RegrepError: the folder holds no run of an experiment, a setting is not plain, or a file of the run has to be
+            named anew.
+    """
+    given = {key: path for key, path in (files or {}).items() if path is not None}
+    record = folder.record or {}
+    config = record.get("config")
+    name = config.get("experiment") if isinstance(config, Mapping) else None
+    if not isinstance(config, Mapping) or not isinstance(name, str) or name not in EXPERIMENTS:
+        raise RegrepError(
+            f"{folder.path} holds a run of your own model, which only its code can build; see its done.json"
+        )
+    definition = experiment(name)
+    settings = {
+        key: plain_value(key, config.get(key), folder.path / "run.json")
+        for key in definition.options
+        if key not in FONTS and config.get(key) is not None
+    }
+    fonts = [key for key in FONTS if key in definition.options]
+    for key in given:
+        if key not in fonts and not (key == "data_dir" and definition.reads_files):
+            raise RegrepError(f"{name} reads no such file; leave out --{key.replace('_', '-')}")
+    for key in fonts:
+        if config.get(key) is not None and key not in given:
+            _ask(folder.path, key, config[key])
+    if definition.reads_files and "data_dir" not in given and (named := _data_dir(record.get("command"))) is not None:
+        _ask(folder.path, "data_dir", named)
+    settings.update({key: str(given[key]) for key in fonts if key in given})
+    return config_command({"experiment": name, **settings}, folder.path, given.get("data_dir"))
+
+
+def check_recorded(folder: RunFolder, config: Mapping[str, Any]) -> None:
+    """Raise where a run that was set up again has not the settings of its record, files aside.
+
+    Raises:
+        RegrepError: naming those that differ.
+    """
+    told = (folder.record or {}).get("config", {})
+    compared = {key: value for key, value in config.items() if key not in LATER or key in told}
+    folder.check_same({**compared, **{key: told[key] for key in FONTS if key in told}})
+
+
+def plain_value(key: str, value: Any, path: Path) -> str | int | float | bool | None:
+    """A setting of a record if it is a number, a truth value, null or a word.
+
+    Raises:
+        RegrepError: it is anything else.
+
+    >>> plain_value("init", "A1=20,A2=10", Path("run.json"))
+    'A1=20,A2=10'
+    >>> plain_value("init", "../secret", Path("run.json"))
+    Traceback (most recent call last):
+    regrep.errors.RegrepError: run.json may set init to a number or a plain word, got '../secret'; restore a copy
+    """
+    number = isinstance(value, (int, float)) and math.isfinite(value) and abs(value) <= LARGEST
+    if value is None or isinstance(value, bool) or number or (isinstance(value, str) and WORD.fullmatch(value)):
+        return value
+    raise RegrepError(f"{path} may set {key} to a number or a plain word, got {str(value)[:80]!r}; restore a copy")
+
+
+def _data_dir(command: Any) -> str | None:
+    """The data folder that a recorded command names; it is told, never opened."""
+    words = [word for word in command if isinstance(word, str)] if isinstance(command, list) else []
+    named = None
+    for k, word in enumerate(words):
+        option, equals, value = word.partition("=")
+        if option == "--data.data_dir":
+            named = value if equals else next(iter(words[k + 1 : k + 2]), None)
+    return named
+
+
+def _ask(run: Path, key: str, value: Any) -> None:
+    option = f"--{key.replace('_', '-')}"
+    raise RegrepError(
+        f"paths are not taken from a run folder, and the run in {run} read {str(value)[:200]!r}; pass {option} to say"
+        " where that lies, if you trust it"
+    )

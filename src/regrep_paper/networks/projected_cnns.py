@@ -1,0 +1,55 @@
+"""The plain CNNs, with a penalty on the part of their weights that is not equivariant."""
+
+from __future__ import annotations
+
+from regrep.actions import Rotate3d, RotateFlip2d, VectorField2d
+from regrep.actions.images import plane_matrices
+from regrep.groups import cyclic, octahedral, parse
+from regrep.nn.projection import WEIGHT, ProjectionPenalty
+from regrep.representations import MatrixRepresentation, trivial
+from regrep_paper.networks.double_digit_cnn import DoubleDigitCNN
+from regrep_paper.networks.smoke_cnn import SmokeCNN
+from regrep_paper.networks.volume_cnn import VolumeCNN
+
+
+class ProjectionDoubleDigitCNN(ProjectionPenalty, DoubleDigitCNN):
+    """:class:`DoubleDigitCNN` drawn to invariance of its outputs when G moves the *whole canvas*.
+
+    G is C4, D1 or D4, not G x G: convolutions cannot move the two digits apart. So a half turn, which exchanges the
+    digits, is to leave the class as it is; a large weight makes the network as blind to their order as the steerable
+    ones of Table 4. Arguments as there, and ``weight`` of the penalty.
+
+    >>> network = ProjectionDoubleDigitCNN("C4")
+    >>> sum(p.numel() for p in network.parameters())
+    33742
+    >>> network.project_()
+    >>> network.regularizer().item() < 1e-10
+    True
+    """
+
+    def __init__(self, group: str = "D4", latent: int = 66, classes: int = 100, weight: float = WEIGHT) -> None:
+        super().__init__(latent, classes)
+        act = RotateFlip2d(parse(group))
+        self.penalise(act.pixels, trivial(act.group), trivial(act.group, classes), weight)
+
+
+class ProjectionVolumeCNN(ProjectionPenalty, VolumeCNN):
+    """:class:`VolumeCNN` drawn to invariance under the 24 rotations of the cube; ``weight`` of the penalty."""
+
+    def __init__(self, classes: int, width: int = 6, size: int = 28, weight: float = WEIGHT) -> None:
+        super().__init__(classes, width, size)
+        group = octahedral()
+        self.penalise(Rotate3d(group).pixels, trivial(group), trivial(group, classes), weight)
+
+
+class ProjectionSmokeCNN(ProjectionPenalty, SmokeCNN):
+    """:class:`SmokeCNN` drawn to equivariance under quarter turns of fields and their vectors, rows along +y.
+
+    ``weight`` of the penalty.
+    """
+
+    def __init__(self, width: int = 92, frames: int = 10, size: int = 64, weight: float = WEIGHT) -> None:
+        super().__init__(width, frames, size)
+        group = cyclic(4)
+        vector = MatrixRepresentation(group, plane_matrices(group), "vector")
+        self.penalise(VectorField2d(group, rows="up").pixels, frames * vector, vector, weight)

@@ -1,0 +1,24 @@
+"""The steerable network on pairs of digits that gives up its group before the last two convolutions."""
+
+from __future__ import annotations
+
+from regrep.nn import EncoderHead
+from regrep_paper.networks.heads import latent_head
+from regrep_paper.networks.scnn import digits_encoder, group_fields
+from regrep_paper.steerable.fields import scalars
+
+KEPT = 5
+"""Fields that answer to the group: the input and those behind the first four convolutions."""
+
+
+class Restriction(EncoderHead):
+    """:class:`~regrep_paper.networks.scnn.SCNN` whose last two convolutions read channels as plain scalars.
+
+    Their kernels are any mixture of escnn's polar functions, which answer to no group. Arguments and errors as there.
+    """
+
+    def __init__(self, group: str, latent: int = 66, classes: int = 100) -> None:
+        super().__init__()
+        fields = group_fields(group, latent)
+        self.encoder = digits_encoder([*fields[:KEPT], *(scalars("C1", field.copies) for field in fields[KEPT:])])
+        self.head = latent_head(latent, classes)

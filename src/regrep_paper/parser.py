@@ -1,0 +1,52 @@
+"""The parser of every command."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from regrep_paper.suggestions import repair
+
+MISUSED = 2
+"""Exit code of a misspelt command line."""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that answers a mistake with one sentence and the probable repair."""
+
+    def parse_all(self, words: Sequence[str]) -> argparse.Namespace:
+        """Parse every word; an unknown option ends the program with exit code 2."""
+        known, unknown = self.parse_known_args(words)
+        if unknown:
+            word = unknown[0]
+            if word.startswith("-"):
+                options = [name for name in self._option_string_actions if name.startswith("--")]
+                self.error(f"there is no option {word}; {repair(word.partition('=')[0], options)}")
+            self.error(f"there is one word too many: {word}; see {self.prog} --help")
+        return known
+
+    def error(self, message: str) -> NoReturn:
+        """Print the sentence and end the program."""
+        self.exit(MISUSED, f"{self.prog}: {message}\n")
+
+
+FILES = {
+    "data_dir": ("DIR", "folder with data files"),
+    "font_a": ("FILE", "first font"),
+    "font_b": ("FILE", "second font"),
+}
+"""Files that a run may have read, and that are never taken from its folder."""
+
+
+def add_files(parser: Parser) -> None:
+    """Options that name the files of a run anew."""
+    for name, (kind, what) in FILES.items():
+        option = f"--{name.replace('_', '-')}"
+        parser.add_argument(option, metavar=kind, type=Path, help=f"{what}, where the run named one")
+
+
+def files_of(options: argparse.Namespace) -> dict[str, Path | None]:
+    """What was given for these options."""
+    return {name: getattr(options, name) for name in FILES}

@@ -1,0 +1,108 @@
+"""What a method costs, measured apart from its runs, to stand beside its results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from regrep.errors import RegrepError
+from regrep_paper.runs.records import read_json
+from regrep_paper.tables.measures import method_of
+
+FILE = "costs.json"
+"""Lies anywhere in the folder of a report, written by ``benchmarks/models.py --out``: ``{"experiment": name, "costs":
+{cost_name: {"parameters": count, "step": ratio, "inference": ratio, "memory_mib": MiB}}}``. Any but the count may be
+null."""
+
+BY_GROUP = ("ddmnist",)
+"""Experiments whose networks are built for the group of the config."""
+
+TOLERANCE = 0.05
+"""Share of the parameters by which a measured network may differ from the one trained: other heads, no other width."""
+
+HEADINGS = ("step time (cnn-augmented = 1)", "inference (cnn = 1)", "step memory, MiB")
+"""Columns of costs in a table."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one method costs.
+
+    Attributes:
+        experiment: of the network.
+        name: as :func:`cost_name` spells it.
+        parameters: of the network that was measured.
+        step: time of an update over that of cnn-augmented.
+        inference: time of a batch in evaluation over that of the plain network.
+        memory_mib: what a step needs, in MiB.
+    """
+
+    experiment: str
+    name: str
+    parameters: int
+    step: float | None
+    inference: float | None
+    memory_mib: float | None
+
+    @property
+    def numbers(self) -> tuple[float | None, ...]:
+        """In the order of ``HEADINGS``."""
+        return self.step, self.inference, self.memory_mib
+
+
+def cost_name(config: Mapping[str, Any]) -> str:
+    """The name under which the cost of a config is kept: its method, and the group where networks are built for it.
+
+    >>> cost_name({"experiment": "ddmnist", "group": "D4", "method": "cnn", "network": "scnn"})
+    'scnn D4'
+    >>> cost_name({"experiment": "smoke", "group": "C4", "method": "ours"})
+    'ours'
+    """
+    return f"{method_of(config)} {config.get('group')}" if config["experiment"] in BY_GROUP else method_of(config)
+
+
+def read_costs(folder: Path) -> tuple[list[Cost], dict[Path, str]]:
+    """All costs below a folder, by path, and what is wrong with files that cannot be read."""
+    costs, unreadable = [], {}
+    for path in sorted(folder.rglob(FILE)):
+        try:
+            costs += _read(path)
+        except RegrepError as error:
+            unreadable[path] = str(error)
+    return costs, unreadable
+
+
+def cost_of(config: Mapping[str, Any], parameters: int | None, costs: Sequence[Cost]) -> Cost | None:
+    """The cost of a config whose network has so many parameters; None where no network of about that size was measured.
+
+    Of several the nearest in size counts, and of equally near ones the first.
+    """
+    if parameters is None:
+        return None
+    name = cost_name(config)
+    near = [cost for cost in costs if (cost.experiment, cost.name) == (config["experiment"], name)]
+    found = min(near, key=lambda cost: abs(cost.parameters - parameters), default=None)
+    return found if found and abs(found.parameters - parameters) <= TOLERANCE * parameters else None
+
+
+def _read(path: Path) -> list[Cost]:
+    content = read_json(path)
+    try:
+        costs = [Cost(content["experiment"], name, **_numbers(told)) for name, told in content["costs"].items()]
+    except (KeyError, TypeError, ValueError, AttributeError) as cause:
+        raise RegrepError(
+            f"{path} must hold an experiment and costs with {', '.join(_NUMBERS)}; measure them again or delete it"
+        ) from cause
+    return costs
+
+
+_NUMBERS = ("parameters", "step", "inference", "memory_mib")
+
+
+def _numbers(told: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: told[name] for name in _NUMBERS}
+    if not isinstance(kept["parameters"], int) or any(v is not None and float(v) < 0 for v in kept.values()):
+        raise ValueError
+    return kept

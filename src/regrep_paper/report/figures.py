@@ -1,0 +1,141 @@
+"""All figures of a report, as far as the records have something for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from matplotlib.figure import Figure
+
+from regrep_paper.report.curves import Curve, curves
+from regrep_paper.report.elements import elements
+from regrep_paper.report.examples import examples
+from regrep_paper.report.forecasts import forecasts, horizon
+from regrep_paper.report.learned_part import learned_rows, slug
+from regrep_paper.report.reconstructions import reconstructions
+from regrep_paper.report.style import Drawing, drawing
+from regrep_paper.report.symmetry import symmetry
+from regrep_paper.report.table import Row
+from regrep_paper.report.trajectories import trajectories
+
+UNRELATED = 2**0.5
+"""Relative error of two latents of one size at a right angle."""
+
+
+def draw(rows: Sequence[Row]) -> list[Drawing]:
+    """Learning curves, errors and scale over training, errors per element, example pairs."""
+    measures = dict.fromkeys(row.experiment.selection for row in rows)
+    plans = [
+        (
+            f"{m.split}-{m.metric}",
+            "Learning curves",
+            f"{m.heading.capitalize()} after each epoch. Line: mean over seeds; band: their range.",
+            curves([row for row in rows if row.experiment.selection == m], Curve(f"{m.split}/{m.metric}", m.heading)),
+        )
+        for m in measures
+    ]
+    plans += [
+        (
+            "relative-error",
+            "Relative equivariance error over training",
+            "On the validation split; 0 for an equivariant encoder. Unlike the mean-squared penalty it does not fall"
+            " when the latent shrinks. Line: mean over seeds; band: their range.",
+            curves(
+                rows,
+                Curve(
+                    "validation/relative_error",
+                    "relative error ‖ρ(g)E(x) − E(gx)‖ / ‖E(gx)‖",
+                    "auto",
+                    (UNRELATED, "unrelated latents (√2)"),
+                ),
+            ),
+        ),
+        (
+            "latent-scale",
+            "Latent scale over training",
+            "Root mean square over the latent's coordinates of their standard deviation over the validation samples. A"
+            " mean-squared penalty can be lowered by shrinking this alone. Line: mean over seeds; band: their range.",
+            curves(rows, Curve("validation/latent_scale", "latent scale (units of the latent)", "log")),
+        ),
+        *(
+            (
+                f"horizon-{test}",
+                f"Error over the horizon, {test.capitalize()}",
+                f"RMSE of each forecast frame on the test {test.capitalize()} ({what}), in units of the data, at"
+                " the best epoch. Line: mean over seeds; band: their range.",
+                curves(
+                    rows, Curve(f"horizon/{test}", "RMSE", read=partial(horizon, test=test), along="forecast frame")
+                ),
+            )
+            for test, what in (("future", "later frames"), ("domain", "simulations held out"))
+        ),
+        (
+            "algebra-loss",
+            "Algebra loss over training",
+            "How far the learned matrices are from satisfying the relators of the group. Line: mean over seeds; band:"
+            " their range.",
+            curves(rows, Curve("train/algebra", "algebra loss", "log")),
+        ),
+        (
+            "error-per-element",
+            "Error per group element",
+            "Relative error of each element at the best epoch, on validation samples, mean over seeds. The average"
+            " leaves out the identity, whose error is 0.",
+            elements(rows),
+        ),
+        (
+            "symmetry",
+            "How symmetric are the data, and the forecasts?",
+            "What changes when a state is turned, advanced by one frame and turned back, divided by the true change in"
+            " one frame. Data: the simulator, whose buoyancy and inflow stay where they are (line: range over the"
+            " simulations). Forecasts: at the best epoch, on validation windows (line: range over seeds). A method near"
+            " 0 turns the force along with the flow, as one may that infers it from the frames; one at the data is as"
+            " asymmetric as if the force stayed; one far above errs by more than the force explains. Right: a frame,"
+            " moved rightly, and moved without turning its vectors.",
+            symmetry(rows),
+        ),
+        (
+            "forecasts",
+            "Forecasts",
+            "One window of the test Future: velocity as arrows, its size as colour, both on the scale of the truth."
+            " Below the truth each method's roll-out, of the first run, and its error.",
+            forecasts(rows),
+        ),
+        (
+            "examples",
+            "Example pairs",
+            "Training samples x and their images gx as the network sees them, before normalisation.",
+            examples([row for row in rows if not row.experiment.learned]),
+        ),
+    ]
+    return _drawn(plans)
+
+
+def draw_learned(rows: Sequence[Row]) -> dict[str, list[Drawing]]:
+    """Eigenvalues over training and reconstructions, under each heading of experiments that learn ρ."""
+    drawings = {}
+    for heading, members in learned_rows(rows).items():
+        plans = [
+            (
+                f"eigenvalues-{slug(heading)}",
+                f"Eigenvalues over training, {heading}",
+                "Eigenvalues of each generator in the complex plane, from the start (open) to the last epoch (filled),"
+                " with the unit circle and the roots of unity (crosses); beside each root how many end nearest to it."
+                " Lines join each eigenvalue to the closest of the next epoch.",
+                trajectories(members),
+            ),
+            (
+                f"reconstructions-{slug(heading)}",
+                f"Pictures, {heading}",
+                "Samples x and their images gx as the network sees them; where there is a decoder, below them what it"
+                " makes of the latent moved by the learned ρ(g).",
+                reconstructions(members),
+            ),
+        ]
+        drawings[heading] = _drawn(plans)
+    return drawings
+
+
+def _drawn(plans: Sequence[tuple[str, str, str, Figure | None]]) -> list[Drawing]:
+    """Name, heading, caption and figure, without the figures that are not there."""
+    return [drawing(name, heading, caption, figure) for name, heading, caption, figure in plans if figure is not None]

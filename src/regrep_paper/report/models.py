@@ -1,0 +1,91 @@
+"""Every network of the tables: what it is here, beside what the paper says of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from regrep_paper.report.table import ORDER
+from regrep_paper.report.text import DASH, plain
+from regrep_paper.tables.catalogue import Entry, entries
+from regrep_paper.tables.measures import experiment
+from regrep_paper.tables.published import TABLES, PaperTable, Published
+
+
+def models() -> list[dict[str, Any]]:
+    """A flat record per network and row of the paper that shows it, in the order of the tables.
+
+    The plain network has a record for each method that the paper trains it with. Numbers of the paper are under
+    ``paper_<what>`` and ``paper_<what>_deviation``; what the paper or the catalogue does not tell is None. No network
+    is built.
+
+    >>> [(line["model"], line["paper_row"], line["paper_accuracy"]) for line in models() if line["group"] == "D4"][:3]
+    [('cnn', 'CNN', 0.8), ('cnn', 'Ours', 0.868), ('scnn', 'SCNN', 0.431)]
+    """
+    return [_record(entry, method) for entry in entries() for method in _methods(entry)]
+
+
+def models_text() -> str:
+    """The same as aligned text, a part per table."""
+    records = models()
+    return "\n\n".join(_part(name, [one for one in records if one["experiment"] == name]) for name in TABLES)
+
+
+def _methods(entry: Entry) -> list[str]:
+    """The names under which the paper's table may show a network."""
+    if entry.network in ORDER:
+        return [name for name in ORDER if name in TABLES[entry.experiment].rows]
+    return [entry.network]
+
+
+def _record(entry: Entry, method: str) -> dict[str, Any]:
+    paper = TABLES[entry.experiment]
+    row = paper.rows.get(method)
+    found = {what: paper.entries.get((str(row), column)) for what, column in _columns(paper, entry.group).items()}
+    numbers: dict[str, float | None] = {}
+    for what, number in found.items():
+        numbers[f"paper_{what}"] = number and number.mean
+        numbers[f"paper_{what}_deviation"] = number and number.deviation
+    return {
+        "table": paper.name,
+        "experiment": entry.experiment,
+        "model": entry.network,
+        "group": entry.group,
+        "latent": "x".join(map(str, entry.latent)),
+        "parameters": entry.parameters,
+        "parameters_as_published": entry.parameters + entry.redundant,
+        "symmetry": entry.symmetry,
+        "paper_row": row,
+        "paper_million_parameters": _millions(list(found.values())),
+        **numbers,
+        "missing": None if entry.available else "[baselines]",
+    }
+
+
+def _columns(paper: PaperTable, group: str) -> dict[str, str]:
+    """What the paper measures of a network, and the columns that say it."""
+    return {"accuracy": group} if paper.columns == "group" else {column: column for column in paper.headings}
+
+
+def _millions(numbers: list[Published | None]) -> float | None:
+    return next((number.parameters for number in numbers if number), None)
+
+
+def _part(name: str, records: list[dict[str, Any]]) -> str:
+    whats = _columns(TABLES[name], "")
+    columns = ["model", "group", "latent", "parameters", "symmetry before training", "in the paper", "millions"]
+    lines = []
+    for one in records:
+        parameters = f"{one['parameters']:,}"
+        if one["parameters_as_published"] != one["parameters"]:
+            parameters += f" ({one['parameters_as_published']:,} as published)"
+        line = [one["model"], one["group"], one["latent"], parameters, one["symmetry"], one["paper_row"] or DASH]
+        line.append(_number(one["paper_million_parameters"], 2))
+        for what in whats:
+            value, deviation = one[f"paper_{what}"], one[f"paper_{what}_deviation"]
+            line.append(DASH if value is None else f"{_number(value)} ({_number(deviation)})")
+        lines.append([f"{TABLES[name].name}, {experiment(name).title}", *line, one["missing"] or DASH])
+    return plain(["table", *columns, *whats, "missing"], lines).rstrip("\n")
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return DASH if value is None else f"{value:.{digits}f}"

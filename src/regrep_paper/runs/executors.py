@@ -1,0 +1,225 @@
+"""Where the commands of a sweep run: processes of this machine, or jobs of a Slurm cluster."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+from regrep.errors import MissingExtraError, RegrepError
+
+PYTHON = f"{shlex.quote(sys.executable)} -P"
+"""Starts a job of submitit; with ``-P`` nothing is imported from the current folder."""
+
+STOP_PATIENCE = 10.0
+"""Seconds a process gets to end on its own before it is killed."""
+
+
+class Task(ABC):
+    """A command that was started."""
+
+    @abstractmethod
+    def poll(self) -> int | None:
+        """Its exit code, or None while it runs; -n where signal n killed it."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """End it, now."""
+
+
+class Executor(ABC):
+    """Starts commands; their output is appended to a log file."""
+
+    @property
+    @abstractmethod
+    def slots(self) -> int:
+        """How many commands may be started at a time."""
+
+    @abstractmethod
+    def start(self, command: Sequence[str], log: Path) -> Task:
+        """Start a command."""
+
+
+class LocalExecutor(Executor):
+    """Processes of this machine, which share its cores; with several GPUs each process gets one in turn.
+
+    Args:
+        jobs: how many at a time, at least 1.
+    """
+
+    def __init__(self, jobs: int = 1) -> None:
+        if jobs < 1:
+            raise RegrepError(f"at least 1 job runs at a time, got {jobs}")
+        self.jobs = jobs
+        self._gpus = visible_gpus() if jobs > 1 else []
+        self._tasks: list[tuple[int, LocalTask]] = []
+
+    @property
+    def slots(self) -> int:
+        """Number of jobs at a time."""
+        return self.jobs
+
+    def start(self, command: Sequence[str], log: Path) -> Task:
+        """Start a process in a session of its own, so that Ctrl-C reaches only the sweep."""
+        self._tasks = [(slot, task) for slot, task in self._tasks if task.poll() is None]
+        slot = min(set(range(len(self._tasks) + 1)) - {slot for slot, _ in self._tasks})
+        environment = thread_environment(self.jobs)
+        if len(self._gpus) > 1:
+            environment["CUDA_VISIBLE_DEVICES"] = self._gpus[slot % len(self._gpus)]
+        with open_log(log) as output:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=os.environ | environment,
+                start_new_session=True,
+            )
+        task = LocalTask(process)
+        self._tasks.append((slot, task))
+        return task
+
+
+class LocalTask(Task):
+    """A process and whatever it starts.
+
+    Args:
+        process: leader of a session of its own.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+
+    def poll(self) -> int | None:
+        """Exit code of the process."""
+        return self.process.poll()
+
+    def stop(self) -> None:
+        """Ask the processes of the session to end, then kill them."""
+        for signum, patience in ((signal.SIGTERM, STOP_PATIENCE), (signal.SIGKILL, None)):
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signum)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(patience)
+
+
+class SubmititExecutor(Executor):
+    """Jobs of a cluster, all submitted at once; the scheduler decides when they run.
+
+    Args:
+        folder: shared folder for submitit's own files.
+        parameters: options of Slurm (``partition``, ``account``, ``array_parallelism``, ...) and of submitit
+            (``timeout_min``, ``cpus_per_task``, ``gpus_per_node``, ``mem_gb``, ...).
+        cluster: ``slurm``, or ``local`` for a trial on this machine.
+    """
+
+    GENERAL = ("name", "nodes", "tasks_per_node", "cpus_per_task", "gpus_per_node", "mem_gb", "timeout_min")
+
+    def __init__(self, folder: Path, parameters: Mapping[str, Any], cluster: str = "slurm") -> None:
+        try:
+            import submitit
+        except ImportError as cause:
+            raise MissingExtraError("sweep") from cause
+        named = {
+            key if key in self.GENERAL else f"slurm_{key}": value
+            for key, value in {"name": "regrep", **parameters}.items()
+        }
+        try:
+            self._executor = submitit.AutoExecutor(folder=folder, cluster=cluster, **{f"{cluster}_python": PYTHON})
+            self._executor.update_parameters(**named)
+        except (RuntimeError, NameError, TypeError, ValueError, AssertionError) as cause:
+            raise RegrepError(f"the cluster cannot be used as asked ({cause}); check --slurm") from cause
+
+    @property
+    def slots(self) -> int:
+        """No limit of ours."""
+        return 10_000
+
+    def start(self, command: Sequence[str], log: Path) -> Task:
+        """Submit a job."""
+        with without_current_folder():
+            return SubmititTask(self._executor.submit(run_logged, list(command), log))
+
+
+class SubmititTask(Task):
+    """A job of submitit."""
+
+    def __init__(self, job: Any) -> None:
+        self.job = job
+
+    def poll(self) -> int | None:
+        """Exit code of the command; 1 where the job itself failed."""
+        if not self.job.done():
+            return None
+        return 1 if self.job.exception() is not None else int(self.job.result())
+
+    def stop(self) -> None:
+        """Cancel the job."""
+        self.job.cancel(check=False)
+
+
+def run_logged(command: Sequence[str], log: Path) -> int:
+    """Run a command to its end, its output appended to a file; return its exit code."""
+    with open_log(log) as output:
+        return subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=False
+        ).returncode
+
+
+def open_log(log: Path) -> IO[bytes]:
+    """Open a log file to append to it.
+
+    Raises:
+        RegrepError: it cannot be written.
+    """
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        return log.open("ab")
+    except OSError as cause:
+        raise RegrepError(
+            f"{log} cannot be written ({cause.strerror}); free some space or choose another folder"
+        ) from cause
+
+
+@contextmanager
+def without_current_folder() -> Iterator[None]:
+    """Let the Python processes that are started meanwhile import nothing from the folder they start in."""
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = before
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # Linux only
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def thread_environment(jobs: int) -> dict[str, str]:
+    """Environment that gives each of several jobs its share of the cores; a user's own choice stands."""
+    threads = os.environ.get("OMP_NUM_THREADS", str(max(1, cores() // jobs)))
+    return {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": os.environ.get("MKL_NUM_THREADS", threads)}
+
+
+def visible_gpus() -> list[str]:
+    """Names of the CUDA devices this process may use, for ``CUDA_VISIBLE_DEVICES``."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return [name for name in chosen.split(",") if name.strip()]
+    import torch
+
+    return [str(k) for k in range(torch.cuda.device_count())]

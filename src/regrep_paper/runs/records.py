@@ -1,0 +1,379 @@
+"""Run records: a folder per run that survives kills, full disks and a second process.
+
+A run folder holds ``run.json`` (what is run, with what), ``metrics.csv``, ``config.yaml``,
+``checkpoints/{best,last}.ckpt`` and, once the run ended, ``done.json``. Every JSON file says ``"format": 1``.
+Needs nothing but the standard library, so that reading records is cheap.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import platform
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from importlib import metadata
+from numbers import Real
+from pathlib import Path
+from typing import Any, Literal
+
+from regrep._version import __version__
+from regrep.errors import RegrepError
+
+FORMAT = 1
+"""Version of the record format, written into every JSON file of a run."""
+
+
+NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+"""A lock that leads elsewhere is not opened, as it would be made there."""
+
+
+class FolderBusyError(RegrepError):
+    """Another process works in the run folder at this moment."""
+
+    exit_code = 75
+    """Of a command that ends with this error: EX_TEMPFAIL of sysexits.h, "try again later"."""
+
+
+def write_atomic(path: Path | str, data: str | bytes) -> None:
+    """Replace a file in one step: after any failure the old content stands, never a part of the new one.
+
+    Writes a temporary file in the same folder, flushes it to the disk and renames it over ``path``.
+
+    Raises:
+        RegrepError: the file cannot be written (disk full, no permission).
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> write_atomic(folder / "note.txt", "held")
+    >>> (folder / "note.txt").read_text(), len(list(folder.iterdir()))
+    ('held', 1)
+    """
+    path = Path(path)
+    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with part.open("xb") as file:
+                file.write(data.encode() if isinstance(data, str) else data)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+            raise
+    except OSError as cause:
+        raise RegrepError(
+            f"{path} could not be written ({cause.strerror or cause}), its old content is unchanged;"
+            " free some space or choose another folder"
+        ) from cause
+
+
+def read_json(path: Path | str) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        RegrepError: there is no such file, or it holds no JSON object, or one of a newer format.
+    """
+    path = Path(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))  # a RecursionError where it is nested too deep
+    except OSError as cause:
+        raise RegrepError(
+            f"{path} cannot be read ({cause.strerror or cause}); check that the folder is a run"
+        ) from cause
+    except (ValueError, RecursionError) as cause:
+        raise RegrepError(f"{path} is not valid JSON ({cause}); delete it or restore a copy") from cause
+    if not isinstance(content, dict):
+        raise RegrepError(f"{path} must hold a JSON object, got {type(content).__name__}; delete or restore it")
+    if content.get("format", FORMAT) != FORMAT:
+        raise RegrepError(
+            f"{path} has record format {content['format']}, this version of regrep reads format {FORMAT};"
+            " use the version that wrote it"
+        )
+    return content
+
+
+def read_record(path: Path | str) -> dict[str, Any]:
+    """The content of a ``run.json``; older ones, which call the settings of a run ``cell``, are read as well.
+
+    Raises:
+        RegrepError: as :func:`read_json`.
+    """
+    record = read_json(path)
+    return {"config" if key == "cell" else key: value for key, value in record.items()}
+
+
+def run_id(config: Mapping[str, Any]) -> str:
+    """Readable name of a config with a hash of all its settings; equal settings give equal names.
+
+    The order of the keys does not matter, and neither does 1 or 1.0.
+
+    >>> config = {"experiment": "ddmnist", "group": "D4", "method": "ours", "weight": 1.0, "seed": 0}
+    >>> run_id(config)
+    'ddmnist-D4-ours-s0-04d8f195'
+    >>> run_id(config) == run_id({**config, "weight": 1}) != run_id({**config, "weight": 2})
+    True
+    """
+    words = [str(config[key]) for key in ("experiment", "group", "method") if key in config]
+    seed = [f"s{config['seed']}"] if "seed" in config else []
+    digest = hashlib.sha256(json.dumps(plain(config), sort_keys=True).encode()).hexdigest()[:8]
+    name = "-".join([*words, *seed, digest])
+    return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON knows it: equal settings are spelt alike, what is not a finite number becomes null.
+
+    >>> plain({"rate": 1.0, "folder": Path("runs"), "loss": float("nan"), "sizes": (2, 0.5)})
+    {'rate': 1, 'folder': 'runs', 'loss': None, 'sizes': [2, 0.5]}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(entry) for entry in value]
+    if isinstance(value, (bool, str, type(None))):
+        return value
+    if isinstance(value, Real):
+        number = float(value)
+        if not math.isfinite(number):
+            return None
+        return int(number) if number.is_integer() else number
+    return str(value)
+
+
+def versions() -> dict[str, str | None]:
+    """Versions of regrep, Python and the packages that decide numbers; None where one is absent."""
+    found: dict[str, str | None] = {"regrep": __version__, "python": platform.python_version()}
+    for name in ("torch", "numpy", "lightning"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def git_state(folder: Path | None = None) -> dict[str, str | bool | None]:
+    """Commit of the repository around a folder, and whether tracked files differ from it.
+
+    Args:
+        folder: by default that of the package, which is the code that runs. Both entries are None outside a
+            repository, before its first commit, or without git.
+    """
+    folder = Path(__file__).parent if folder is None else folder
+    try:
+        commit, status = (
+            subprocess.run(
+                ["git", "-C", str(folder), *words], capture_output=True, text=True, check=True, timeout=20
+            ).stdout.strip()
+            for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
+        )
+    except (OSError, subprocess.SubprocessError):
+        return {"commit": None, "dirty": None}
+    return {"commit": commit, "dirty": bool(status)}
+
+
+class RunFolder:
+    """The folder of one run.
+
+    Whoever works on the run holds :meth:`lock` for as long as it does, and looks at :attr:`done` only
+    after having it::
+
+        run = RunFolder("runs/ddmnist-D4-ours-s0-1f3a9c2e")
+        with run.lock():
+            if run.finished:
+                return
+            run.start(...)
+            ...
+            run.finish({"status": "finished", ...})
+
+    Args:
+        path: need not exist yet.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+
+    def __repr__(self) -> str:
+        return f"RunFolder({str(self.path)!r})"
+
+    @property
+    def record(self) -> dict[str, Any] | None:
+        """Content of ``run.json``, or None before the first start."""
+        path = self.path / "run.json"
+        return read_record(path) if path.exists() else None
+
+    @property
+    def done(self) -> dict[str, Any] | None:
+        """Content of ``done.json``, or None while the run has not ended."""
+        return self._read("done.json")
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run ended well."""
+        done = self.done
+        return done is not None and done.get("status") == "finished"
+
+    def checkpoint(self, which: Literal["best", "last"]) -> Path:
+        """Where the best or the last checkpoint is kept; it need not exist."""
+        return self.path / "checkpoints" / f"{which}.ckpt"
+
+    def start(
+        self,
+        config: Mapping[str, Any],
+        command: Sequence[str],
+        seed: int,
+        data: Mapping[str, Any],
+        parameters: int,
+        device: str,
+        precision: str,
+    ) -> dict[str, Any]:
+        """Write ``run.json``, or add this start to it when the run continues; return its content.
+
+        A ``done.json`` of an earlier failure is removed.
+
+        Args:
+            config: the resolved settings that name the run.
+            command: what was typed, as words.
+            seed: of initial weights, data order and augmentation.
+            data: name, files with checksums, sizes of the splits.
+            parameters: number of trained parameters.
+            device: name of the device.
+            precision: name of the floating-point precision.
+
+        Raises:
+            RegrepError: the folder holds a run with other settings, or a finished one.
+        """
+        this_start = {
+            "command": list(command),
+            "versions": versions(),
+            "git": git_state(),
+            "device": device,
+            "precision": precision,
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        record = self.record
+        if record is None:
+            record = {
+                "format": FORMAT,
+                "run_id": run_id(config),
+                "config": dict(config),
+                "seed": seed,
+                "data": dict(data),
+                "parameters": parameters,
+                **this_start,
+            }
+        else:
+            self.check_same(config)
+            if self.finished:
+                raise RegrepError(f"the run in {self.path} is finished; choose another folder to run it again")
+            record.setdefault("resumed", []).append(this_start)
+        self._write("run.json", record)
+        (self.path / "done.json").unlink(missing_ok=True)
+        return record
+
+    def check_same(self, config: Mapping[str, Any]) -> None:
+        """Raise where the settings of the run in this folder are not those of a config.
+
+        Raises:
+            RegrepError: naming those that differ.
+        """
+        before, now = plain((self.record or {}).get("config", {})), plain(config)
+        differing = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
+        if differing:
+            changes = ", ".join(f"{key} {before.get(key)!r} -> {now.get(key)!r}" for key in differing)
+            raise RegrepError(
+                f"a run continues with the settings it began with, but in {self.path} they differ"
+                f" ({changes}); choose another folder"
+            )
+
+    def finish(self, record: Mapping[str, Any]) -> None:
+        """Write ``done.json``; ``record["status"]`` is ``finished`` or ``failed``.
+
+        Raises:
+            RegrepError: another status.
+        """
+        if record.get("status") not in ("finished", "failed"):
+            raise RegrepError(f'a run ends with status "finished" or "failed", got {record.get("status")!r}')
+        self._write("done.json", {"format": FORMAT, **record})
+
+    @property
+    def busy(self) -> bool:
+        """Whether a process holds the lock now. Creates nothing."""
+        if not (self.path / "lock").exists():
+            return False
+        with (self.path / "lock").open("r+b") as file:
+            try:
+                _lock(file.fileno())
+            except BlockingIOError:
+                return True
+        return False
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Exclusive right to work on this run; the system takes it back however the process ends.
+
+        A folder made here in which no run was started is removed again.
+
+        Raises:
+            FolderBusyError: another process has it.
+            RegrepError: the folder cannot be made.
+        """
+        made = not self.path.exists()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | NO_LINK, 0o666)
+        except OSError as cause:
+            raise RegrepError(
+                f"the run folder {self.path} cannot be used ({cause.strerror}); choose another folder"
+            ) from cause
+        try:
+            for patience in (0.02, 0.1, 0.5, None):  # a look at `busy` holds the lock for a moment
+                try:
+                    _lock(handle)
+                    break
+                except BlockingIOError as cause:
+                    if patience is None:
+                        raise FolderBusyError(
+                            f"another process works in {self.path}; wait for it, or choose another folder"
+                        ) from cause
+                    time.sleep(patience)
+            yield
+        except BaseException:
+            if made and not any(self.path.glob("*.json")):
+                shutil.rmtree(self.path, ignore_errors=True)
+            raise
+        finally:
+            os.close(handle)
+
+    def _read(self, name: str) -> dict[str, Any] | None:
+        path = self.path / name
+        return read_json(path) if path.exists() else None
+
+    def _write(self, name: str, record: Mapping[str, Any]) -> None:
+        write_atomic(self.path / name, json.dumps(plain(record), indent=2, ensure_ascii=False) + "\n")
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(handle: int) -> None:
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        except OSError as cause:
+            raise BlockingIOError(cause.errno, cause.strerror) from cause
+
+else:
+    import fcntl
+
+    def _lock(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

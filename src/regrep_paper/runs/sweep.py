@@ -1,0 +1,336 @@
+"""Sweeps: every run of a sweep file as a run of its own, continued when started again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from regrep_paper.runs.executors import Executor, LocalExecutor, SubmititExecutor, Task
+from regrep_paper.runs.manifest import Manifest, Settings, read_manifest
+from regrep_paper.runs.records import FolderBusyError, RunFolder, run_id
+
+PROGRAM = (sys.executable, "-P", "-m", "regrep_paper")
+"""Starts a run; with ``-P`` nothing is imported from the current folder."""
+
+State = Literal["finished", "failed", "running", "partial", "to do"]
+
+
+class Experiments(Protocol):
+    """What a sweep must know of the experiments; :mod:`regrep_paper.experiments.definition` provides it."""
+
+    def check_config(self, run: Settings) -> None:
+        """Raise for a setting that the run's experiment does not have."""
+
+    def config_command(self, run: Settings, out: Path, data_dir: Path | None) -> list[str]:
+        """Words after ``regrep`` that run a run in the folder ``out``."""
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run of a sweep.
+
+    Attributes:
+        label: what tells it from the others, for people.
+        folder: that it works in.
+        command: what runs it, as words.
+    """
+
+    label: str
+    folder: RunFolder
+    command: tuple[str, ...]
+
+    @property
+    def state(self) -> State:
+        """How far it is."""
+        done = self.folder.done
+        if done is not None and done.get("status") == "finished":
+            return "finished"
+        if self.folder.busy:
+            return "running"
+        if done is not None:
+            return "failed"
+        return "partial" if self.folder.checkpoint("last").exists() else "to do"
+
+
+def plan(
+    manifest: Manifest,
+    experiments: Experiments,
+    out: Path,
+    data_dir: Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+    program: Sequence[str] = PROGRAM,
+) -> list[PlannedRun]:
+    """The runs of a sweep, each once.
+
+    Args:
+        manifest: the sweep.
+        experiments: checks runs and makes their commands.
+        out: folder of the run folders.
+        data_dir: folder of data files, handed to each command.
+        settings: applied to every run at last.
+        program: words before the command.
+    """
+    experiments.check_config({"experiment": manifest.experiment, **(settings or {})})
+    named = {run_id(run): run for run in manifest.configs(settings)}
+    varying = _varying(list(named.values()))
+    runs = []
+    for name, run in named.items():
+        words = experiments.config_command(run, out / name, data_dir)
+        runs.append(PlannedRun(_label(run, varying), RunFolder(out / name), (*program, *words)))
+    return runs
+
+
+def sweep(
+    file: Path,
+    experiments: Experiments,
+    *,
+    out: Path | None = None,
+    data_dir: Path | None = None,
+    jobs: int = 1,
+    settings: Mapping[str, Any] | None = None,
+    slurm: Mapping[str, Any] | None = None,
+    dry_run: bool = False,
+) -> int:
+    """Run the runs of a sweep file that are not finished; ``regrep sweep`` is this function.
+
+    Args:
+        file: the sweep file.
+        experiments: checks runs and makes their commands.
+        out: folder of the run folders, instead of the file's.
+        data_dir: folder of data files.
+        jobs: processes at a time on this machine.
+        settings: applied to every run at last.
+        slurm: options for Slurm; None runs on this machine.
+        dry_run: only print the runs and their states.
+
+    Returns:
+        Exit code: 0 when all runs are finished, 1 when one failed, 130 after Ctrl-C.
+    """
+    manifest = read_manifest(file, experiments.check_config)
+    folder = manifest.out if out is None else out
+    runs = plan(manifest, experiments, folder, data_dir, settings)
+    if dry_run:
+        print_plan(runs, folder)
+        return 0
+    executor = LocalExecutor(jobs) if slurm is None else SubmititExecutor(folder / ".submitit", {**slurm})
+    return Runner(runs, executor).run()
+
+
+def print_plan(runs: Sequence[PlannedRun], folder: Path) -> None:
+    """Print each run with its state and the name of its folder."""
+    width = max(len(run.label) for run in runs)
+    states = [run.state for run in runs]
+    for run, state in zip(runs, states, strict=True):
+        print(f"{state:8}  {run.label:{width}}  {run.folder.path.name}")
+    counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+    print(f"{len(runs)} runs in {folder}: {counts}")
+
+
+class Runner:
+    """Runs runs on an executor and tells how it goes.
+
+    A finished run is left alone, a failed one is tried again, one at which another process works is waited
+    for. Every run is locked by the process that runs it, so that several sweeps may share a folder.
+
+    Args:
+        runs: what to run.
+        executor: where.
+        pause: seconds between two looks at the tasks.
+        wait: seconds between two looks at a run at which another process works.
+    """
+
+    def __init__(self, runs: Sequence[PlannedRun], executor: Executor, pause: float = 0.1, wait: float = 5.0) -> None:
+        self.runs = runs
+        self.executor = executor
+        self.pause, self.wait = pause, wait
+        self._finished = 0
+        self._failed: list[tuple[PlannedRun, str]] = []
+        self._own = 0  # runs that ended in this sweep, the measure of its speed
+        self._begin = time.monotonic()
+
+    def run(self) -> int:
+        """Run all runs; return the exit code of the sweep."""
+        todo: deque[PlannedRun] = deque(run for run in self.runs if not run.folder.finished)
+        self._finished = len(self.runs) - len(todo)
+        if self._finished:
+            print(f"{self._finished} of {len(self.runs)} runs were finished before", flush=True)
+        tasks: dict[Task, PlannedRun] = {}
+        waiting: dict[PlannedRun, float] = {}
+        try:
+            with _terminate_as_interrupt():
+                while todo or tasks or waiting:
+                    self._start(todo, tasks, waiting)
+                    self._collect(tasks, waiting)
+                    self._reconsider(todo, waiting)
+                    self._show(tasks, waiting)
+                    time.sleep(self.pause)
+        except BaseException as cause:
+            for task in tasks:
+                task.stop()
+            if isinstance(cause, KeyboardInterrupt):
+                self._clear()
+                print(
+                    f"stopped; {self._finished} of {len(self.runs)} runs are finished, the others keep"
+                    " their last checkpoint; the same command continues"
+                )
+                return 130
+            raise
+        for run, reason in self._failed:
+            print(f"failed: {run.label}: {reason}; see {run.folder.path / 'log.txt'}", file=sys.stderr)
+        return 1 if self._failed else 0
+
+    def _start(self, todo: deque[PlannedRun], tasks: dict[Task, PlannedRun], waiting: dict[PlannedRun, float]) -> None:
+        while todo and len(tasks) < self.executor.slots:
+            run = todo.popleft()
+            if run.folder.busy:
+                self._wait(run, waiting)
+            elif run.folder.finished:  # meanwhile, by another sweep
+                self._report_finished(run)
+            else:
+                tasks[self.executor.start(run.command, run.folder.path / "log.txt")] = run
+
+    def _collect(self, tasks: dict[Task, PlannedRun], waiting: dict[PlannedRun, float]) -> None:
+        for task, run in list(tasks.items()):
+            code = task.poll()
+            if code is None:
+                continue
+            del tasks[task]
+            if code == FolderBusyError.exit_code:
+                self._wait(run, waiting)
+                continue
+            self._own += 1
+            if code == 0 and run.folder.finished:
+                self._report_finished(run)
+            else:
+                reason = _reason(run, code)
+                self._failed.append((run, reason))
+                self._say(f"{run.label}: failed, {reason}")
+
+    def _wait(self, run: PlannedRun, waiting: dict[PlannedRun, float]) -> None:
+        if run not in waiting:
+            self._say(f"{run.label}: another process works on it; waiting for it")
+        waiting[run] = time.monotonic() + self.wait
+
+    def _reconsider(self, todo: deque[PlannedRun], waiting: dict[PlannedRun, float]) -> None:
+        for run, when in list(waiting.items()):
+            if time.monotonic() < when:
+                continue
+            if run.folder.busy:
+                waiting[run] = time.monotonic() + self.wait
+            else:
+                del waiting[run]
+                todo.append(run)
+
+    def _report_finished(self, run: PlannedRun) -> None:
+        self._finished += 1
+        done = run.folder.done or {}
+        parts = []
+        for split in ("validation", "test"):
+            for name in ("accuracy", "rmse"):
+                value = (done.get(split) or {}).get(name)
+                if isinstance(value, (int, float)):
+                    parts.append(f"{split} {name} {value:.3f}")
+        if isinstance(done.get("seconds"), (int, float)):
+            parts.append(f"{done['seconds']:.0f} s")
+        left = len(self.runs) - self._finished - len(self._failed)
+        if left and self._own:
+            parts.append(f"about {_duration((time.monotonic() - self._begin) / self._own * left)} left")
+        self._say(f"{run.label}: {', '.join(parts) or 'finished'}")
+
+    def _say(self, text: str) -> None:
+        self._clear()
+        print(f"{self._finished + len(self._failed)}/{len(self.runs)} {text}", flush=True)
+
+    def _show(self, tasks: Mapping[Task, PlannedRun], waiting: Mapping[PlannedRun, float]) -> None:
+        """On a terminal, one line that is written over: what the running runs say."""
+        if not sys.stdout.isatty():
+            return
+        parts = [f"{run.label}: {_last_line(run.folder.path / 'log.txt')}" for run in tasks.values()]
+        parts += [f"{run.label}: elsewhere" for run in waiting]
+        width = _terminal_width() - 1
+        print("\r\x1b[K" + " | ".join(part[: width // len(parts) - 3] for part in parts), end="", flush=True)
+
+    def _clear(self) -> None:
+        if sys.stdout.isatty():
+            print("\r\x1b[K", end="")
+
+
+def _varying(runs: Sequence[Settings]) -> list[str]:
+    """Settings in which the runs differ, besides those that every label has."""
+    keys = dict.fromkeys(key for run in runs for key in run)
+    return [
+        key
+        for key in keys
+        if key not in ("experiment", "method", "group", "seed")
+        and any(run.get(key) != runs[0].get(key) for run in runs)
+    ]
+
+
+def _label(run: Settings, varying: Sequence[str]) -> str:
+    words = [str(run[key]) for key in ("method", "group") if key in run]
+    words += [f"{key.replace('_', ' ')} {run[key]}" for key in varying if run.get(key) is not None]
+    if "seed" in run:
+        words.append(f"seed {run['seed']}")
+    return " ".join(words) or str(run["experiment"])
+
+
+def _reason(run: PlannedRun, code: int) -> str:
+    done = run.folder.done
+    if done is not None and done.get("status") == "failed" and done.get("message"):
+        return str(done["message"])
+    if code == 0:
+        return "it ended without a record"
+    if code < 0:
+        name = signal.Signals(-code).name
+        return f"killed by {name}" + (", perhaps for want of memory" if name == "SIGKILL" else "")
+    return _last_line(run.folder.path / "log.txt") or f"exit code {code}"
+
+
+def _last_line(log: Path) -> str:
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 2000))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def _terminal_width() -> int:
+    return os.get_terminal_size(sys.stdout.fileno()).columns or 80
+
+
+def _duration(seconds: float) -> str:
+    """Minutes, or hours where there are many.
+
+    >>> _duration(100), _duration(40 * 60), _duration(3 * 3600)
+    ('2 min', '40 min', '3.0 h')
+    """
+    minutes = seconds / 60
+    return f"{minutes / 60:.1f} h" if minutes >= 100 else f"{max(1, round(minutes))} min"
+
+
+@contextmanager
+def _terminate_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM end the sweep as Ctrl-C does, so that it stops its processes."""
+
+    def interrupt(signum: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before: Callable[..., Any] | int | None = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # signals are handled in the main thread only
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,30 @@
+"""The sweeps of the tables: a YAML file each, named by their experiment and what they run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+
+
+def names() -> list[str]:
+    """The packaged sweeps.
+
+    >>> "ddmnist/table4" in names()
+    True
+    """
+    return sorted(path.relative_to(FOLDER).with_suffix("").as_posix() for path in FOLDER.rglob("*.yaml"))
+
+
+def sweep_file(path: Path) -> Path:
+    """The file of a sweep: the path itself if there is a file, or else the packaged sweep of that name.
+
+    The name is the last two parts of the path, with or without ``.yaml``, so that paths into older checkouts work too.
+
+    >>> sweep_file(Path("ddmnist/table4")) == sweep_file(Path("src/regrep/experiments/ddmnist/table4.yaml"))
+    True
+    """
+    if path.exists():
+        return path
+    packaged = FOLDER / Path(*path.with_suffix(".yaml").parts[-2:])
+    return packaged if packaged.is_file() else path

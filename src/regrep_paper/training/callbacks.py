@@ -1,0 +1,146 @@
+"""Callbacks: the metrics file, plain progress lines, and the guard against a loss that is not finite."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+
+from regrep.errors import RegrepError
+from regrep_paper.runs.records import write_atomic
+
+COLUMNS = (
+    "epoch",
+    "step",
+    "seconds",
+    "train/total",
+    "train/task",
+    "train/shifted_task",
+    "train/latent_task",
+    "train/equivariance",
+    "train/whitened_error",
+    "train/moving_share",
+    "validation/accuracy",
+    "validation/accuracy_upright",
+    "validation/loss",
+    "validation/equivariance",
+    "validation/whitened_error",
+    "validation/moving_share",
+    "validation/latent_scale",
+)
+"""Columns that every metrics file starts with; further metrics follow in order of their names."""
+
+
+class MetricsFile(Callback):
+    """One row per epoch in ``metrics.csv``, replaced atomically.
+
+    The rows travel in the checkpoint, so that a resumed run continues the file of the checkpoint and not of
+    the moment it was killed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows: list[dict[str, float]] = []
+        self._before = 0.0
+        self._start = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Training time, over all resumptions, in seconds."""
+        return self._before + time.perf_counter() - self._start
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock."""
+        self._start = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Add the row of this epoch and write the file."""
+        row = {"epoch": trainer.current_epoch, "step": trainer.global_step, "seconds": round(self.seconds, 3)}
+        row.update({name: float(value) for name, value in trainer.callback_metrics.items()})
+        self.rows.append(row)
+        if trainer.is_global_zero:
+            names = [*COLUMNS, *sorted(set().union(*self.rows) - set(COLUMNS))]
+            text = io.StringIO()
+            writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(self.rows)
+            write_atomic(self.path, text.getvalue())
+
+    def state_dict(self) -> dict[str, Any]:
+        """Rows and seconds, for the checkpoint."""
+        return {"rows": self.rows, "seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue from a checkpoint."""
+        self.rows, self._before = list(state_dict["rows"]), state_dict["seconds"]
+
+
+class ProgressLines(Callback):
+    """One plain line per epoch, for logs and for terminals that are none."""
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Print the line of this epoch."""
+        if not trainer.is_global_zero:
+            return
+        metrics = trainer.callback_metrics
+        parts = [
+            f"{name.replace('_', ' ')} {float(metrics[key]):.4g}"
+            for key, name in (
+                ("train/total", "training loss"),
+                ("validation/accuracy", "validation accuracy"),
+                ("validation/rmse", "validation RMSE"),
+                ("validation/whitened_error", "whitened error"),
+                ("validation/moving_share", "moving share"),
+                ("validation/latent_scale", "latent scale"),
+            )
+            if key in metrics
+        ]
+        print(
+            f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}: " + ", ".join(parts),
+            file=sys.stdout,
+            flush=True,
+        )
+
+
+class FiniteLoss(Callback):
+    """Stops a run whose loss is not finite, before a checkpoint could keep the damage.
+
+    On the CPU every step is looked at; on a GPU, where looking waits for the device, every 20th and the last
+    of each epoch. Checkpoints are written at the end of an epoch only, after this callback.
+    """
+
+    def __init__(self, checkpoint: Path) -> None:
+        self.checkpoint = checkpoint
+        self._finite: torch.Tensor | None = None
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Look at the loss of this step."""
+        finite = torch.isfinite(outputs["loss"].detach()).all()
+        self._finite = finite if self._finite is None else self._finite & finite
+        if finite.device.type == "cpu" or batch_idx % 20 == 0:
+            self._check(trainer)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Look once more before the checkpoint."""
+        self._check(trainer)
+
+    def _check(self, trainer: Trainer) -> None:
+        if self._finite is not None and not bool(self._finite):
+            kept = (
+                f"the last good checkpoint is {self.checkpoint}"
+                if self.checkpoint.exists()
+                else "no epoch was completed"
+            )
+            raise RegrepError(
+                f"the loss is not finite in epoch {trainer.current_epoch + 1}, step {trainer.global_step};"
+                f" {kept}; lower the learning rate or the penalty weight"
+            )

@@ -1,0 +1,204 @@
+"""The Lightning module around an objective: steps, metrics, optimiser."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+import lightning
+import torch
+from torch import Tensor, nn
+
+from regrep.diagnostics import EquivarianceError, RepresentationAnalysis, equivariance_error
+from regrep.errors import RegrepError
+from regrep.nn import EncoderHead
+from regrep.objectives import (
+    OUTPUT,
+    EquivariantObjective,
+    RepresentationObjective,
+    RolloutObjective,
+    equivariance_loss,
+    moving_share,
+    whitened_error,
+)
+from regrep_paper.training.metrics import Scores, accuracy, latent_scale
+
+Objective = TypeVar("Objective", bound=EquivariantObjective | RolloutObjective | RepresentationObjective)
+
+
+class ConfiguredModule(lightning.LightningModule, ABC, Generic[Objective]):
+    """A network under an objective, and the settings that name the config of a table: what all training shares.
+
+    Args:
+        network: module with ``encoder`` and ``head``.
+        learning_rate: of Adam, > 0.
+        objective: what is minimised; built on the network.
+        config: the settings, resolved, for the run record.
+
+    Raises:
+        RegrepError: a learning rate of 0 or less.
+    """
+
+    monitor: tuple[str, str]
+    """The metric that chooses the best epoch, and its direction."""
+
+    def __init__(
+        self, network: EncoderHead, learning_rate: float, objective: Objective, config: Mapping[str, Any]
+    ) -> None:
+        super().__init__()
+        if not learning_rate > 0:
+            raise RegrepError(f"the learning rate is positive, got {learning_rate}")
+        self.network, self.learning_rate = network, learning_rate
+        self.objective: Objective = objective
+        self._config = dict(config)
+
+    def config(self) -> dict[str, Any]:
+        """The settings that name this config."""
+        return dict(self._config)
+
+    @abstractmethod
+    def measure(self, data: Any, samples: int = 256) -> EquivarianceError | RepresentationAnalysis:
+        """What the trained weights are worth."""
+
+    @abstractmethod
+    def diagnose(self, data: Any, folder: Path) -> dict[str, Any]:
+        """What the record of a trained run says beyond its metrics; writes arrays into its folder."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Outputs of the network."""
+        return self.network(x)
+
+
+class NetworkModule(ConfiguredModule[EquivariantObjective | RolloutObjective]):
+    """Trains ``network.head(network.encoder(x))`` under section 5's objective.
+
+    Batches have the fields ``x``, ``y``, ``g`` and ``gx`` (moved inputs, or None). Logged once per epoch:
+    ``train/<term>`` for each term of the objective, and ``train/regularizer`` where the network has one of its own,
+    which is added to the objective. Arguments as in :class:`ConfiguredModule`.
+    """
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """One update; logs the terms of the objective."""
+        terms = self.objective(batch.x, batch.y, batch.g, batch.gx)
+        parts, total = terms.log("train/"), terms.total
+        own = self.network.regularizer()
+        if own is not None:
+            parts["train/regularizer"], total = own.detach(), total + own
+        self.log_dict(parts, on_step=False, on_epoch=True, batch_size=len(batch.y), sync_dist=True)
+        return total
+
+    def measure(self, data: Any, samples: int = 256) -> EquivarianceError:
+        """Equivariance error of the latent per element in single precision, on the first validation samples."""
+        return equivariance_error(
+            self.network.encoder.cpu(),
+            self.validation_inputs(data, samples),
+            self.objective.input_action,
+            self.objective.latents[OUTPUT],
+        )
+
+    def latent_record(self, data: Any, samples: int = 256) -> dict[str, Any]:
+        """What :meth:`measure` finds, for the run record; nothing where no representation acts on the latent."""
+        return {"equivariance": self.measure(data, samples).as_dict()} if OUTPUT in self.objective.latents else {}
+
+    def validation_inputs(self, data: Any, samples: int) -> Tensor:
+        """The first inputs x of the first validation loader."""
+        data.setup()
+        loaders = data.val_dataloader()
+        loader = loaders[0] if isinstance(loaders, list) else loaders
+        found: list[Tensor] = []
+        for batch in loader:
+            found.append(data.views(batch).x)
+            if sum(map(len, found)) >= samples:
+                break
+        return torch.cat(found)[:samples]
+
+    def latent_metrics(self, stage: str, batch: Any, z: Tensor) -> dict[str, Tensor]:
+        """Errors and scale of the latents z = E(x) of a batch, by the names they are logged under.
+
+        ``whitened_error`` counts as 1, and ``moving_share`` as 0, where the latents do not vary.
+
+        Nothing where no representation acts on the encoder's output.
+        """
+        if OUTPUT not in self.objective.latents:
+            return {}
+        moved = self.objective.input_action(batch.x, batch.g) if batch.gx is None else batch.gx
+        rho = self.objective.latents[OUTPUT]
+        z, z_g = z.float(), self.network.encoder(moved).float()
+        return {
+            f"{stage}/equivariance": equivariance_loss(z, z_g, batch.g, rho),
+            f"{stage}/whitened_error": whitened_error(z, z_g, batch.g, rho).nan_to_num(1.0),
+            f"{stage}/moving_share": moving_share(z, rho, self.objective.input_action.group).nan_to_num(0.0),
+            f"{stage}/latent_scale": latent_scale(z),
+        }
+
+    def log_epoch(self, metrics: dict[str, Tensor], size: int) -> None:
+        """Log means over the epoch, weighted by the samples of each batch, under one name for all loaders."""
+        self.log_dict(metrics, on_step=False, on_epoch=True, batch_size=size, add_dataloader_idx=False, sync_dist=True)
+
+
+class ClassifierModule(NetworkModule):
+    """Trains a classifier under an objective.
+
+    Logged beside the terms of the objective, on the first validation loader
+    ``validation/{accuracy, loss, equivariance, whitened_error, moving_share, latent_scale}``; the second loader holds
+    upright samples and gives ``validation/accuracy_upright``. The same for ``test/``.
+    """
+
+    monitor = ("validation/accuracy", "max")
+
+    ranked: ClassVar[bool] = False
+    """Whether the area under the ROC curve is logged too, as ``auc`` and ``auc_upright``."""
+
+    def __init__(
+        self, network: EncoderHead, learning_rate: float, objective: EquivariantObjective, config: Mapping[str, Any]
+    ) -> None:
+        super().__init__(network, learning_rate, objective, config)
+        self._ranked: dict[str, Scores] = {}
+
+    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Metrics on the validation split."""
+        self._measure("validation", batch, upright=dataloader_idx == 1)
+
+    def test_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Metrics on the test split."""
+        self._measure("test", batch, upright=dataloader_idx == 1)
+
+    def on_validation_epoch_end(self) -> None:
+        """Metrics that need the whole validation split."""
+        self._rank()
+
+    def on_test_epoch_end(self) -> None:
+        """Metrics that need the whole test split."""
+        self._rank()
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam without weight decay or schedule, as in appendix C."""
+        return torch.optim.Adam(self.network.parameters(), lr=self.learning_rate)
+
+    def diagnose(self, data: Any, folder: Path) -> dict[str, Any]:
+        """Equivariance error per element; writes pictures."""
+        data.write_examples(folder / "examples.npz")
+        return self.latent_record(data)
+
+    def _measure(self, stage: str, batch: Any, upright: bool) -> None:
+        z = self.network.encoder(batch.x)
+        scores = self.network.head(z).float()
+        if self.ranked:
+            self._ranked.setdefault(f"{stage}/auc{'_upright' if upright else ''}", Scores()).add(scores, batch.y)
+        if upright:
+            metrics = {f"{stage}/accuracy_upright": accuracy(scores, batch.y)}
+        else:
+            metrics = {
+                f"{stage}/accuracy": accuracy(scores, batch.y),
+                f"{stage}/loss": nn.functional.cross_entropy(scores, batch.y),
+                **self.latent_metrics(stage, batch, z),
+            }
+        self.log_epoch(metrics, len(batch.y))
+
+    def _rank(self) -> None:
+        """Log the areas under the ROC curve of the scores gathered so far; on several processes the mean of theirs."""
+        for name, scores in self._ranked.items():
+            self.log(name, scores.auc().float(), sync_dist=True)
+        self._ranked.clear()

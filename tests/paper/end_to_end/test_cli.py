@@ -1,0 +1,204 @@
+"""The command line as a user types it: what it prints, its exit codes, its answers to mistakes."""
+
+import importlib
+import json
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from regrep._version import __version__
+from regrep.errors import MissingExtraError
+from regrep_paper import cli, doctor
+from regrep_paper.cli import main
+from regrep_paper.experiments import definition
+from regrep_paper.report.models import models
+from regrep_paper.runs.manifest import read_manifest
+from regrep_paper.runs.records import FolderBusyError
+from regrep_paper.runs.sweep import plan
+
+SWEEP = """
+experiment: ddmnist
+fixed: {data: digits, epochs: 1, classes: 2, train_pairs: 4, validation_pairs: 2, test_pairs: 2, group: D1}
+grid: {method: [cnn-augmented, ours-relative], seed: [0]}
+"""
+
+
+def mistake(capsys, *words) -> tuple[int, str]:
+    """Exit code and the one line on stderr."""
+    try:
+        code = main([*map(str, words)])
+    except SystemExit as end:
+        code = int(end.code)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1, captured.err
+    return code, captured.err
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["help"]])
+def test_help_lists_every_command(capsys, words):
+    assert main(words) == 0
+    text = capsys.readouterr().out
+    assert all(f"\n  {name} " in text for name in cli.COMMANDS)
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"regrep {__version__}\n"
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS)
+def test_every_command_explains_itself(capsys, command):
+    with pytest.raises(SystemExit) as end:
+        main([command, "--help"])
+    assert end.value.code == 0
+    assert f"usage: regrep {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["swep"], "regrep: there is no command swep; did you mean sweep?"),
+        (["--versoin"], "regrep: there is no option --versoin; choose from"),
+        (["sweep", "a.yaml", "--job=2"], "regrep sweep: there is no option --job=2; did you mean --jobs?"),
+        (["sweep", "a.yaml", "--jobs", "two"], "regrep sweep: argument --jobs: invalid int value: 'two'"),
+        (["sweep"], "regrep sweep: the following arguments are required: FILE"),
+        (["sweep", "a.yaml", "b.yaml"], "regrep sweep: there is one word too many: b.yaml; see"),
+        (["groups", "D4", "--jsno"], "regrep groups: there is no option --jsno; did you mean --json?"),
+        (["data", "minst"], "regrep data: there is no data set minst to download; did you mean mnist?"),
+        (["models", "--jsno"], "regrep models: there is no option --jsno; did you mean --json?"),
+        (["doctor", "--all"], "regrep doctor: there is no option --all"),
+        (["fit"], "regrep fit: the following arguments are required: EXPERIMENT"),
+    ],
+)
+def test_a_misspelt_line_gets_one_sentence_and_exit_code_2(capsys, words, message):
+    code, text = mistake(capsys, *words)
+    assert code == 2
+    assert text.startswith(message)
+
+
+def test_wrong_content_gets_one_sentence_and_exit_code_1(capsys, tmp_path):
+    assert mistake(capsys, "sweep", tmp_path / "none.yaml")[0] == 1
+    file = tmp_path / "a.yaml"
+    file.write_text("experiment: ddmist")
+    code, text = mistake(capsys, "sweep", file)
+    assert code == 1
+    assert "the experiments are ddmnist, medmnist3d, smoke, tmnist, mnist, cifar10, got 'ddmist'" in text
+    file.write_text("experiment: ddmnist\nfixed: {wieght: 1}")
+    assert "has no setting 'wieght'; did you mean weight?" in mistake(capsys, "sweep", file)[1]
+    file.write_text(SWEEP)
+    assert "at least 1 job runs at a time, got 0" in mistake(capsys, "sweep", file, "--jobs=0")[1]
+    assert "given as key=value, got 'epochs'" in mistake(capsys, "sweep", file, "--set", "epochs")[1]
+    assert "at least one value, got seed: []" in mistake(capsys, "sweep", file, "--set", "seed=[]")[1]
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.json").write_text("{")
+    assert "run.json is not valid JSON" in mistake(capsys, "report", tmp_path)[1]
+    assert not (tmp_path / "report").exists()
+    code, text = mistake(capsys, "fit", "ddmist")
+    assert code == 1
+    assert "the experiments are ddmnist" in text
+    assert mistake(capsys, "groups", "Z99z")[0] == 1
+
+
+def raising(error):
+    def command(words):
+        raise error
+
+    return {"fit": ("", command)}
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "text"),
+    [
+        (FolderBusyError("at work"), FolderBusyError.exit_code, "regrep fit: at work\n"),
+        (KeyboardInterrupt(), 130, "regrep fit: stopped\n"),
+        (
+            ModuleNotFoundError("no", name="lightning.pytorch"),
+            1,
+            f"regrep fit: {MissingExtraError('train')}\n",
+        ),
+    ],
+)
+def test_errors_become_exit_codes(capsys, monkeypatch, error, code, text):
+    monkeypatch.setattr(cli, "COMMANDS", raising(error))
+    assert main(["fit"]) == code
+    assert capsys.readouterr().err == text
+
+
+def test_an_error_of_the_program_is_not_hidden(monkeypatch):
+    monkeypatch.setattr(cli, "COMMANDS", raising(ModuleNotFoundError("no", name="regrep.nonsense")))
+    with pytest.raises(ModuleNotFoundError):
+        main(["fit"])
+
+
+def test_groups_for_people_and_machines(capsys):
+    assert main(["groups", "D4"]) == 0
+    text = capsys.readouterr().out
+    assert "r3s" in text
+    assert main(["groups", "D4", "--json"]) == 0
+    assert isinstance(json.loads(capsys.readouterr().out), dict)
+
+
+def test_models_for_people_and_machines(capsys):
+    assert main(["models"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"Table {n}, " in text for n in (4, 5, 6))
+    assert main(["models", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == models()
+
+
+def test_doctor_tells_what_is_there(capsys):
+    assert main(["doctor"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"[{extra}]" in text for extra in doctor.EXTRAS)
+
+
+def test_doctor_tells_what_to_run(monkeypatch):
+    monkeypatch.setattr(doctor, "find_spec", lambda name: None)
+    assert 'submitit missing; run: pip install "regrep[sweep]"' in doctor.examine()
+
+
+def test_a_sweep_from_the_command_line(capfd, tmp_path, monkeypatch):
+    file, out = tmp_path / "small.yaml", tmp_path / "runs"
+    file.write_text(SWEEP)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert main(["sweep", str(file), f"--out={out}", "--jobs=2"]) == 0
+    assert "2/2 " in capfd.readouterr().out
+    assert main(["sweep", str(file), f"--out={out}"]) == 0
+    assert capfd.readouterr().out == "2 of 2 runs were finished before\n"
+    assert main(["sweep", str(file), f"--out={out}", "--set", "seed=[0, 1]", "--dry-run"]) == 0
+    assert "2 finished, 2 to do" in capfd.readouterr().out
+
+
+PACKAGED = sorted(Path(str(resources.files("regrep_paper.tables"))).rglob("*.yaml"))
+
+
+@pytest.mark.parametrize("file", PACKAGED, ids=lambda file: file.name)
+def test_packaged_sweeps_are_right(file, tmp_path):
+    assert plan(read_manifest(file, definition.check_config), definition, tmp_path)
+
+
+def test_the_demo_is_packaged():
+    assert "demo.yaml" in {file.name for file in PACKAGED}
+
+
+def test_python_m_regrep(tmp_path):
+    result = subprocess.run(
+        [sys.executable, "-m", "regrep_paper", "nonsense"], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 2
+    assert result.stderr.startswith("regrep: there is no command nonsense; ")
+
+
+def test_a_closed_pipe_is_no_error():
+    words = f"{sys.executable} -m regrep_paper groups D4 | head -n 1"
+    result = subprocess.run(words, shell=True, capture_output=True, text=True, check=False)
+    assert result.stdout.count("\n") == 1
+    assert result.stderr == ""
+
+
+def test_the_entry_point_exists():
+    assert importlib.import_module("regrep_paper.cli").main is main
