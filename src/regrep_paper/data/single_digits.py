@@ -65,7 +65,7 @@ class SingleDigits(MovedData):
         """Load the digits and choose the labelled ones."""
         self.digits = digits = load(self.source_name, self.data_dir)
         chosen = self._labelled(digits.labels["train"])
-        index = {
+        index: dict[Split, torch.Tensor] = {
             "train": chosen.repeat(-(-EPOCH // len(chosen))),
             "validation": torch.arange(len(digits.labels["validation"])),
             "test": torch.arange(len(digits.labels["test"])).repeat(TEST_VIEWS),

@@ -23,6 +23,7 @@ from regrep.objectives import (
     moving_share,
     whitened_error,
 )
+from regrep_paper.runs.hits import Hits
 from regrep_paper.tables.protocol import Schedule
 from regrep_paper.training.metrics import Scores, accuracy, latent_scale
 
@@ -154,8 +155,10 @@ class ClassifierModule(NetworkModule):
     """Trains a classifier under an objective.
 
     Logged beside the terms of the objective, on the first validation loader
-    ``validation/{accuracy, loss, equivariance, whitened_error, moving_share, latent_scale}``; the second loader holds
-    upright samples and gives ``validation/accuracy_upright``. The same for ``test/``.
+    ``validation/{accuracy, loss, through_rho, equivariance, whitened_error, moving_share, latent_scale}``; the second
+    loader holds upright samples and gives ``validation/accuracy_upright``. The same for ``test/``. ``through_rho`` is
+    the accuracy of ``head(rho(g) E(x))`` over random elements g other than the identity: a head that can be used on
+    transformed latents is the acid test of an equivariant encoder.
     """
 
     monitor = ("validation/accuracy", "max")
@@ -168,6 +171,7 @@ class ClassifierModule(NetworkModule):
     ) -> None:
         super().__init__(network, learning_rate, objective, config)
         self._ranked: dict[str, Scores] = {}
+        self._correct: list[Tensor] = []
 
     def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Metrics on the validation split."""
@@ -176,6 +180,10 @@ class ClassifierModule(NetworkModule):
     def test_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Metrics on the test split."""
         self._measure("test", batch, upright=dataloader_idx == 1)
+
+    def on_test_epoch_start(self) -> None:
+        """Forget the samples of an earlier test."""
+        self._correct.clear()
 
     def on_validation_epoch_end(self) -> None:
         """Metrics that need the whole validation split."""
@@ -191,9 +199,10 @@ class ClassifierModule(NetworkModule):
         return adam if self.schedule == "constant" else self.one_cycle(adam)
 
     def diagnose(self, data: Any, folder: Path) -> dict[str, Any]:
-        """Equivariance error per element; writes pictures."""
+        """Equivariance error per element, and which test samples were right; writes pictures."""
         data.write_examples(folder / "examples.npz")
-        return self.latent_record(data)
+        hits = Hits(torch.cat(self._correct).numpy(), data.units().numpy().astype("uint32"))
+        return {**self.latent_record(data), "hits": hits.as_dict()}
 
     def _measure(self, stage: str, batch: Any, upright: bool) -> None:
         z = self.network.encoder(batch.x)
@@ -208,7 +217,16 @@ class ClassifierModule(NetworkModule):
                 f"{stage}/loss": nn.functional.cross_entropy(scores, batch.y),
                 **self.latent_metrics(stage, batch, z),
             }
+            self._through_rho(stage, batch, z)
+            if stage == "test":
+                self._correct.append((scores.argmax(dim=1) == batch.y).cpu())
         self.log_epoch(metrics, len(batch.y))
+
+    def _through_rho(self, stage: str, batch: Any, z: Tensor) -> None:
+        rho, moved = self.objective.latents.get(OUTPUT), batch.g != 0
+        if rho is not None and bool(moved.any()):
+            scores = self.network.head(rho(z[moved], batch.g[moved])).float()
+            self.log_epoch({f"{stage}/through_rho": accuracy(scores, batch.y[moved])}, int(moved.sum()))
 
     def _rank(self) -> None:
         """Log the areas under the ROC curve of the scores gathered so far; on several processes the mean of theirs."""

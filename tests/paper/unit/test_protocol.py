@@ -3,14 +3,17 @@
 from dataclasses import replace
 
 import lightning
+import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
 
 from regrep.errors import RegrepError
+from regrep.objectives import OUTPUT
 from regrep_paper.data.double_digits import DoubleDigits
 from regrep_paper.experiments.ddmnist import DDMNIST
+from regrep_paper.runs.hits import Hits
 from regrep_paper.runs.records import RunFolder
 from regrep_paper.tables.protocol import PROTOCOLS, Protocol, protocol_of
 from regrep_paper.training.run import TRAINER, prepare, train
@@ -92,3 +95,37 @@ def test_a_protocol_is_known_by_name():
         protocol_of("decaying", selection="first")
     with pytest.raises(RegrepError, match="schedule is onecycle or constant, got 'cosine'"):
         protocol_of("decaying", schedule="cosine")
+
+
+def test_a_record_holds_which_test_samples_were_right(tmp_path):
+    """Both digits of a pair are told, and the share of right ones is the accuracy."""
+    _, _, _, data, record = fitted(tmp_path, PROTOCOLS["published"], epochs=2)
+    hits = Hits.from_dict(record["hits"])
+    assert hits.correct.mean() == pytest.approx(record["test"]["accuracy"])
+    assert 0 < hits.correct.sum() < len(hits.correct)
+    assert hits.units.tolist() == data.splits["test"].index.tolist()
+    labels = data.digits.labels["test"][torch.from_numpy(hits.units.astype("int64"))]
+    assert (2 * labels[:, 0] + labels[:, 1]).tolist() == data.splits["test"].labels.tolist()
+
+
+def test_damaged_hits_are_refused():
+    whole = Hits(np.array([True, False, True]), np.array([[1], [2], [3]], dtype=np.uint32)).as_dict()
+    for damage in ({"correct": "!"}, {"units": "AAAA"}, {"samples": None}):
+        with pytest.raises(RegrepError, match="hits of a record cannot be read"):
+            Hits.from_dict({**whole, **damage})
+
+
+def test_through_rho_is_the_accuracy_on_transformed_latents(tmp_path):
+    run, _, model, data, record = fitted(tmp_path, PROTOCOLS["published"], epochs=2)
+    model.load_state_dict(weights(run, "best"))
+    model.eval()
+    rho = model.objective.latents[OUTPUT]
+    right = count = 0
+    with torch.no_grad():
+        for batch in data.test_dataloader()[0]:
+            views = data.views(batch)
+            for z, y, g in zip(model.network.encoder(views.x), views.y, views.g, strict=True):
+                if g != 0:
+                    right += int(model.network.head(rho(z[None], g[None])).argmax() == y)
+                    count += 1
+    assert record["test"]["through_rho"] == pytest.approx(right / count)
