@@ -75,6 +75,7 @@ def test_names_beside_learned_representations_are_no_html(tmp_path):
 
 def test_generators_in_a_moving_picture_are_no_html(tmp_path):
     folder = write_learned(tmp_path / "runs" / SCRIPT.replace("/", "_"), "mnist")
+    set_config(folder, init=SCRIPT, frozen_encoder=SCRIPT)
     with np.load(folder / "eigenvalues.npz") as file:
         arrays = dict(file)
     np.savez(folder / "eigenvalues.npz", **{**arrays, "generators": np.array([SCRIPT, "s"])})
