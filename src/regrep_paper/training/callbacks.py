@@ -25,12 +25,14 @@ COLUMNS = (
     "train/shifted_task",
     "train/latent_task",
     "train/equivariance",
-    "train/relative_error",
+    "train/whitened_error",
+    "train/moving_share",
     "validation/accuracy",
     "validation/accuracy_upright",
     "validation/loss",
     "validation/equivariance",
-    "validation/relative_error",
+    "validation/whitened_error",
+    "validation/moving_share",
     "validation/latent_scale",
 )
 """Columns that every metrics file starts with; further metrics follow in order of their names."""
@@ -94,7 +96,8 @@ class ProgressLines(Callback):
                 ("train/total", "training loss"),
                 ("validation/accuracy", "validation accuracy"),
                 ("validation/rmse", "validation RMSE"),
-                ("validation/relative_error", "relative error"),
+                ("validation/whitened_error", "whitened error"),
+                ("validation/moving_share", "moving share"),
                 ("validation/latent_scale", "latent scale"),
             )
             if key in metrics

@@ -14,10 +14,18 @@ from torch import Tensor, nn
 from regrep.diagnostics import EquivarianceError, RepresentationAnalysis, equivariance_error
 from regrep.errors import RegrepError
 from regrep.nn import EncoderHead
-from regrep.objectives import EquivariantObjective, RepresentationObjective, equivariance_loss, relative_error
+from regrep.objectives import (
+    OUTPUT,
+    EquivariantObjective,
+    RepresentationObjective,
+    RolloutObjective,
+    equivariance_loss,
+    moving_share,
+    whitened_error,
+)
 from regrep_paper.training.metrics import Scores, accuracy, latent_scale
 
-Objective = TypeVar("Objective", EquivariantObjective, RepresentationObjective)
+Objective = TypeVar("Objective", bound=EquivariantObjective | RolloutObjective | RepresentationObjective)
 
 
 class ConfiguredModule(lightning.LightningModule, ABC, Generic[Objective]):
@@ -63,7 +71,7 @@ class ConfiguredModule(lightning.LightningModule, ABC, Generic[Objective]):
         return self.network(x)
 
 
-class NetworkModule(ConfiguredModule[EquivariantObjective]):
+class NetworkModule(ConfiguredModule[EquivariantObjective | RolloutObjective]):
     """Trains ``network.head(network.encoder(x))`` under section 5's objective.
 
     Batches have the fields ``x``, ``y``, ``g`` and ``gx`` (moved inputs, or None). Logged once per epoch:
@@ -87,12 +95,12 @@ class NetworkModule(ConfiguredModule[EquivariantObjective]):
             self.network.encoder.cpu(),
             self.validation_inputs(data, samples),
             self.objective.input_action,
-            self.objective.latents[""],
+            self.objective.latents[OUTPUT],
         )
 
     def latent_record(self, data: Any, samples: int = 256) -> dict[str, Any]:
         """What :meth:`measure` finds, for the run record; nothing where no representation acts on the latent."""
-        return {"equivariance": self.measure(data, samples).as_dict()} if "" in self.objective.latents else {}
+        return {"equivariance": self.measure(data, samples).as_dict()} if OUTPUT in self.objective.latents else {}
 
     def validation_inputs(self, data: Any, samples: int) -> Tensor:
         """The first inputs x of the first validation loader."""
@@ -107,18 +115,21 @@ class NetworkModule(ConfiguredModule[EquivariantObjective]):
         return torch.cat(found)[:samples]
 
     def latent_metrics(self, stage: str, batch: Any, z: Tensor) -> dict[str, Tensor]:
-        """Penalty, relative error and scale of the latents z = E(x) of a batch, by the names they are logged under.
+        """Errors and scale of the latents z = E(x) of a batch, by the names they are logged under.
+
+        ``whitened_error`` counts as 1, and ``moving_share`` as 0, where the latents do not vary.
 
         Nothing where no representation acts on the encoder's output.
         """
-        if "" not in self.objective.latents:
+        if OUTPUT not in self.objective.latents:
             return {}
         moved = self.objective.input_action(batch.x, batch.g) if batch.gx is None else batch.gx
-        rho = self.objective.latents[""]
+        rho = self.objective.latents[OUTPUT]
         z, z_g = z.float(), self.network.encoder(moved).float()
         return {
             f"{stage}/equivariance": equivariance_loss(z, z_g, batch.g, rho),
-            f"{stage}/relative_error": relative_error(z, z_g, batch.g, rho),
+            f"{stage}/whitened_error": whitened_error(z, z_g, batch.g, rho).nan_to_num(1.0),
+            f"{stage}/moving_share": moving_share(z, rho, self.objective.input_action.group).nan_to_num(0.0),
             f"{stage}/latent_scale": latent_scale(z),
         }
 
@@ -131,7 +142,7 @@ class ClassifierModule(NetworkModule):
     """Trains a classifier under an objective.
 
     Logged beside the terms of the objective, on the first validation loader
-    ``validation/{accuracy, loss, equivariance, relative_error, latent_scale}``; the second loader holds
+    ``validation/{accuracy, loss, equivariance, whitened_error, moving_share, latent_scale}``; the second loader holds
     upright samples and gives ``validation/accuracy_upright``. The same for ``test/``.
     """
 
