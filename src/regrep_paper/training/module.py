@@ -110,8 +110,8 @@ class NetworkModule(ConfiguredModule[EquivariantObjective | RolloutObjective]):
     def latent_symmetry(self) -> LatentSymmetry | None:
         """What the latent is measured under: the network's own symmetry, or else that of the objective.
 
-        None where no representation acts on the latent: its average over a group is measured, or its equivariant layers
-        are followed by others, see ``EncoderHead.latent_note``.
+        None where no representation acts on the latent: the network is an average over the group, or its equivariant
+        layers are followed by free ones, see ``EncoderHead.latent_note``.
         """
         if OUTPUT not in self.objective.latents or self.network.latent_note is not None:
             return None
@@ -153,17 +153,16 @@ class NetworkModule(ConfiguredModule[EquivariantObjective | RolloutObjective]):
     def latent_metrics(self, stage: str, batch: Any, z: Tensor) -> dict[str, Tensor]:
         """Errors and scale of the latents z = E(x) of a batch, by the names they are logged under.
 
-        ``whitened_error`` counts as 1, and ``moving_share`` as 0, where the latents do not vary.
-
-        Under the symmetry of :meth:`latent_symmetry`; nothing where there is none.
+        Under the symmetry of :meth:`latent_symmetry`; nothing where there is none. ``whitened_error`` counts as 1, and
+        ``moving_share`` as 0, where the latents do not vary.
         """
         symmetry = self.latent_symmetry()
         if symmetry is None:
             return {}
         act, rho = symmetry.action, symmetry.rho
         g, gx = batch.g, batch.gx
-        if self._own_symmetry is not None:  # drawn anew from the elements of the batch, for a group of its own
-            g, gx = batch.g % act.group.order, None
+        if symmetry is self._own_symmetry:  # gx was moved by another group, whose order is a multiple of this one's
+            g, gx = g % act.group.order, None
         z, z_g = z.float(), self.network.encoder(act(batch.x, g) if gx is None else gx).float()
         return {
             f"{stage}/equivariance": equivariance_loss(z, z_g, g, rho),
@@ -184,7 +183,8 @@ class ClassifierModule(NetworkModule):
     ``validation/{accuracy, loss, through_rho, equivariance, whitened_error, moving_share, latent_scale}``; the second
     loader holds upright samples and gives ``validation/accuracy_upright``. The same for ``test/``. ``through_rho`` is
     the accuracy of ``head(rho(g) E(x))`` over random elements g other than the identity: a head that can be used on
-    transformed latents is the acid test of an equivariant encoder.
+    transformed latents is the acid test of an equivariant encoder. It is left out for networks with a symmetry of their
+    own, under which labels need not be invariant.
     """
 
     monitor = ("validation/accuracy", "max")
@@ -249,9 +249,11 @@ class ClassifierModule(NetworkModule):
         self.log_epoch(metrics, len(batch.y))
 
     def _through_rho(self, stage: str, batch: Any, z: Tensor) -> None:
-        rho, moved = self.objective.latents.get(OUTPUT), batch.g != 0
-        if rho is not None and bool(moved.any()):
-            scores = self.network.head(rho(z[moved], batch.g[moved])).float()
+        symmetry, moved = self.latent_symmetry(), batch.g != 0
+        if symmetry is None or symmetry is self._own_symmetry:
+            return  # the labels are those of the objective's group: a turn of the whole canvas exchanges two digits
+        if bool(moved.any()):
+            scores = self.network.head(symmetry.rho(z[moved], batch.g[moved])).float()
             self.log_epoch({f"{stage}/through_rho": accuracy(scores, batch.y[moved])}, int(moved.sum()))
 
     def _rank(self) -> None:
