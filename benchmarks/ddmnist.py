@@ -13,6 +13,7 @@ from interleaved import medians, ratio, save
 from torch import nn
 
 import regrep
+from regrep.objectives import OUTPUT
 from regrep_paper.data.double_digits import DoubleDigits, Views
 from regrep_paper.experiments.ddmnist import DDMNIST
 from regrep_paper.networks.double_digit_cnn import AveragePool
@@ -54,7 +55,7 @@ def main(rounds: int = 15) -> None:
     raw = data.transfer_batch_to_device(raw, torch.device(device), 0)
     views = data.views(raw)
     models = {method: DDMNIST("D4", method).to(device) for method in ("cnn-augmented", "ours", "ours-relative")}
-    rho = models["ours"].objective.latents[""]
+    rho = models["ours"].objective.latents[OUTPUT]
     z = torch.randn(BATCH, 66, device=device)
     functions = {f"step, {method}": step(model, views, half) for method, model in models.items()}
     direct = direct_pooling(DDMNIST("D4", "cnn-augmented").to(device))

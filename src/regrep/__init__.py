@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         equivariance_loss,
         latent_of,
         relative_error,
+        whitened_error,
     )
     from regrep.representations import (
         Irrep,
@@ -44,6 +45,7 @@ _HOME = {
         "equivariance_loss",
         "latent_of",
         "relative_error",
+        "whitened_error",
     ),
     "representations": (
         "Irrep",
@@ -91,6 +93,7 @@ __all__ = [
     "sign",
     "standard",
     "trivial",
+    "whitened_error",
 ]
 
 

@@ -177,7 +177,7 @@ def _wide(z: Tensor) -> Tensor:
 
 
 def _reader(encoder: Callable[[Tensor], Tensor], layer: str | None) -> Callable[[Tensor], Tensor]:
-    from regrep.objectives.functional import check_latent
+    from regrep.objectives.checks import check_latent
     from regrep.objectives.layers import latent_of
 
     if layer is None:

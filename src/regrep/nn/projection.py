@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
 from regrep.nn.encoder_head import EncoderHead
-from regrep.objectives.functional import check_weight
+from regrep.objectives.checks import check_weight
 from regrep.representations import Representation, latent, trivial
 from regrep.representations.permutation import tensor_index
 

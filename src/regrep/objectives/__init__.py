@@ -1,22 +1,32 @@
-"""Training objectives: the equivariance penalty, section 5's and section 4's objectives, layer taps."""
+"""Training objectives: the equivariance penalties, section 5's and section 4's objectives, controls, layer taps."""
 
+from regrep.objectives.controls import RandomPermutations
 from regrep.objectives.equivariant import CapacityWarning, EquivariantObjective, Terms
-from regrep.objectives.functional import equivariance_loss, relative_error
-from regrep.objectives.layers import Tap, latent_of
+from regrep.objectives.functional import equivariance_loss, moving_part
+from regrep.objectives.layers import OUTPUT, Tap, latent_of
 from regrep.objectives.learned import RepresentationObjective, RepresentationTerms
+from regrep.objectives.measures import centred_error, moving_share, relative_error, whitened_error
 from regrep.objectives.rollout import RolloutObjective, advance, roll_out
+from regrep.objectives.whitening import whiten
 
 __all__ = [
+    "OUTPUT",
     "CapacityWarning",
     "EquivariantObjective",
+    "RandomPermutations",
     "RepresentationObjective",
     "RepresentationTerms",
     "RolloutObjective",
     "Tap",
     "Terms",
     "advance",
+    "centred_error",
     "equivariance_loss",
     "latent_of",
+    "moving_part",
+    "moving_share",
     "relative_error",
     "roll_out",
+    "whiten",
+    "whitened_error",
 ]

@@ -13,18 +13,27 @@ from torch import Tensor, nn
 
 from regrep.actions import Action, sample
 from regrep.errors import RegrepError
-from regrep.objectives.functional import (
-    LatentAction,
+from regrep.objectives.checks import (
+    Control,
     Penalty,
+    check_choice,
     check_latent,
-    check_penalty,
     check_task,
     check_views,
     check_weight,
-    equivariance_loss,
-    relative_error,
 )
-from regrep.objectives.layers import find_layer, latent_of
+from regrep.objectives.controls import RandomPermutations
+from regrep.objectives.deprecated import positional_until_now, warn_renamed
+from regrep.objectives.functional import (
+    LatentAction,
+    move,
+    penalty_between,
+    relative_to_variance,
+    whitened_pair,
+    wide,
+)
+from regrep.objectives.layers import OUTPUT, find_layer, latent_of, named
+from regrep.objectives.measures import error_of_whitened, moving_share, uncentred
 from regrep.representations import Representation
 
 
@@ -33,18 +42,38 @@ class CapacityWarning(UserWarning):
 
 
 class Terms(NamedTuple):
-    """The parts of the objective on one batch, each a scalar; only ``total`` is to be differentiated."""
+    """The parts of the objective on one batch, each a scalar; only ``total`` is to be differentiated.
+
+    Attributes:
+        total: what is minimised.
+        task: task(D(E(x)), y).
+        shifted_task: task(D(E(gx)), gy).
+        equivariance: the penalty.
+        whitened_error: see :func:`~regrep.objectives.whitened_error`; 1 where the latent does not vary. Under a
+            control it is still measured with the representation and the elements that belong to the latent.
+        moving_share: see :func:`~regrep.objectives.moving_share`; 0 where the latent does not vary.
+        latent_task: task(D(rho(g) E(x)), gy).
+        uncentred_error: ‖rho(g) E(x) - E(gx)‖ / ‖E(gx)‖, which a constant lowers; not logged.
+    """
 
     total: Tensor
     task: Tensor
     shifted_task: Tensor
     equivariance: Tensor
-    relative_error: Tensor
+    whitened_error: Tensor
+    moving_share: Tensor
     latent_task: Tensor
+    uncentred_error: Tensor
+
+    @property
+    def relative_error(self) -> Tensor:
+        """Old name of ``uncentred_error``."""
+        warn_renamed("relative_error", "whitened_error, or uncentred_error for the same number")
+        return self.uncentred_error
 
     def log(self, prefix: str = "") -> dict[str, Tensor]:
         """Detached values by name, ready for a logger."""
-        return {prefix + name: value.detach() for name, value in self._asdict().items()}
+        return {prefix + name: value.detach() for name, value in self._asdict().items() if name != "uncentred_error"}
 
 
 class EquivariantObjective(nn.Module):
@@ -55,8 +84,8 @@ class EquivariantObjective(nn.Module):
     unmodified network.
 
     The penalised latent is the encoder's output, or, with a mapping from layer names to representations,
-    the outputs of those layers (their penalties are averaged); ``""`` names the output of the encoder. With
-    ``head=None`` the encoder is a whole model that returns the outputs.
+    the outputs of those layers (their penalties are averaged); :data:`~regrep.objectives.OUTPUT` names the output of
+    the encoder. With ``head=None`` the encoder is a whole model that returns the outputs.
 
     Args:
         encoder: module or function x -> z; any architecture.
@@ -65,7 +94,9 @@ class EquivariantObjective(nn.Module):
         input_action: how G moves x.
         latent: representation (or action) on the latent, or a mapping layer name -> representation.
         weight: of the penalty, >= 0; with 0 the penalty is measured without gradient.
-        penalty: ``"mse"`` (the paper's) or ``"relative"`` (not lowered by shrinking the latent).
+        penalty: ``"mse"`` (the paper's), ``"relative"`` (not lowered by shrinking the latent), ``"whitened"``
+            (neither by an offset nor by a strong signal beside what the task uses; it belongs together with
+            ``latent_augmentation``) or ``"moving"``; see :func:`~regrep.equivariance_loss`.
         output_action: how G moves y; None if the outputs are invariant (classes).
         fraction: E(gx) is computed for this fraction of the batch only (its first samples; shuffle), in
             [0, 1]. With 0 there is neither shifted task nor penalty.
@@ -73,6 +104,10 @@ class EquivariantObjective(nn.Module):
             head, none of the encoder. Needs a head and a penalised encoder output.
         shifted_weight: weight of the shifted task loss, 1 in the paper's text, 0 in its DDMNIST code.
         task_weight: weight of the task loss itself.
+        control: what to compare with, to know what a gain is due to. ``"permuted"``: random permutations in place of
+            rho, in the penalty and the latent augmentation; ``"shuffled"``: the penalty takes the elements of other
+            samples, the latent augmentation the right ones; ``"shrunk"``: the penalty is mean |E|² over both halves.
+        control_seed: of the random permutations.
 
     Raises:
         RegrepError: a value out of range, an unknown layer, or groups that differ.
@@ -87,6 +122,16 @@ class EquivariantObjective(nn.Module):
     (torch.Size([]), 0, 0)
     """
 
+    @positional_until_now(
+        6,
+        "weight",
+        "penalty",
+        "output_action",
+        "fraction",
+        "latent_augmentation",
+        "shifted_weight",
+        "task_weight",
+    )
     def __init__(
         self,
         encoder: Callable[[Tensor], Tensor],
@@ -94,6 +139,7 @@ class EquivariantObjective(nn.Module):
         task_loss: Callable[[Tensor, Tensor], Tensor],
         input_action: Action,
         latent: LatentAction | Mapping[str, LatentAction],
+        *,
         weight: float = 1.0,
         penalty: Penalty = "mse",
         output_action: Action | None = None,
@@ -101,15 +147,19 @@ class EquivariantObjective(nn.Module):
         latent_augmentation: bool = False,
         shifted_weight: float = 1.0,
         task_weight: float = 1.0,
+        control: Control | None = None,
+        control_seed: int = 0,
     ) -> None:
         super().__init__()
-        check_penalty(penalty)
+        check_choice("penalty", penalty, Penalty)
+        if control is not None:
+            check_choice("control", control, Control)
         check_weight("weight", weight)
         check_weight("shifted_weight", shifted_weight)
         check_weight("task_weight", task_weight)
         if not 0 <= fraction <= 1:
             raise RegrepError(f"fraction is the part of the batch that is moved, from 0 to 1, got {fraction}")
-        latents = dict(latent) if isinstance(latent, Mapping) else {"": latent}
+        latents = named(latent)
         if not latents:
             raise RegrepError("at least one latent layer is needed, got an empty mapping")
         for what, moves in (("input_action", input_action), *(("latent", rho) for rho in latents.values())):
@@ -130,13 +180,13 @@ class EquivariantObjective(nn.Module):
             raise RegrepError(
                 'without a head the encoder returns outputs, so its latent has to be named; pass latent={"layer": rho}'
             )
-        if latent_augmentation and (head is None or "" not in latents):
+        if latent_augmentation and (head is None or OUTPUT not in latents):
             raise RegrepError(
                 "latent augmentation feeds rho(g) E(x) to the head, so it needs a head and a representation on the"
                 " encoder's output; pass both or set latent_augmentation=False"
             )
         for layer in latents:
-            if layer:
+            if layer != OUTPUT:
                 if not isinstance(encoder, nn.Module):
                     raise RegrepError(f"layer {layer!r} is looked up in a module, but the encoder is a function")
                 find_layer(encoder, layer)
@@ -148,6 +198,12 @@ class EquivariantObjective(nn.Module):
         self.weight, self.penalty = float(weight), penalty
         self.shifted_weight, self.task_weight = float(shifted_weight), float(task_weight)
         self.fraction, self.latent_augmentation = float(fraction), bool(latent_augmentation)
+        self.control = control
+        self._applied: dict[str, LatentAction] = dict(latents)
+        if control == "permuted":
+            for k, (layer, rho) in enumerate(latents.items()):
+                shape = getattr(rho, "shape", None)
+                self._applied[layer] = RandomPermutations(input_action.group, shape, control_seed + k)
         self._capacity_checked = False
 
     def forward(
@@ -192,14 +248,18 @@ class EquivariantObjective(nn.Module):
             taps = {
                 layer: stack.enter_context(latent_of(encoder, layer))  # type: ignore[arg-type]
                 for layer in self.latents
-                if layer
+                if layer != OUTPUT
             }
             encoded = encoder(inputs)
-            values = {layer: check_latent(taps[layer].value if layer else encoded, inputs) for layer in self.latents}
+            values = {
+                layer: check_latent(encoded if layer == OUTPUT else taps[layer].value, inputs) for layer in self.latents
+            }
+        turned = None
         if head is None:
             outputs = encoded
         elif self.latent_augmentation:
-            outputs = head(torch.cat([encoded, self.latents[""](encoded[: len(x)], g)]))
+            turned = move(encoded[: len(x)], g, self._applied[OUTPUT])
+            outputs = head(torch.cat([encoded, turned.to(encoded.dtype)]))
         else:
             outputs = head(encoded)
         self._check_capacity(outputs)
@@ -209,29 +269,61 @@ class EquivariantObjective(nn.Module):
         task = check_task(self.task_loss(outputs[: len(x)], y))
         shifted = self.task_loss(outputs[len(x) : len(x) + count], target[:count]) if count else zero
         augmented = self.task_loss(outputs[len(x) + count :], target) if self.latent_augmentation else zero
-        penalty, error = zero, zero
+        penalty, whitened, share, error = zero, zero, zero, zero
         if count:
-            pairs = [(z[:count], z[len(x) : len(x) + count], rho) for z, rho in self._pairs(values)]
-            with torch.set_grad_enabled(self.weight > 0 and torch.is_grad_enabled()):
-                penalty = torch.stack(
-                    [equivariance_loss(z, z_g, moved, rho, self.penalty) for z, z_g, rho in pairs]
-                ).mean()
-            error = torch.stack([relative_error(z, z_g, moved, rho) for z, z_g, rho in pairs]).mean()
+            found = [
+                self._compare(layer, z[:count], z[len(x) :][:count], moved, turned if layer == OUTPUT else None)
+                for layer, z in values.items()
+            ]
+            penalty, whitened, share, error = (torch.stack(parts).mean() for parts in zip(*found, strict=True))
         total = self.task_weight * task + self.shifted_weight * shifted + augmented
         if self.weight > 0 and count:
             total = total + self.weight * penalty
-        return Terms(total, task, shifted, penalty, error, augmented), outputs[: len(x)]
+        return Terms(total, task, shifted, penalty, whitened, share, augmented, error), outputs[: len(x)]
 
-    def _pairs(self, values: dict[str, Tensor]) -> list[tuple[Tensor, LatentAction]]:
-        return [(values[layer], rho) for layer, rho in self.latents.items()]
+    def _compare(
+        self, layer: str, z: Tensor, z_g: Tensor, g: Tensor, turned: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Penalty, whitened error, moving share and uncentred error of one layer; rho moves its latents only once.
+
+        Args:
+            layer: its name.
+            z: [B, ...], latents of x.
+            z_g: [B, ...], latents of gx.
+            g: int64 [B].
+            turned: [B or more, ...], rho(g) z where it is known already.
+        """
+        rho, applied = self.latents[layer], self._applied[layer]
+        target, pair = wide(z_g), None
+        with torch.set_grad_enabled(self.weight > 0 and torch.is_grad_enabled()):
+            if self.control == "shuffled":
+                moved = move(z, g.roll(1), applied)
+            else:
+                moved = move(z, g, applied) if turned is None else turned[: len(z)]
+            if self.control == "shrunk":
+                penalty = (wide(z).square().mean() + target.square().mean()) / 2
+            elif self.penalty == "whitened":
+                with torch.autocast(moved.device.type, enabled=False):
+                    pair = whitened_pair(moved, target, applied)
+                penalty = relative_to_variance(*pair)
+            else:
+                penalty = penalty_between(moved, target, self.penalty, applied, self.input_action.group)
+        with torch.no_grad(), torch.autocast(moved.device.type, enabled=False):
+            if self.control in ("permuted", "shuffled"):
+                moved, pair = move(z, g, rho), None
+            pair = whitened_pair(moved, target, rho) if pair is None else pair
+            # An error of latents that do not vary is that of unrelated ones: collapse is never a success.
+            whitened = error_of_whitened(*pair, g).nan_to_num(1.0)
+            share = moving_share(z, rho, self.input_action.group).nan_to_num(0.0)
+            return penalty, whitened, share, uncentred(moved, target)
 
     def _check_capacity(self, outputs: Tensor) -> None:
         """Warn once when invariant outputs outnumber the invariant coordinates of the latent."""
         if self._capacity_checked or torch.compiler.is_compiling():
             return
         self._capacity_checked = True
-        rho = self.latents.get("")
-        if self.output_action is not None or self.weight == 0 or not isinstance(rho, Representation):
+        rho = self.latents.get(OUTPUT)
+        if self.output_action is not None or self.weight == 0 or self.control or not isinstance(rho, Representation):
             return
         needed = outputs.shape[1] if outputs.dim() > 1 else 1
         if rho.invariant_dim < needed:
@@ -246,8 +338,8 @@ class EquivariantObjective(nn.Module):
 
     def extra_repr(self) -> str:
         """Group, latent and settings."""
-        latents = ", ".join(f"{layer or 'output'}: {rho!r}" for layer, rho in self.latents.items())
+        latents = ", ".join(f"{layer}: {rho!r}" for layer, rho in self.latents.items())
         return (
             f"{self.input_action.group!r}, {latents}, weight={self.weight}, penalty={self.penalty!r},"
-            f" fraction={self.fraction}, latent_augmentation={self.latent_augmentation}"
+            f" fraction={self.fraction}, latent_augmentation={self.latent_augmentation}, control={self.control!r}"
         )

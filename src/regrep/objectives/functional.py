@@ -2,43 +2,58 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
 from regrep.errors import RegrepError
+from regrep.groups import FiniteGroup
+from regrep.objectives.checks import Penalty, check_choice
+from regrep.objectives.whitening import channels_last, whiten
+from regrep.representations import PermutationRepresentation
 
 LatentAction = Callable[[Tensor, Tensor], Tensor]
 """A map (z, g) -> rho(g) z: a representation, a data action, or any function of that form."""
 
-Penalty = Literal["mse", "relative"]
+ROUNDING = 10
+"""Deviations below this many units of rounding of a latent's size count as none."""
+
+GATHERED = 2**16
+"""Most entries of the table by which a permutation representation is averaged in one gather."""
 
 
 def equivariance_loss(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction, penalty: Penalty = "mse") -> Tensor:
     """How far an encoder is from equivariant on one batch, as a differentiable scalar.
 
-    With z = E(x) and z_g = E(gx), over samples and coordinates (section 5 of the paper):
+    With w = rho(g) E(x) and v = E(gx), over samples and coordinates (section 5 of the paper):
 
-    * ``"mse"``: mean |rho(g) z - z_g|², the paper's penalty. It falls when the latent shrinks.
+    * ``"mse"``: mean |w - v|², the paper's penalty. It falls when the latent shrinks.
     * ``"relative"``: the same divided by the variance of the latent over the batch (mean over coordinates,
-      over both halves), with gradients through both. It does not change when the latent is scaled; it is
-      2 for unrelated vectors and 0 for an equivariant encoder.
+      over both halves). It does not change when the latent is scaled, but a strong equivariant signal of no
+      use to the task lowers it as far as one likes.
+    * ``"whitened"``: the relative penalty of L⁻¹w and L⁻¹v, with L Lᵀ the covariance of both halves and a small
+      ridge (see :func:`whiten`): every direction of the latent counts alike, so that neither scale nor an offset
+      nor a strong signal lowers it. Of feature maps [B, C, ...] the channels are whitened, positions are samples;
+      of tokens [B, N, D] under a representation on D, the last dimension.
+    * ``"moving"``: the relative penalty of P w and P v, P = 1 - mean over g of rho(g), the part of the latent
+      that the group moves. Unlike the others it cannot be met by an invariant latent, whose moving part is
+      rounding; there it is 0 without gradient.
 
-    Computed in float32 for half types, in the latent's own dtype otherwise. It is a mean over samples, so
-    under data-parallel training nothing is gathered; the variance is that of the local batch, as in BatchNorm.
+    The last three are 2 for unrelated latents and 0 for an equivariant encoder, with gradients through
+    everything. Computed without autocast, in float32 for half types, in the latent's own dtype otherwise. They
+    are means over samples, so under data-parallel training nothing is gathered; variance and covariance are those
+    of the local batch, as in BatchNorm.
 
     Args:
         z: [B, ...], latents of x.
         z_g: [B, ...], latents of gx.
         g: int64 [B].
         rho: representation or action on the latent.
-        penalty: ``"mse"`` or ``"relative"``.
+        penalty: which of them.
 
     Raises:
-        RegrepError: unknown penalty or shapes that differ.
+        RegrepError: unknown penalty, shapes that differ, or ``"moving"`` with a function that knows no group.
 
     >>> import regrep
     >>> G = regrep.groups.cyclic(4)
@@ -47,86 +62,97 @@ def equivariance_loss(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction, pena
     >>> equivariance_loss(z, rho(z, g), g, rho), equivariance_loss(z, z, g, rho)
     (tensor(0.), tensor(0.3750))
     """
-    check_penalty(penalty)
+    check_choice("penalty", penalty, Penalty)
     moved, target = aligned(z, z_g, g, rho)
-    loss = (moved - target).square().mean()
+    return penalty_between(moved, target, penalty, rho)
+
+
+def penalty_between(
+    moved: Tensor, target: Tensor, penalty: Penalty, rho: LatentAction, group: FiniteGroup | None = None
+) -> Tensor:
+    """The penalty of w = rho(g) E(x) and v = E(gx) as :func:`aligned` returns them; see :func:`equivariance_loss`.
+
+    Args:
+        moved: [B, ...], w.
+        target: [B, ...], v.
+        penalty: which of them.
+        rho: what moved the latents.
+        group: of rho, where it is a plain function; needed by ``"moving"``.
+    """
+    if penalty == "mse":
+        return (moved - target).square().mean()
     if penalty == "relative":
-        variance = torch.cat([moved, target]).var(dim=0, unbiased=False).mean()
-        loss = loss / variance.clamp_min(torch.finfo(variance.dtype).tiny)
-    return loss
+        return relative_to_variance(moved, target, rounding(moved, target))
+    with torch.autocast(moved.device.type, enabled=False):
+        if penalty == "whitened":
+            return relative_to_variance(*whitened_pair(moved, target, rho))
+        floor = rounding(moved, target)
+        return relative_to_variance(moving_part(moved, rho, group), moving_part(target, rho, group), floor)
 
 
-def relative_error(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction) -> Tensor:
-    """‖rho(g) E(x) - E(gx)‖ / ‖E(gx)‖ over the batch, a scalar without gradient.
+def relative_to_variance(moved: Tensor, target: Tensor, floor: Tensor | None = None) -> Tensor:
+    """Mean |w - v|² over the variance of both, which counts as at least ``floor``: 2 unrelated, 0 equal."""
+    variance = torch.cat([moved, target]).var(dim=0, unbiased=False).mean()
+    least = torch.finfo(variance.dtype).tiny
+    variance = variance.clamp_min(least) if floor is None else torch.maximum(variance, floor + least)
+    return (moved - target).square().mean() / variance
 
-    0 for an equivariant encoder, about 1.41 for unrelated vectors of mean zero.
+
+def rounding(moved: Tensor, target: Tensor) -> Tensor:
+    """Variance that rounding alone can give latents of this size, a scalar without gradient."""
+    size = (moved.detach().square().mean() + target.detach().square().mean()) / 2
+    return (ROUNDING * torch.finfo(size.dtype).eps) ** 2 * size
+
+
+def whitened_pair(moved: Tensor, target: Tensor, rho: LatentAction) -> tuple[Tensor, Tensor]:
+    """Both latents as samples [B·positions, C], whitened by the covariance of both; see :func:`whiten`."""
+    both = channels_last(torch.cat([moved, target]), rho)
+    first, second = whiten(both).chunk(2)
+    return first, second
+
+
+def moving_part(z: Tensor, rho: LatentAction, group: FiniteGroup | None = None) -> Tensor:
+    """P z with P = 1 - mean over g of rho(g): what is left of a latent without its invariant part.
+
+    Args:
+        z: [B, ...].
+        rho: representation or action on the latent.
+        group: its group; by default that of rho.
+
+    Raises:
+        RegrepError: no group.
 
     >>> import regrep
-    >>> G = regrep.groups.cyclic(2)
-    >>> relative_error(torch.eye(2), torch.eye(2), torch.tensor([1, 1]), regrep.regular(G))
-    tensor(1.4142)
+    >>> moving_part(torch.tensor([[1.0, 3.0]]), regrep.regular(regrep.groups.cyclic(2)))
+    tensor([[-1.,  1.]])
     """
-    with torch.no_grad():
-        moved, target = aligned(z, z_g, g, rho)
-        return torch.linalg.vector_norm(moved - target) / torch.linalg.vector_norm(target)
+    group = getattr(rho, "group", None) if group is None else group
+    if group is None:
+        raise RegrepError(
+            f"the moving part of a latent is taken over a group, and {rho!r} has none; pass a representation or an"
+            " action"
+        )
+    if isinstance(rho, PermutationRepresentation) and rho.index.numel() <= GATHERED:
+        return z - z[..., rho.index.to(z.device)].mean(dim=-2)
+    total = z
+    for k in range(1, group.order):
+        total = total + rho(z, torch.full((len(z),), k, device=z.device))
+    return z - total / group.order
 
 
 def aligned(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction) -> tuple[Tensor, Tensor]:
-    """Rho(g) z and z_g in a dtype fit for sums of squares: float32 for half types, else unchanged."""
+    """Rho(g) z and z_g in a dtype fit for sums of squares: float32 for half types, else unchanged; never autocast."""
     if z.shape != z_g.shape:
         raise RegrepError(f"the latents of x and gx have the same shape, got {list(z.shape)} and {list(z_g.shape)}")
-    if z.dtype in (torch.float16, torch.bfloat16):
-        z, z_g = z.float(), z_g.float()
-    return rho(z, g), z_g
+    return move(z, g, rho), wide(z_g)
 
 
-def check_penalty(penalty: str) -> None:
-    """Raise for anything but the two penalties."""
-    if penalty not in get_args(Penalty):
-        raise RegrepError(f'penalty is "mse" or "relative", got {penalty!r}')
+def move(z: Tensor, g: Tensor, rho: LatentAction) -> Tensor:
+    """Rho(g) z in float32 for half types, without autocast, which would round the products of matrices."""
+    with torch.autocast(z.device.type, enabled=False):
+        return rho(wide(z), g)
 
 
-def check_weight(name: str, value: float) -> None:
-    """Raise for a weight below 0 or not finite."""
-    if not (math.isfinite(value) and value >= 0):
-        raise RegrepError(f"{name} is a finite number of at least 0, got {value}; use 0 to switch the term off")
-
-
-def check_latent(z: Any, x: Tensor) -> Tensor:
-    """The latents z of the inputs x [B, ...], if they are one real tensor [B, ...]; an error if not.
-
-    >>> check_latent((torch.zeros(3, 4), None), torch.zeros(3, 2))
-    Traceback (most recent call last):
-    regrep.errors.RegrepError: a latent is one tensor, got a tuple; wrap the encoder so that it returns the latent alone
-    """
-    if not isinstance(z, Tensor):
-        raise RegrepError(
-            f"a latent is one tensor, got a {type(z).__name__}; wrap the encoder so that it returns the latent alone"
-        )
-    if not z.dim() or len(z) != len(x) or z.is_complex():
-        raise RegrepError(
-            f"a latent is a real tensor [{len(x)}, ...], one row per input, got {str(z.dtype)[6:]} {list(z.shape)};"
-            " put the batch first"
-        )
-    return z
-
-
-def check_task(loss: Tensor) -> Tensor:
-    """The task loss, if it is a scalar; an error if not."""
-    if loss.dim():
-        raise RegrepError(f"task_loss returns a scalar, got shape {list(loss.shape)}; take its mean over the samples")
-    return loss
-
-
-def check_views(x: Tensor, g: Tensor | None, gx: Tensor | None) -> None:
-    """Raise for no inputs, and for moved ones without their elements or of another shape than the inputs."""
-    if not (isinstance(x, Tensor) and x.dim() and len(x)):
-        raise RegrepError(
-            "a batch is a tensor [B, ...] of at least one input,"
-            f" got {list(x.shape) if isinstance(x, Tensor) else type(x).__name__}; skip empty batches"
-        )
-    if gx is not None and (g is None or gx.shape != x.shape):
-        raise RegrepError(
-            f"moved inputs gx come with their elements g and have the shape of x {list(x.shape)},"
-            f" got gx of shape {list(gx.shape)} and {'no g' if g is None else 'g'}; pass both or neither"
-        )
+def wide(z: Tensor) -> Tensor:
+    """Half types as float32, others as they are."""
+    return z.float() if z.dtype in (torch.float16, torch.bfloat16) else z

@@ -3,12 +3,37 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from torch import Tensor, nn
 
 from regrep.errors import RegrepError
+from regrep.objectives.deprecated import warn_renamed
+
+OUTPUT = "<output>"
+"""The name of a model's output where layers are named; no layer can be called so."""
+
+
+class Latents(dict[str, Any]):
+    """What acts on which layer, by the layer's name; ``""`` is an old name of the output."""
+
+    def __missing__(self, layer: str) -> Any:
+        if layer == "" and OUTPUT in self:
+            warn_renamed('the layer ""', "regrep.objectives.OUTPUT")
+            return self[OUTPUT]
+        raise KeyError(layer)
+
+
+def named(latent: Any) -> Latents:
+    """What acts on which layer, from a mapping or from what acts on the output alone."""
+    if not isinstance(latent, Mapping):
+        return Latents({OUTPUT: latent})
+    if "" not in latent:
+        return Latents(latent)
+    warn_renamed('the layer ""', "regrep.objectives.OUTPUT", stacklevel=5)
+    return Latents({layer or OUTPUT: rho for layer, rho in latent.items()})
 
 
 class Tap:
@@ -45,7 +70,8 @@ class Tap:
 def latent_of(model: nn.Module, layer: str) -> Iterator[Tap]:
     """Tap a layer of a model by name, as listed by ``model.named_modules()``.
 
-    The hook is removed at the end of the block; the model is left as it was. ``""`` is the model's output.
+    The hook is removed at the end of the block; the model is left as it was. :data:`OUTPUT`, or ``""`` as there, is
+    the model's output.
 
     Raises:
         RegrepError: the model has no such layer.
@@ -68,6 +94,8 @@ def latent_of(model: nn.Module, layer: str) -> Iterator[Tap]:
 def find_layer(model: nn.Module, layer: str) -> nn.Module:
     """The submodule of that name, or an error that lists near names."""
     layers = dict(model.named_modules())
+    if layer == OUTPUT:
+        return model
     if layer not in layers:
         near = difflib.get_close_matches(layer, layers, n=3, cutoff=0.3) or [k for k in layers if k][:6]
         raise RegrepError(

@@ -10,14 +10,10 @@ from torch import Tensor, nn
 
 from regrep.actions import Action, sample
 from regrep.errors import RegrepError
-from regrep.objectives.functional import (
-    check_latent,
-    check_task,
-    check_views,
-    check_weight,
-    equivariance_loss,
-    relative_error,
-)
+from regrep.objectives.checks import check_latent, check_task, check_views, check_weight
+from regrep.objectives.deprecated import warn_renamed
+from regrep.objectives.functional import move, penalty_between, whitened_pair, wide
+from regrep.objectives.measures import error_of_whitened, uncentred
 from regrep.representations import LearnedRepresentation
 
 
@@ -30,7 +26,8 @@ class RepresentationTerms(NamedTuple):
         output: task(D(rho(g) E(x)), gy), the equivariance of the decoder.
         equivariance: MSE(rho(g) E(x), E(gx)), the equivariance of the encoder.
         algebra: A(rho).
-        relative_error: ‖rho(g) E(x) - E(gx)‖ / ‖E(gx)‖, without gradient.
+        whitened_error: see :func:`~regrep.objectives.whitened_error`, without gradient; 1 where no latent varies.
+        uncentred_error: ‖rho(g) E(x) - E(gx)‖ / ‖E(gx)‖, which a constant lowers, without gradient; not logged.
     """
 
     total: Tensor
@@ -38,11 +35,18 @@ class RepresentationTerms(NamedTuple):
     output: Tensor
     equivariance: Tensor
     algebra: Tensor
-    relative_error: Tensor
+    whitened_error: Tensor
+    uncentred_error: Tensor
+
+    @property
+    def relative_error(self) -> Tensor:
+        """Old name of ``uncentred_error``."""
+        warn_renamed("relative_error", "whitened_error, or uncentred_error for the same number")
+        return self.uncentred_error
 
     def log(self, prefix: str = "") -> dict[str, Tensor]:
         """Detached terms by name, for a logger."""
-        return {prefix + name: value.detach() for name, value in self._asdict().items()}
+        return {prefix + name: value.detach() for name, value in self._asdict().items() if name != "uncentred_error"}
 
 
 class RepresentationObjective(nn.Module):
@@ -145,22 +149,26 @@ class RepresentationObjective(nn.Module):
             z = check_latent(encoder(x), x)
             with torch.no_grad():
                 z_g = encoder(gx)
-        moved = rho(z, g)
+        moved, turned = move(z, g, rho), wide(z_g)
         target = x if y is None else y
         moved_target = gx if y is None else y if self.output_action is None else self.output_action(y, g)
         task = check_task(self.task_loss(head(z), target))
-        output = self.task_loss(head(moved), moved_target) if self.output_weight > 0 else task.new_zeros(())
-        same = lambda _z, _g: moved  # noqa: E731 - rho(g) z is known and not made again
+        output = task.new_zeros(())
+        if self.output_weight > 0:
+            output = self.task_loss(head(moved.to(z.dtype)), moved_target)
         with torch.set_grad_enabled(self.latent_weight > 0 and torch.is_grad_enabled()):
-            equivariance = equivariance_loss(z, z_g.to(moved.dtype), g, same)
-        error = relative_error(z, z_g, g, same)
+            equivariance = penalty_between(moved, turned.to(moved.dtype), "mse", rho)
+        with torch.no_grad(), torch.autocast(moved.device.type, enabled=False):
+            turned = turned.to(moved.dtype)
+            error = uncentred(moved, turned)
+            whitened = error_of_whitened(*whitened_pair(moved, turned, rho), g).nan_to_num(1.0)
         algebra = rho.algebra_loss()
         total = task + self.algebra_weight * algebra
         if self.output_weight > 0:
             total = total + self.output_weight * output
         if self.latent_weight > 0:
             total = total + self.latent_weight * equivariance
-        return RepresentationTerms(total, task, output, equivariance, algebra, error)
+        return RepresentationTerms(total, task, output, equivariance, algebra, whitened, error)
 
     def extra_repr(self) -> str:
         """Representation and weights."""

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from regrep.actions import Action
+from regrep.objectives.checks import Control, Penalty
+from regrep.objectives.deprecated import positional_until_now
 from regrep.objectives.equivariant import EquivariantObjective, Terms
+from regrep.objectives.functional import LatentAction
+from regrep.objectives.layers import Latents
 
 
 def advance(x: Tensor, frame: Tensor) -> Tensor:
@@ -40,7 +46,7 @@ def roll_out(model: Callable[[Tensor], Tensor], x: Tensor, frames: int) -> Tenso
     return torch.stack(found, dim=1)
 
 
-class RolloutObjective(EquivariantObjective):
+class RolloutObjective(nn.Module):
     """The first frame under section 5's objective, the frames after it rolled out on the unmoved window.
 
     L = ½ task(ŷ₁, y₁) + ½ task(D(E(gx)), gy₁) + Σ_{t > 1} task(ŷ_t, y_t) + weight · penalty(rho(g) E(x), E(gx)), with
@@ -49,11 +55,11 @@ class RolloutObjective(EquivariantObjective):
     first frame has weight 1 as well. Of the terms, ``task`` is the roll-out's part and ``shifted_task`` that of the
     moved view, both with these weights.
 
-    Arguments as in :class:`EquivariantObjective`; ``x`` is a window [B, n·C, ...], ``y`` the frames after it
-    [B, T, C, ...].
+    Arguments as in :class:`EquivariantObjective`, the settings after ``latent`` by name; ``x`` is a window
+    [B, n·C, ...], ``y`` the frames after it [B, T, C, ...]. An :class:`EquivariantObjective` with half the task loss
+    does the first frame; it is the attribute ``first``, and its settings can be read from here as well.
 
     >>> import regrep
-    >>> from torch import nn
     >>> G = regrep.groups.cyclic(4)
     >>> act = regrep.actions.RotateFlip2d(G)
     >>> objective = RolloutObjective(nn.Conv2d(3, 4, 1), nn.Conv2d(4, 1, 1), nn.functional.mse_loss,
@@ -62,6 +68,36 @@ class RolloutObjective(EquivariantObjective):
     >>> bool(terms.equivariance < 1e-6)  # 1 x 1 kernels commute with quarter turns
     True
     """
+
+    @positional_until_now(
+        6,
+        "weight",
+        "penalty",
+        "output_action",
+        "fraction",
+        "latent_augmentation",
+        "shifted_weight",
+        "task_weight",
+    )
+    def __init__(
+        self,
+        encoder: Callable[[Tensor], Tensor],
+        head: Callable[[Tensor], Tensor] | None,
+        task_loss: Callable[[Tensor, Tensor], Tensor],
+        input_action: Action,
+        latent: LatentAction | Mapping[str, LatentAction],
+        **settings: Any,
+    ) -> None:
+        super().__init__()
+        share = 0.5 if settings.get("fraction", 1.0) else 1.0
+
+        def shared(outputs: Tensor, y: Tensor) -> Tensor:
+            return share * task_loss(outputs, y)
+
+        self.first = EquivariantObjective(encoder, head, shared, input_action, latent, **settings)
+        self.task_loss = task_loss
+        # Held in a plain tuple, so that they are not registered: the objective has no state of its own.
+        self._network = (encoder, head)
 
     def forward(
         self,
@@ -72,18 +108,63 @@ class RolloutObjective(EquivariantObjective):
         generator: torch.Generator | None = None,
     ) -> Terms:
         """Objective on a batch of windows and the frames that follow them."""
-        first, frame = self.with_outputs(x, y[:, 0], g, gx, generator)
-        share = 0.5 if self.fraction else 1.0
-        task = share * first.task
-        if y.shape[1] > 1:
-            later = roll_out(self._predict, advance(x, frame), y.shape[1] - 1)
-            task = task + sum(self.task_loss(later[:, t], y[:, t + 1]) for t in range(later.shape[1]))
-        shifted, augmented = share * first.shifted_task, share * first.latent_task
-        total = self.task_weight * task + self.shifted_weight * shifted + augmented
-        if self.weight > 0 and self.fraction:
-            total = total + self.weight * first.equivariance
-        return first._replace(total=total, task=task, shifted_task=shifted, latent_task=augmented)
+        terms, frame = self.first.with_outputs(x, y[:, 0], g, gx, generator)
+        if y.shape[1] == 1:
+            return terms
+        found = roll_out(self._predict, advance(x, frame), y.shape[1] - 1)
+        later = torch.stack([self.task_loss(found[:, t], y[:, t + 1]) for t in range(found.shape[1])]).sum()
+        return terms._replace(task=terms.task + later, total=terms.total + self.first.task_weight * later)
 
     def _predict(self, x: Tensor) -> Tensor:
         encoder, head = self._network
         return encoder(x) if head is None else head(encoder(x))
+
+    @property
+    def input_action(self) -> Action:
+        """How the group moves windows."""
+        return self.first.input_action
+
+    @property
+    def output_action(self) -> Action | None:
+        """How it moves frames."""
+        return self.first.output_action
+
+    @property
+    def latents(self) -> Latents:
+        """What acts on which layer."""
+        return self.first.latents
+
+    @property
+    def weight(self) -> float:
+        """Of the penalty."""
+        return self.first.weight
+
+    @property
+    def penalty(self) -> Penalty:
+        """Which penalty."""
+        return self.first.penalty
+
+    @property
+    def fraction(self) -> float:
+        """Part of the batch whose second view is made."""
+        return self.first.fraction
+
+    @property
+    def latent_augmentation(self) -> bool:
+        """Whether the head is trained on rho(g) E(x) as well."""
+        return self.first.latent_augmentation
+
+    @property
+    def shifted_weight(self) -> float:
+        """Of the loss of the moved view."""
+        return self.first.shifted_weight
+
+    @property
+    def task_weight(self) -> float:
+        """Of the loss of the roll-out."""
+        return self.first.task_weight
+
+    @property
+    def control(self) -> Control | None:
+        """What the penalty is replaced by, if by anything."""
+        return self.first.control

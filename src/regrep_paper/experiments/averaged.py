@@ -78,4 +78,4 @@ def average(module: NetworkModule) -> None:
     objective = module.objective
     classifies = isinstance(module, ClassifierModule)
     module.network = GroupAveraged(module.network, objective.input_action, objective.output_action, classifies)
-    objective.latents = {}
+    objective.latents.clear()

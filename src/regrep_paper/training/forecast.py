@@ -70,12 +70,13 @@ def _norm(frames: Tensor) -> Tensor:
 class ForecastModule(NetworkModule):
     """Trains windows [B, n·2, H, W] to the next frame [B, 2, H, W] of a vector field, rolled out over T frames.
 
-    Beside the terms of the objective ``validation/{rmse, rmse_vx, rmse_vy, equivariance, relative_error,
-    latent_scale}`` is logged. An RMSE is the root of the mean square over all windows, frames, points and (but for the
-    last two) both components, in units of the data. The test has two loaders, Future and Domain, with a longer
-    horizon: ``test/future`` and ``test/domain`` are over all of it, ``test/future_short`` and ``test/domain_short``
-    over as many frames as were trained, ``test/rmse`` (with its components and the latent's metrics) is the latter
-    of Future, the counterpart of validation's. What every frame contributes is in ``horizon`` of the record.
+    Beside the terms of the objective ``validation/{rmse, rmse_vx, rmse_vy, equivariance, whitened_error,
+    moving_share, latent_scale}`` is logged. An RMSE is the root of the mean square over all windows, frames, points
+    and (but for the last two) both components, in units of the data. The test has two loaders, Future and Domain, with
+    a longer horizon: ``test/future`` and ``test/domain`` are over all of it, ``test/future_short`` and
+    ``test/domain_short`` over as many frames as were trained, ``test/rmse`` (with its components and the latent's
+    metrics) is the latter of Future, the counterpart of validation's. What every frame contributes is in ``horizon`` of
+    the record.
 
     Args:
         network: module with ``encoder`` and ``head``.
@@ -137,8 +138,10 @@ class ForecastModule(NetworkModule):
             }
 
     def configure_optimizers(self) -> Any:
-        """Adam with weight decay, its rate multiplied by ``decay`` after every epoch."""
+        """Adam with weight decay, its rate multiplied by ``decay`` after every epoch, or under one cycle."""
         adam = torch.optim.Adam(self.network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
+        if self.schedule == "onecycle":
+            return self.one_cycle(adam)
         return {"optimizer": adam, "lr_scheduler": torch.optim.lr_scheduler.ExponentialLR(adam, self.decay)}
 
     def diagnose(self, data: Any, folder: Path) -> dict[str, Any]:

@@ -66,7 +66,9 @@ def test_leaves_a_complete_record(finished):
     assert run["data"]["sizes"] == {"train": 160, "validation": 40, "test": 40}
     assert done["status"] == "finished"
     assert 0 <= done["test"]["accuracy"] <= 1
-    assert {"accuracy", "accuracy_upright", "loss", "relative_error", "latent_scale"} <= set(done["test"])
+    assert {"accuracy", "accuracy_upright", "loss", "whitened_error", "moving_share", "latent_scale"} <= set(
+        done["test"]
+    )
     assert len(done["equivariance"]["elements"]) == 4
     rows = rows_of(out)
     assert [row["epoch"] for row in rows] == ["0", "1", "2", "3"]
@@ -127,7 +129,7 @@ def test_killed_and_resumed_is_bit_identical(finished, tmp_path, moment):
     for which in ("last", "best"):
         for name, tensor in weights(reference, which).items():
             assert torch.equal(tensor, weights(out, which)[name]), name
-    kept = ("epoch", "step", "train/total", "validation/accuracy", "validation/relative_error")
+    kept = ("epoch", "step", "train/total", "validation/accuracy", "validation/whitened_error")
     rows = [[tuple(row[key] for key in kept) for row in rows_of(folder)] for folder in (reference, out)]
     assert rows[0] == rows[1]
     assert (

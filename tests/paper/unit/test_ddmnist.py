@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from regrep.errors import RegrepError
+from regrep.objectives import OUTPUT
 from regrep_paper.data.batches import BatchSampler
 from regrep_paper.data.digits import load
 from regrep_paper.data.double_digits import DEVIATION, MEAN, DoubleDigits, canvas
@@ -147,7 +148,7 @@ def test_settings_of_table_9():
         assert plain.objective.fraction == 0
         assert DDMNIST(group, "ours-relative").objective.penalty == "relative"
     assert DDMNIST(as_published=True).objective.shifted_weight == 0
-    assert DDMNIST("D4", "ours").objective.latents[""].invariant_dim == 3
+    assert DDMNIST("D4", "ours").objective.latents[OUTPUT].invariant_dim == 3
 
 
 @pytest.mark.filterwarnings("ignore::regrep.CapacityWarning")

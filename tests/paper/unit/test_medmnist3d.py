@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from regrep.errors import RegrepError
+from regrep.objectives import OUTPUT
 from regrep_paper.cli import main
 from regrep_paper.data import medmnist
 from regrep_paper.data.medmnist import SETS, file_of, medmnist3d
@@ -246,7 +247,7 @@ def test_settings_of_table_10():
         assert (ours.objective.weight, control.objective.weight, plain.objective.weight) == (weight, 0, 0)
         assert (ours.objective.fraction, plain.objective.fraction) == (1, 0)
     assert MedMNIST3D("organ", "ours-relative").objective.penalty == "relative"
-    rho = MedMNIST3D(width=7).objective.latents[""]
+    rho = MedMNIST3D(width=7).objective.latents[OUTPUT]
     assert (rho.dim, rho.invariant_dim) == (56, 2 + 8)
     assert MedMNIST3D().monitor[0] == "validation/accuracy"
     assert MedMNIST3D(select="upright").monitor[0] == "validation/accuracy_upright"
@@ -311,7 +312,7 @@ def test_a_file_of_ones_own_runs_from_the_command_line(tmp_path, capsys):
     assert "nodulemnist3d.npz" in capsys.readouterr().err
     assert main(["fit", "medmnist3d", *args, "--data.any_file=true"]) == 0
     done, record = (json.loads((out / name).read_text()) for name in ("done.json", "run.json"))
-    assert {"accuracy", "accuracy_upright", "auc", "auc_upright", "relative_error"} <= set(done["test"])
+    assert {"accuracy", "accuracy_upright", "auc", "auc_upright", "whitened_error", "moving_share"} <= set(done["test"])
     assert record["config"] | {"data": "nodule", "any_file": True, "width": 3, "group": "O"} == record["config"]
     assert record["data"]["name"] == "nodulemnist3d-unverified"
     with np.load(out / "examples.npz") as pictures:

@@ -12,7 +12,7 @@ import regrep
 from regrep.actions import VectorField2d
 from regrep.errors import MissingExtraError, RegrepError
 from regrep.groups import cyclic
-from regrep.objectives import RolloutObjective, advance, equivariance_loss, roll_out
+from regrep.objectives import OUTPUT, RolloutObjective, advance, equivariance_loss, roll_out
 from regrep_paper.data import smoke_files as sets
 from regrep_paper.data.smoke_box import TURNS, Box, Plume, turning_errors
 from regrep_paper.data.smoke_dynamics import transport_error, transport_errors
@@ -416,7 +416,7 @@ def test_pixels_of_the_latent_turn_as_those_of_the_data(rows):
 def test_the_objective_turns_latents_in_the_direction_of_the_data():
     model = SmokeForecast(method="ours", size=4)
     z, g = torch.arange(92 * 16.0).reshape(1, 92, 4, 4), torch.tensor([1])
-    turned = model.objective.latents[""](z, g)
+    turned = model.objective.latents[OUTPUT](z, g)
     pairs = torch.stack([z[:, 0], torch.zeros(1, 4, 4)], dim=1)  # the first channel as vx becomes vy
     assert torch.equal(action()(pairs, g)[:, 1], turned[:, 0])
 

@@ -1,0 +1,72 @@
+"""Controls: what takes the place of the representation to find out what it is good for."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from regrep.errors import RegrepError
+from regrep.groups import FiniteGroup
+from regrep.representations.representation import check_elements
+
+
+class RandomPermutations:
+    """One random permutation of a latent's entries for every element but the identity: a representation of nothing.
+
+    It costs and preserves what a permutation representation does (norms, means over entries), and does not multiply
+    as the elements do, so that no encoder can satisfy it for a reason. A gain that it gives too is none of
+    equivariance.
+
+    Args:
+        group: whose elements it is called with.
+        shape: of what is permuted as a whole, the last dimensions of a latent; by default all but the batch, as found
+            at the first call.
+        seed: of the draw.
+
+    >>> import regrep
+    >>> control = RandomPermutations(regrep.groups.cyclic(4), (8,), seed=0)
+    >>> z = torch.arange(16.0).reshape(2, 8)
+    >>> moved = control(z, torch.tensor([0, 3]))
+    >>> torch.equal(moved[0], z[0]), torch.equal(moved[1], z[1]), torch.equal(moved[1].sort().values, z[1])
+    (True, False, True)
+    """
+
+    def __init__(self, group: FiniteGroup, shape: tuple[int, ...] | None = None, seed: int = 0) -> None:
+        self.group, self.seed = group, seed
+        self.shape = None if shape is None else tuple(shape)
+        self._index = None if self.shape is None else self._draw(math.prod(self.shape))
+
+    def _draw(self, dim: int) -> Tensor:
+        generator = torch.Generator().manual_seed(self.seed)
+        rows = [torch.arange(dim), *(torch.randperm(dim, generator=generator) for _ in range(self.group.order - 1))]
+        return torch.stack(rows)
+
+    def __call__(self, z: Tensor, g: Tensor) -> Tensor:
+        """Permute each sample by the permutation of its element.
+
+        Args:
+            z: [B, ..., *shape].
+            g: int64 [B].
+
+        Raises:
+            RegrepError: a shape other than the given one or that of the first call, or an element out of range.
+        """
+        check_elements(self.group, g, z)
+        if self.shape is None or self._index is None:
+            self.shape = tuple(z.shape[1:])
+            self._index = self._draw(math.prod(self.shape))
+        kept = z.dim() - len(self.shape)
+        if kept < 1 or tuple(z.shape[kept:]) != self.shape:
+            raise RegrepError(
+                f"these permutations move latents [B, ..., {', '.join(map(str, self.shape))}], got {list(z.shape)};"
+                " make others for this shape"
+            )
+        flat = z.flatten(kept) if len(self.shape) != 1 else z
+        index = self._index.to(z.device)[g.to(z.device)]
+        index = index.reshape(len(z), *[1] * (flat.dim() - 2), index.shape[-1])
+        return flat.gather(-1, index.expand(flat.shape)).reshape(z.shape)
+
+    def __repr__(self) -> str:
+        return f"<random permutations for {self.group.name}, seed {self.seed}>"

@@ -1,0 +1,133 @@
+"""Equivariance errors of one batch of latents: scalars without gradient."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from regrep.groups import FiniteGroup
+from regrep.objectives.functional import LatentAction, aligned, moving_part, whitened_pair, wide
+
+
+@torch.no_grad()
+def whitened_error(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction) -> Tensor:
+    """The :func:`centred_error` of whitened latents: every direction counts alike. The number to look at first.
+
+    0 for an equivariant encoder, 1 for unrelated latents, whatever the scale, the offset, or a strong signal beside
+    what the task uses. The covariance is that of both halves of the batch, as in the penalty ``"whitened"``, so it
+    needs more samples than the latent has channels to be sharp; :func:`regrep.equivariance_error` takes many.
+
+    Args:
+        z: [B, ...], latents of x.
+        z_g: [B, ...], latents of gx.
+        g: int64 [B]; samples at the identity, whose error is 0, are left out.
+        rho: representation or action on the latent.
+
+    Returns:
+        A scalar; nan for latents without variance.
+
+    >>> import regrep
+    >>> G = regrep.groups.cyclic(2)
+    >>> z = torch.randn(64, 2, generator=torch.Generator().manual_seed(0))
+    >>> g = torch.ones(64, dtype=torch.int64)
+    >>> whitened_error(z, z.flip(1) + 5, g, regrep.regular(G)) < 1e-5
+    tensor(True)
+    """
+    moved, target = aligned(z, z_g, g, rho)
+    with torch.autocast(moved.device.type, enabled=False):
+        return error_of_whitened(*whitened_pair(moved, target, rho), g)
+
+
+@torch.no_grad()
+def centred_error(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction) -> Tensor:
+    """√(mean |(w - w̄) - (v - v̄)|² / (V(w) + V(v))) with w = rho(g) E(x), v = E(gx) and V the variance.
+
+    0 for an equivariant encoder, also with a constant added, and 1 for unrelated latents, whatever the scale. One
+    strong equivariant signal lowers it all the same; see :func:`whitened_error`. Arguments as there.
+
+    >>> import regrep
+    >>> z, rho = torch.eye(2), regrep.regular(regrep.groups.cyclic(2))
+    >>> centred_error(z, z.flip(1) + 5, torch.tensor([1, 1]), rho)
+    tensor(0.)
+    """
+    moved, target = aligned(z, z_g, g, rho)
+    return error_and_offset(moved, target, others(g))[0]
+
+
+@torch.no_grad()
+def relative_error(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction) -> Tensor:
+    """‖rho(g) E(x) - E(gx)‖ / ‖E(gx)‖ over the batch, the uncentred error.
+
+    It says little: a constant that is added to the latent, for which a bias is free, lowers it as far as one likes
+    without anything becoming equivariant. Use :func:`whitened_error` or :func:`centred_error`.
+
+    >>> import regrep
+    >>> G = regrep.groups.cyclic(2)
+    >>> relative_error(torch.eye(2), torch.eye(2), torch.tensor([1, 1]), regrep.regular(G))
+    tensor(1.4142)
+    >>> relative_error(torch.eye(2) + 99, torch.eye(2) + 99, torch.tensor([1, 1]), regrep.regular(G))
+    tensor(0.0101)
+    """
+    return uncentred(*aligned(z, z_g, g, rho))
+
+
+@torch.no_grad()
+def moving_share(z: Tensor, rho: LatentAction, group: FiniteGroup | None = None) -> Tensor:
+    """V(P z) / V(z), P = 1 - mean over g of rho(g): the part of a latent's variance that the group moves.
+
+    0 for an invariant latent, which is equivariant in a trivial way; 1 - invariant_dim / dim where all directions vary
+    alike. An error is worth something only beside it.
+
+    Args:
+        z: [B, ...].
+        rho: representation or action on the latent.
+        group: its group; by default that of rho.
+
+    Returns:
+        A scalar; nan for latents without variance.
+
+    >>> import regrep
+    >>> moving_share(torch.eye(2), regrep.regular(regrep.groups.cyclic(2)))
+    tensor(1.)
+    """
+    z = wide(z)
+    with torch.autocast(z.device.type, enabled=False):
+        z = z - z.mean(dim=0)
+        return moving_part(z, rho, group).square().sum() / z.square().sum()
+
+
+def error_of_whitened(moved: Tensor, target: Tensor, g: Tensor) -> Tensor:
+    """The centred error of whitened samples [B·positions, C], over the samples that the group moved."""
+    return error_and_offset(moved.reshape(len(g), -1), target.reshape(len(g), -1), others(g))[0]
+
+
+def error_and_offset(moved: Tensor, target: Tensor, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """How far w and v are from equal: in what varies over the samples, and in their means.
+
+    error² = mean |(w - w̄) - (v - v̄)|² / (V(w) + V(v)) and offset² = |w̄ - v̄|² / (V(w) + V(v)).
+
+    Args:
+        moved: [B, ...], w.
+        target: [B, ...], v.
+        weight: [B], of the samples in all means; by default the same for all.
+    """
+    w, v = moved.reshape(len(moved), -1), target.reshape(len(target), -1)
+    part = torch.full((len(w), 1), 1 / len(w), dtype=w.dtype, device=w.device)
+    if weight is not None:
+        part = (weight / weight.sum()).to(w)[:, None]
+    middle, centre = (part * w).sum(dim=0), (part * v).sum(dim=0)
+    w, v = w - middle, v - centre
+    variance = (part * (w.square() + v.square())).sum()
+    error = (part * (w - v).square()).sum() / variance
+    return error.sqrt(), ((middle - centre).square().sum() / variance).sqrt()
+
+
+def uncentred(moved: Tensor, target: Tensor) -> Tensor:
+    """‖w - v‖ / ‖v‖."""
+    return torch.linalg.vector_norm(moved - target) / torch.linalg.vector_norm(target)
+
+
+def others(g: Tensor) -> Tensor:
+    """1 for samples at elements other than the identity, else 0; all 1 where there are none."""
+    moved = g != 0
+    return (moved | ~moved.any()).float()

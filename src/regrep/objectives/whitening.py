@@ -1,0 +1,72 @@
+"""Whitening of latents: a linear change of basis after which every direction has the same variance."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+RIDGES = (1e-3, 1e-2)
+"""Of the two passes, as parts of the mean eigenvalue of the covariance."""
+
+NEGLIGIBLE = 1e-12
+"""Variance, of whitened coordinates or relative to the square of a latent's size, that no pass divides by."""
+
+
+def whiten(samples: Tensor) -> Tensor:
+    """L⁻¹(a - ā) for samples a, L Lᵀ their covariance plus a ridge, with gradients through all of it.
+
+    Two passes: the first divides by the Cholesky factor of the covariance plus 1e-3 of its mean eigenvalue, the second
+    whitens the result again, with 1e-2. With one pass a signal of 100 times the size of the others would lift the
+    ridge above their variance and hide them; after two, directions of a thousandth of the variance still count in full.
+    In single precision the repetition also removes the rounding of the first factor (as CholeskyQR2 does).
+
+    With more channels d than half of the samples n a covariance of all of them says nothing: then the channels are
+    cut, in their order, into the fewest blocks of one width of at most n / 2, and every block is whitened by
+    itself; the ridge is the same for all. Nothing waits for the device.
+
+    Args:
+        samples: [n, d], floating point of 32 bits or more.
+
+    Returns:
+        [n, d], centred; its mean square is d_eff / d, with d_eff the number of directions that vary.
+
+    >>> a = torch.randn(512, 3, generator=torch.Generator().manual_seed(0)).double() * torch.tensor([1.0, 9.0, 50.0])
+    >>> (whiten(a).T @ whiten(a) / 512).round(decimals=1).abs()
+    tensor([[1., 0., 0.],
+            [0., 1., 0.],
+            [0., 0., 1.]], dtype=torch.float64)
+    """
+    n, d = samples.shape
+    blocks = -(-d // max(1, n // 2))
+    width = -(-d // blocks)
+    size = samples.detach().square().mean()
+    centred = samples - samples.mean(dim=0)
+    # [blocks, width, n]; the last block is filled with channels of 0, which stay 0.
+    x = nn.functional.pad(centred, (0, blocks * width - d)).T.reshape(blocks, width, n)
+    eye = torch.eye(width, dtype=x.dtype, device=x.device)
+    floor = NEGLIGIBLE * size + torch.finfo(x.dtype).tiny
+    for ridge in RIDGES:
+        covariance = x @ x.mT / n
+        level = covariance.diagonal(dim1=1, dim2=2).sum() / d
+        factor, _ = torch.linalg.cholesky_ex(covariance + (ridge * level + floor) * eye, check_errors=False)
+        x = torch.linalg.solve_triangular(factor, x, upper=False)
+        floor = torch.full_like(floor, NEGLIGIBLE)
+    return x.reshape(blocks * width, n)[:d].T
+
+
+def channels_last(z: Tensor, rho: object) -> Tensor:
+    """A latent as samples [n, C] of its channels.
+
+    [B, d] as it is. With more dimensions every position of every sample is a sample of its own, and the channels are
+    dimension 1, as in feature maps [B, C, H, W]; but the last one under a representation that acts on it alone, as on
+    tokens [B, N, D].
+
+    >>> import regrep
+    >>> rho = regrep.regular(regrep.groups.cyclic(4))
+    >>> channels_last(torch.zeros(2, 3, 4), rho).shape, channels_last(torch.zeros(2, 3, 4), None).shape
+    (torch.Size([6, 4]), torch.Size([8, 3]))
+    """
+    if z.dim() == 1:
+        return z[:, None]
+    axis = -1 if len(getattr(rho, "shape", (0, 0))) == 1 else 1
+    return z.movedim(axis, -1).flatten(0, -2)
