@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from regrep.errors import RegrepError
 from regrep_paper.report.intervals import Interval, paired_interval, t_interval
 from regrep_paper.report.table import Row
 from regrep_paper.report.text import Mark
-from regrep_paper.runs.hits import Hits
 from regrep_paper.tables.columns import Measure
 from regrep_paper.tables.methods import METHODS
+
+if TYPE_CHECKING:
+    from regrep_paper.runs.hits import Hits
 
 
 def difference(row: Row, other: Row, measure: Measure) -> Interval | None:
@@ -69,5 +72,7 @@ def is_control(row: Row) -> bool:
 
 
 def _hits(row: Row, seed: int) -> Hits:
+    from regrep_paper.runs.hits import Hits
+
     run = next(run for run in row.runs if run.config["seed"] == seed)
     return Hits.from_dict((run.done or {}).get("hits") or {})

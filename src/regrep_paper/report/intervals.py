@@ -6,12 +6,14 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from regrep.errors import RegrepError
-from regrep_paper.runs.hits import Hits
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from regrep_paper.runs.hits import Hits
 
 LEVEL = 0.95
 """Coverage of all intervals."""
@@ -107,6 +109,8 @@ def paired_interval(ones: Sequence[Hits], others: Sequence[Hits], draws: int = 2
     Raises:
         RegrepError: no seeds, or not the same samples for both methods.
     """
+    import numpy as np  # here, so that commands that need no numbers start without it
+
     if not ones or len(ones) != len(others):
         raise RegrepError(f"methods are compared on the same seeds, at least one, got {len(ones)} and {len(others)}")
     if any(not np.array_equal(a.units, b.units) for a, b in zip(ones, others, strict=True)):
