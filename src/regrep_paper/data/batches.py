@@ -19,13 +19,17 @@ class BatchSampler(Sampler[Any]):
         batch_size: samples in a batch; the last one may have fewer.
         seed: of the order and of the batches' seeds.
         shuffle: draw a new order in every epoch; the same batches in every epoch otherwise.
+        whole: leave out the last batch where it is not full, unless there is no other.
 
     >>> [index.tolist() for index, _ in BatchSampler(5, 2, seed=0, shuffle=False)]
     [[0, 1], [2, 3], [4]]
+    >>> len(BatchSampler(5, 2, seed=0, shuffle=False, whole=True)), len(BatchSampler(1, 2, 0, False, whole=True))
+    (2, 1)
     """
 
-    def __init__(self, size: int, batch_size: int, seed: int, shuffle: bool) -> None:
+    def __init__(self, size: int, batch_size: int, seed: int, shuffle: bool, whole: bool = False) -> None:
         self.size, self.batch_size, self.seed, self.shuffle = size, batch_size, seed, shuffle
+        self.whole = whole
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -33,7 +37,7 @@ class BatchSampler(Sampler[Any]):
         self.epoch = epoch if self.shuffle else 0
 
     def __len__(self) -> int:
-        return math.ceil(self.size / self.batch_size)
+        return max(1, self.size // self.batch_size) if self.whole else math.ceil(self.size / self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, int]]:
         seed = mix(self.seed, 1000 + self.epoch)
@@ -42,7 +46,7 @@ class BatchSampler(Sampler[Any]):
             if self.shuffle
             else torch.arange(self.size)
         )
-        for k, index in enumerate(order.split(self.batch_size)):
+        for k, index in enumerate(order.split(self.batch_size)[: len(self)]):
             yield index, mix(seed, k)
 
 

@@ -135,6 +135,10 @@ class DoubleDigits(MovedData):
             gx = canvas(moved.reshape(digits.shape))
         return Views(canvas(digits), batch.labels, g.to(device), gx)
 
+    def units(self) -> Tensor:
+        """The two digits of each test pair, int64 [n, 2]."""
+        return self.splits["test"].index
+
     def pictures(self, x: Tensor) -> Tensor:
         """The canvas without its normalisation."""
         return x[:, 0] * DEVIATION + MEAN

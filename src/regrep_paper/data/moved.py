@@ -108,6 +108,13 @@ class MovedData(SplitData):
         """Augment on the device; the second loader of validation and test stays upright."""
         return self.views(batch, upright=dataloader_idx == 1)
 
+    def units(self) -> Tensor:
+        """What each test sample is made of, int64 [n, k]: samples that share a unit are not independent.
+
+        By default each sample is a unit of its own.
+        """
+        return torch.arange(len(self.splits["test"]))[:, None]
+
     def write_examples(self, path: Path, count: int = 6) -> None:
         """A few training pairs x and gx as pictures, for the report: uint8 arrays in an npz file."""
         self.setup()

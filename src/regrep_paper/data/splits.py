@@ -10,7 +10,10 @@ import lightning
 from torch.utils.data import DataLoader
 
 from regrep.errors import RegrepError
-from regrep_paper.data.batches import BatchSampler
+from regrep_paper.data.batches import BatchSampler, mix
+
+CALIBRATION = 11
+"""Salt of the seed of the batches that statistics are re-estimated from."""
 
 
 class SplitData(lightning.LightningDataModule, ABC):
@@ -22,6 +25,9 @@ class SplitData(lightning.LightningDataModule, ABC):
         seed: of the order of the samples and of all draws.
         batch_size: samples in a training batch.
 
+    Attributes:
+        whole_batches: leave out an epoch's last training batch where it is not full; set by the run's protocol.
+
     Raises:
         RegrepError: an empty batch.
     """
@@ -32,6 +38,7 @@ class SplitData(lightning.LightningDataModule, ABC):
             raise RegrepError(f"batch_size is at least 1, got {batch_size}")
         self.seed, self.batch_size = seed, batch_size
         self.splits: Mapping[Any, Any] = {}
+        self.whole_batches = False
 
     @abstractmethod
     def load(self) -> Mapping[Any, Sized]:
@@ -63,4 +70,9 @@ class SplitData(lightning.LightningDataModule, ABC):
         """
         samples = self.splits[split]
         size, source = batch_size or self.batch_size, self.seed if seed is None else seed
-        return DataLoader(samples, sampler=BatchSampler(len(samples), size, source, shuffle), batch_size=None)
+        sampler = BatchSampler(len(samples), size, source, shuffle, whole=shuffle and self.whole_batches)
+        return DataLoader(samples, sampler=sampler, batch_size=None)
+
+    def calibration_dataloader(self) -> DataLoader[Any]:
+        """Training batches in one fixed random order, for statistics of a trained network."""
+        return self.loader("train", shuffle=True, seed=mix(self.seed, CALIBRATION))

@@ -6,7 +6,6 @@ module and no path. Files and folders outside it are named anew by whoever tests
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -93,7 +92,7 @@ def plain_value(key: str, value: Any, path: Path) -> str | int | float | bool | 
     Traceback (most recent call last):
     regrep.errors.RegrepError: run.json may set init to a number or a plain word, got '../secret'; restore a copy
     """
-    number = isinstance(value, (int, float)) and math.isfinite(value) and abs(value) <= LARGEST
+    number = isinstance(value, (int, float)) and abs(value) <= LARGEST  # false for a number that is none
     if value is None or isinstance(value, bool) or number or (isinstance(value, str) and WORD.fullmatch(value)):
         return value
     raise RegrepError(f"{path} may set {key} to a number or a plain word, got {str(value)[:80]!r}; restore a copy")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import sys
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
+from torch.optim.swa_utils import update_bn
 
 from regrep.errors import RegrepError
 from regrep_paper.runs.records import write_atomic
@@ -29,6 +31,7 @@ COLUMNS = (
     "train/moving_share",
     "validation/accuracy",
     "validation/accuracy_upright",
+    "validation/through_rho",
     "validation/loss",
     "validation/equivariance",
     "validation/whitened_error",
@@ -96,6 +99,7 @@ class ProgressLines(Callback):
                 ("train/total", "training loss"),
                 ("validation/accuracy", "validation accuracy"),
                 ("validation/rmse", "validation RMSE"),
+                ("validation/through_rho", "through rho"),
                 ("validation/whitened_error", "whitened error"),
                 ("validation/moving_share", "moving share"),
                 ("validation/latent_scale", "latent scale"),
@@ -144,3 +148,30 @@ class FiniteLoss(Callback):
                 f"the loss is not finite in epoch {trainer.current_epoch + 1}, step {trainer.global_step};"
                 f" {kept}; lower the learning rate or the penalty weight"
             )
+
+
+class Recalibration(Callback):
+    """Re-estimates the statistics of batch normalisations from training batches, before every validation that counts.
+
+    Running means lag behind weights that move fast: without this an epoch's accuracy jumps. What is validated then is
+    what checkpoints hold.
+
+    Args:
+        every: before the validation of every epoch; only before that of the last one otherwise.
+        batches: training batches that are used, at most.
+    """
+
+    def __init__(self, every: bool, batches: int = 32) -> None:
+        self.every, self.batches = every, batches
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Re-estimate them with the weights of now."""
+        last = trainer.max_epochs is not None and trainer.current_epoch + 1 >= trainer.max_epochs
+        if trainer.sanity_checking or not (self.every or last):
+            return
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        device = pl_module.device
+        loader = itertools.islice(data.calibration_dataloader(), self.batches)
+        views = (data.on_after_batch_transfer(data.transfer_batch_to_device(b, device, 0), 0) for b in loader)
+        with trainer.precision_plugin.forward_context():
+            update_bn((batch.x for batch in views), pl_module.network, device)  # type: ignore[arg-type]

@@ -23,6 +23,8 @@ from regrep.objectives import (
     moving_share,
     whitened_error,
 )
+from regrep_paper.runs.hits import Hits
+from regrep_paper.tables.protocol import Schedule
 from regrep_paper.training.metrics import Scores, accuracy, latent_scale
 
 Objective = TypeVar("Objective", bound=EquivariantObjective | RolloutObjective | RepresentationObjective)
@@ -43,6 +45,9 @@ class ConfiguredModule(lightning.LightningModule, ABC, Generic[Objective]):
 
     monitor: tuple[str, str]
     """The metric that chooses the best epoch, and its direction."""
+
+    schedule: Schedule = "constant"
+    """Of the learning rate; set by the run's protocol."""
 
     def __init__(
         self, network: EncoderHead, learning_rate: float, objective: Objective, config: Mapping[str, Any]
@@ -65,6 +70,14 @@ class ConfiguredModule(lightning.LightningModule, ABC, Generic[Objective]):
     @abstractmethod
     def diagnose(self, data: Any, folder: Path) -> dict[str, Any]:
         """What the record of a trained run says beyond its metrics; writes arrays into its folder."""
+
+    def one_cycle(self, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+        """The optimizer with a rate that rises to ``learning_rate`` in a tenth of the steps, then decays to nothing."""
+        steps = int(self.trainer.estimated_stepping_batches)
+        scheduler = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, self.learning_rate, total_steps=steps, pct_start=0.1, cycle_momentum=False
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs of the network."""
@@ -142,8 +155,10 @@ class ClassifierModule(NetworkModule):
     """Trains a classifier under an objective.
 
     Logged beside the terms of the objective, on the first validation loader
-    ``validation/{accuracy, loss, equivariance, whitened_error, moving_share, latent_scale}``; the second loader holds
-    upright samples and gives ``validation/accuracy_upright``. The same for ``test/``.
+    ``validation/{accuracy, loss, through_rho, equivariance, whitened_error, moving_share, latent_scale}``; the second
+    loader holds upright samples and gives ``validation/accuracy_upright``. The same for ``test/``. ``through_rho`` is
+    the accuracy of ``head(rho(g) E(x))`` over random elements g other than the identity: a head that can be used on
+    transformed latents is the acid test of an equivariant encoder.
     """
 
     monitor = ("validation/accuracy", "max")
@@ -156,6 +171,7 @@ class ClassifierModule(NetworkModule):
     ) -> None:
         super().__init__(network, learning_rate, objective, config)
         self._ranked: dict[str, Scores] = {}
+        self._correct: list[Tensor] = []
 
     def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Metrics on the validation split."""
@@ -165,6 +181,10 @@ class ClassifierModule(NetworkModule):
         """Metrics on the test split."""
         self._measure("test", batch, upright=dataloader_idx == 1)
 
+    def on_test_epoch_start(self) -> None:
+        """Forget the samples of an earlier test."""
+        self._correct.clear()
+
     def on_validation_epoch_end(self) -> None:
         """Metrics that need the whole validation split."""
         self._rank()
@@ -173,14 +193,16 @@ class ClassifierModule(NetworkModule):
         """Metrics that need the whole test split."""
         self._rank()
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam without weight decay or schedule, as in appendix C."""
-        return torch.optim.Adam(self.network.parameters(), lr=self.learning_rate)
+    def configure_optimizers(self) -> Any:
+        """Adam without weight decay (appendix C), under the schedule of the run's protocol."""
+        adam = torch.optim.Adam(self.network.parameters(), lr=self.learning_rate)
+        return adam if self.schedule == "constant" else self.one_cycle(adam)
 
     def diagnose(self, data: Any, folder: Path) -> dict[str, Any]:
-        """Equivariance error per element; writes pictures."""
+        """Equivariance error per element, and which test samples were right; writes pictures."""
         data.write_examples(folder / "examples.npz")
-        return self.latent_record(data)
+        hits = Hits(torch.cat(self._correct).numpy(), data.units().numpy().astype("uint32"))
+        return {**self.latent_record(data), "hits": hits.as_dict()}
 
     def _measure(self, stage: str, batch: Any, upright: bool) -> None:
         z = self.network.encoder(batch.x)
@@ -195,7 +217,16 @@ class ClassifierModule(NetworkModule):
                 f"{stage}/loss": nn.functional.cross_entropy(scores, batch.y),
                 **self.latent_metrics(stage, batch, z),
             }
+            self._through_rho(stage, batch, z)
+            if stage == "test":
+                self._correct.append((scores.argmax(dim=1) == batch.y).cpu())
         self.log_epoch(metrics, len(batch.y))
+
+    def _through_rho(self, stage: str, batch: Any, z: Tensor) -> None:
+        rho, moved = self.objective.latents.get(OUTPUT), batch.g != 0
+        if rho is not None and bool(moved.any()):
+            scores = self.network.head(rho(z[moved], batch.g[moved])).float()
+            self.log_epoch({f"{stage}/through_rho": accuracy(scores, batch.y[moved])}, int(moved.sum()))
 
     def _rank(self) -> None:
         """Log the areas under the ROC curve of the scores gathered so far; on several processes the mean of theirs."""

@@ -15,7 +15,8 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
 from regrep.errors import RegrepError
 from regrep_paper.runs.records import RunFolder
-from regrep_paper.training.callbacks import FiniteLoss, MetricsFile, ProgressLines
+from regrep_paper.tables.protocol import PROTOCOLS, Protocol
+from regrep_paper.training.callbacks import FiniteLoss, MetricsFile, ProgressLines, Recalibration
 from regrep_paper.training.machine import tune_allocator
 from regrep_paper.training.module import ConfiguredModule
 
@@ -61,6 +62,7 @@ def train(
     config: Mapping[str, Any],
     command: Sequence[str],
     patience: int | None = None,
+    protocol: Protocol = PROTOCOLS["published"],
 ) -> dict[str, Any]:
     """Train in a run folder that this process has locked; returns the content of ``done.json``.
 
@@ -74,24 +76,30 @@ def train(
         config: all settings that name the run, ``seed`` among them.
         command: that runs it, for the record.
         patience: stop after that many epochs without gain.
+        protocol: schedule, batches, and which weights are tested; ``best.ckpt`` holds those.
 
     Raises:
         RegrepError: a folder of another run, or a loss that is not finite.
     """
     monitor, direction = model.monitor
+    model.schedule, data.whole_batches = protocol.schedule, protocol.whole_batches
+    best = protocol.selection == "best"
     metrics = MetricsFile(folder.path / "metrics.csv")
+    other = {"max": "min", "min": "max"}[direction]  # two that watch nothing are told apart by their modes
     checkpoints = {
         which: ModelCheckpoint(
             folder.path / "checkpoints",
             filename=which,
             monitor=metric,
-            mode=direction,
+            mode=direction if metric or which == "last" else other,
             enable_version_counter=False,
             save_on_train_epoch_end=True,
         )
-        for which, metric in (("best", monitor), ("last", None))
+        for which, metric in (("best", monitor if best else None), ("last", None))
     }
     callbacks: list[Callback] = [metrics, FiniteLoss(folder.checkpoint("last")), *checkpoints.values()]
+    if protocol.recalibrate:
+        callbacks.append(Recalibration(every=best or patience is not None))
     if patience is not None:
         callbacks.append(EarlyStopping(monitor, mode=direction, patience=patience))
     callbacks.append(RichProgressBar() if sys.stdout.isatty() else ProgressLines())

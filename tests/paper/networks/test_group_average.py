@@ -165,7 +165,7 @@ def test_a_finished_run_is_averaged_once_and_is_a_row_of_its_own(tmp_path, capsy
     assert done["status"] == "finished"
     assert {key: done[key] for key in ("best_epoch", "epochs")} == {"best_epoch": 0, "epochs": 1}
     for split in ("validation", "test"):  # every measure but those of the latent
-        latent = ("equivariance", "whitened_error", "moving_share", "latent_scale")
+        latent = ("equivariance", "whitened_error", "moving_share", "latent_scale", "through_rho")
         told_too = {key for key in own[split] if not key.startswith(latent)}
         assert set(done[split]) == told_too
     assert done["test"] != {key: own["test"][key] for key in done["test"]}

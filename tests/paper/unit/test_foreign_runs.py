@@ -139,6 +139,9 @@ def test_ones_own_file_of_options_is_read(finished, tmp_path, capsys):
     again = fit("ddmnist", [f"--config={finished / 'config.yaml'}", f"--out={tmp_path / 'again'}"])
     assert again["test"] == done[0]
     (tmp_path / "chain.yaml").write_text(f"config: {tmp_path / 'own.yaml'}")
+    (tmp_path / "section.yaml").write_text(f"trainer: {tmp_path / 'own.yaml'}")
+    with pytest.raises(RegrepError, match="trainer in .* holds options with values"):
+        fit("ddmnist", [f"--config={tmp_path / 'section.yaml'}"])
     with pytest.raises(RegrepError, match="may not name a further file"):
         fit("ddmnist", [f"--config={tmp_path / 'chain.yaml'}"])
 
@@ -202,6 +205,15 @@ def test_settings_that_are_missing_are_not_made_up(run, capsys):
         (run / "run.json").write_text(json.dumps({**record, "config": config}))
         assert command(["test"], run) == code, capsys.readouterr().err
     assert "group None -> 'D4'" in capsys.readouterr().err
+
+
+def test_a_class_is_not_taken_from_a_file_of_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    planted = "class_path: lightning.pytorch.loggers.CSVLogger\ninit_args: {save_dir: ran}\n"
+    (tmp_path / "planted").write_text(planted)
+    with pytest.raises(RegrepError):
+        fit("ddmnist", [*SMALL, f"--out={tmp_path / 'run'}", "--trainer.logger=planted"])
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("experiment", ["os", "../x", 3, None, {"a": 1}, "own"])

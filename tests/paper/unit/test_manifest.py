@@ -143,3 +143,22 @@ def test_yaml_makes_no_objects():
 def test_assignments_have_a_key_and_a_value(word):
     with pytest.raises(RegrepError, match="given as key=value"):
         parse_assignments([word])
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a: &x [1]\nb: *x", r"the alias \*x is not read"),
+        ("- &a [*a]", r"the alias \*a is not read"),
+        ("[" * 5000, "at most 20 deep"),
+        ("{a: " * 30 + "1" + "}" * 30, "at most 20 deep"),
+        ("# " + "x" * 2**18, "at most 262144 characters"),
+        ("a: 2024-13-45", "not valid YAML"),
+        ("a: " + "9" * 6000, "not valid YAML"),
+        ("a: !!python/object/apply:os.system [ls]", "not valid YAML"),
+        ("a0: &a0 [x]\n" + "".join(f"a{k}: &a{k} [*a{k - 1}, *a{k - 1}]\n" for k in range(1, 60)), "alias"),
+    ],
+)
+def test_texts_that_grow_or_run_are_refused(text, told):
+    with pytest.raises(RegrepError, match=told):
+        parse_yaml(text)

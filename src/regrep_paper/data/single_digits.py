@@ -1,0 +1,126 @@
+"""Single digits under a group of the square, with all labels or few."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from regrep.actions import RotateFlip2d, sample
+from regrep.errors import RegrepError
+from regrep.groups import parse
+from regrep_paper.data.batches import mix
+from regrep_paper.data.digits import Digits, Source, Split, load
+from regrep_paper.data.moved import Batch, MovedData, Samples, Views
+
+EPOCH = 6400
+"""Samples in an epoch, at least: few digits are shown several times, each time under another element."""
+
+TEST_VIEWS = 4
+"""Random elements under which each test digit is seen."""
+
+
+class SingleDigits(MovedData):
+    """Digits transformed by a random element of G; the label is the digit.
+
+    The digits of each split are those of every other experiment on them. An epoch has at least 6,400 samples. The test
+    shows each digit under four random elements, which :meth:`units` tells apart from four digits.
+
+    Args:
+        group: a group of the square: C2, C4, D1, D2 or D4.
+        source: ``digits`` (embedded) or ``mnist``.
+        data_dir: folder with MNIST's files, instead of a download.
+        seed: draws the labelled digits and all elements.
+        batch_size: samples in a batch.
+        labels: labelled digits of each class that are trained on; all of them where None.
+
+    Raises:
+        RegrepError: fewer labels than 1, or more than a class has.
+
+    >>> data = SingleDigits(labels=3)
+    >>> data.setup()
+    >>> len(data.splits["train"]), len(set(data.splits["train"].index.tolist()))
+    (6420, 30)
+    """
+
+    def __init__(
+        self,
+        group: str = "D4",
+        source: Source = "digits",
+        data_dir: Path | None = None,
+        seed: int = 0,
+        batch_size: int = 128,
+        labels: int | None = None,
+    ) -> None:
+        super().__init__(RotateFlip2d(parse(group)), seed, batch_size)
+        if labels is not None and labels < 1:
+            raise RegrepError(
+                f"labels counts labelled digits per class, at least 1, got {labels}; leave it out for all"
+            )
+        self.source_name, self.data_dir, self.labels = source, data_dir, labels
+        self.digits: Digits | None = None
+
+    def load(self) -> dict[Split, Samples]:
+        """Load the digits and choose the labelled ones."""
+        self.digits = digits = load(self.source_name, self.data_dir)
+        chosen = self._labelled(digits.labels["train"])
+        index: dict[Split, torch.Tensor] = {
+            "train": chosen.repeat(-(-EPOCH // len(chosen))),
+            "validation": torch.arange(len(digits.labels["validation"])),
+            "test": torch.arange(len(digits.labels["test"])).repeat(TEST_VIEWS),
+        }
+        return {split: Chosen(digits.images[split], digits.labels[split], rows) for split, rows in index.items()}
+
+    def source(self) -> dict[str, Any]:
+        """Where the digits are from, and how many are labelled."""
+        assert self.digits is not None
+        return {"name": self.digits.name, "files": self.digits.files}
+
+    def views(self, batch: Batch, upright: bool = False) -> Views:
+        """The digits under one random element each unless upright, and the element of the second view."""
+        generator = torch.Generator().manual_seed(batch.seed)
+        own, g = (
+            sample(self.action.group, len(batch.labels), generator=generator).to(batch.images.device) for _ in range(2)
+        )
+        x = batch.images[:, None].float() / 255
+        return Views(x if upright else self.action(x, own), batch.labels, g, None)
+
+    def pictures(self, x: torch.Tensor) -> torch.Tensor:
+        """The digits."""
+        return x[:, 0]
+
+    def units(self) -> torch.Tensor:
+        """The digit of each test sample, int64 [n, 1]: what a bootstrap draws from."""
+        return self.splits["test"].index[:, None]
+
+    def _labelled(self, labels: torch.Tensor) -> torch.Tensor:
+        """The rows of the digits that are trained on, drawn by the seed."""
+        if self.labels is None:
+            return torch.arange(len(labels))
+        generator = torch.Generator().manual_seed(mix(self.seed, 5))
+        rows = []
+        for k in range(10):
+            members = torch.nonzero(labels == k).flatten()
+            if len(members) < self.labels:
+                raise RegrepError(f"each class has labelled digits enough, but {k} has {len(members)} of {self.labels}")
+            rows.append(members[torch.randperm(len(members), generator=generator)[: self.labels]])
+        return torch.cat(rows)
+
+
+class Chosen(Samples):
+    """Digits taken by their rows: sample k is image ``index[k]``.
+
+    Args:
+        images: uint8 [n, 28, 28].
+        labels: int64 [n].
+        index: int64 [N].
+    """
+
+    def __init__(self, images: torch.Tensor, labels: torch.Tensor, index: torch.Tensor) -> None:
+        super().__init__(images, labels[index])
+        self.index = index
+
+    def __getitem__(self, batch: tuple[torch.Tensor, int]) -> Batch:
+        rows, seed = batch
+        return Batch(self.images[self.index[rows]], self.labels[rows], seed)

@@ -1,0 +1,62 @@
+"""How the runs of a comparison are trained and which of their weights count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+from regrep.errors import RegrepError
+
+Schedule = Literal["onecycle", "constant"]
+Selection = Literal["last", "best"]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """The protocol of a run.
+
+    Attributes:
+        schedule: of the learning rate: ``onecycle`` rises to it over the first tenth of the steps and decays to nothing
+            (cosine); ``constant`` is that of the paper, with the decay per epoch that its code has for SMOKE.
+        recalibrate: re-estimate the statistics of batch normalisations from training batches before every evaluation
+            that counts; their running means lag behind the weights.
+        whole_batches: leave out an epoch's last batch where it is not full.
+        selection: whose weights are tested: those of the ``last`` epoch, or of the ``best`` one on validation.
+    """
+
+    schedule: Schedule
+    recalibrate: bool
+    whole_batches: bool
+    selection: Selection
+
+    def as_config(self) -> dict[str, Any]:
+        """Its settings by their names in a config."""
+        return dict(vars(self))
+
+
+PROTOCOLS = {
+    "decaying": Protocol("onecycle", recalibrate=True, whole_batches=True, selection="last"),
+    "published": Protocol("constant", recalibrate=False, whole_batches=False, selection="best"),
+}
+"""``decaying`` is that of our comparisons, ``published`` that of the paper."""
+
+
+def protocol_of(name: str, **given: Any) -> Protocol:
+    """A protocol by its name, with other values where some are given (None is not given).
+
+    Raises:
+        RegrepError: an unknown name or value.
+
+    >>> protocol_of("published", schedule="onecycle", selection=None)
+    Protocol(schedule='onecycle', recalibrate=False, whole_batches=False, selection='best')
+    """
+    if name not in PROTOCOLS:
+        raise RegrepError(f"a protocol is {' or '.join(PROTOCOLS)}, got {name!r}")
+    chosen = replace(PROTOCOLS[name], **{key: value for key, value in given.items() if value is not None})
+    for what, value, allowed in (
+        ("schedule", chosen.schedule, get_args(Schedule)),
+        ("select", chosen.selection, get_args(Selection)),
+    ):
+        if value not in allowed:
+            raise RegrepError(f"{what} is {' or '.join(allowed)}, got {value!r}")
+    return chosen
