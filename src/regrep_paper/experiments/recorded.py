@@ -13,10 +13,7 @@ from typing import Any
 
 from regrep.errors import RegrepError
 from regrep_paper.runs.records import RunFolder
-from regrep_paper.tables.index import EXPERIMENTS, config_command, definition_of
-
-FONTS = ("font_a", "font_b")
-"""Settings that are files."""
+from regrep_paper.tables.index import EXPERIMENTS, FILES, config_command, definition_of
 
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+=,-]{0,199}")
 """What a setting may be spelt with: no path, no module and no attribute can be."""
@@ -54,9 +51,11 @@ def recorded_command(folder: RunFolder, files: Files | None = None) -> list[str]
     settings = {
         key: plain_value(key, config.get(key), folder.path / "run.json")
         for key in definition.options
-        if key not in FONTS and config.get(key) is not None
+        if key not in FILES and config.get(key) is not None
     }
-    fonts = [key for key in FONTS if key in definition.options]
+    if record.get("precision") is not None and "precision" in definition.options:
+        settings.setdefault("precision", plain_value("precision", record["precision"], folder.path / "run.json"))
+    fonts = [key for key in FILES if key in definition.options]
     for key in given:
         if key not in fonts and not (key == "data_dir" and definition.reads_files):
             raise RegrepError(f"{name} reads no such file; leave out --{key.replace('_', '-')}")
@@ -77,7 +76,7 @@ def check_recorded(folder: RunFolder, config: Mapping[str, Any]) -> None:
     """
     told = (folder.record or {}).get("config", {})
     compared = {key: value for key, value in config.items() if key not in LATER or key in told}
-    folder.check_same({**compared, **{key: told[key] for key in FONTS if key in told}})
+    folder.check_same({**compared, **{key: told[key] for key in FILES if key in told}})
 
 
 def plain_value(key: str, value: Any, path: Path) -> str | int | float | bool | None:

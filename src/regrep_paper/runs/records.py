@@ -1,6 +1,6 @@
 """Run records: a folder per run that survives kills, full disks and a second process.
 
-A run folder holds ``run.json`` (what is run, with what), ``metrics.csv``, ``config.yaml``,
+A run folder holds ``run.json`` (what is run, with what), ``metrics.csv``,
 ``checkpoints/{best,last}.ckpt`` and, once the run ended, ``done.json``. Every JSON file says ``"format": 1``.
 Needs nothing but the standard library, so that reading records is cheap.
 """
@@ -127,6 +127,11 @@ def read_record(path: Path | str) -> dict[str, Any]:
     """
     record = read_json(path)
     return {"config" if key == "cell" else key: value for key, value in record.items()}
+
+
+def started(record: Mapping[str, Any]) -> bool:
+    """Whether a ``run.json`` is that of a run that was started, and not the settings alone."""
+    return "command" in record
 
 
 def run_id(config: Mapping[str, Any]) -> str:
@@ -278,18 +283,17 @@ class RunFolder:
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         record = self.record
-        if record is None:
+        if record is not None:
+            self.check_same(config, precision)
+        if record is None or not started(record):
             record = {
-                "format": FORMAT,
-                "run_id": run_id(config),
-                "config": dict(config),
+                **self._planned(config, (record or {}).get("trainer")),
                 "seed": seed,
                 "data": dict(data),
                 "parameters": parameters,
                 **this_start,
             }
         else:
-            self.check_same(config)
             if self.finished:
                 raise RegrepError(f"the run in {self.path} is finished; choose another folder to run it again")
             record.setdefault("resumed", []).append(this_start)
@@ -297,13 +301,43 @@ class RunFolder:
         (self.path / "done.json").unlink(missing_ok=True)
         return record
 
-    def check_same(self, config: Mapping[str, Any]) -> None:
+    def plan(
+        self, config: Mapping[str, Any], trainer: Mapping[str, Any] | None = None, precision: str | None = None
+    ) -> None:
+        """Write ``run.json`` with the settings alone, which :meth:`start` completes; one that is there must agree.
+
+        Args:
+            config: the resolved settings that name the run.
+            trainer: further options that may change results; None before they are known.
+            precision: that the run has where its config leaves the choice to the machine.
+
+        Raises:
+            RegrepError: the folder holds a run with other settings.
+        """
+        record = self.record
+        if record is not None:
+            self.check_same(config, precision)
+        if record is None or not started(record):
+            self._write("run.json", self._planned(config, trainer))
+        elif trainer is not None and "trainer" in record:
+            self._refuse_changes(record["trainer"], plain(trainer))
+
+    def check_same(self, config: Mapping[str, Any], precision: str | None = None) -> None:
         """Raise where the settings of the run in this folder are not those of a config.
 
         Raises:
             RegrepError: naming those that differ.
         """
-        before, now = plain((self.record or {}).get("config", {})), plain(config)
+        record = self.record or {}
+        before, now = plain(record.get("config", {})), plain(config)
+        if before.get("precision") is None or now.get("precision") is None:  # the machine chose it
+            before["precision"] = (
+                before.get("precision") or record.get("precision") or now.get("precision") or precision
+            )
+            now["precision"] = now.get("precision") or precision or before["precision"]
+        self._refuse_changes(before, now)
+
+    def _refuse_changes(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         differing = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
         if differing:
             changes = ", ".join(f"{key} {before.get(key)!r} -> {now.get(key)!r}" for key in differing)
@@ -311,6 +345,11 @@ class RunFolder:
                 f"a run continues with the settings it began with, but in {self.path} they differ"
                 f" ({changes}); choose another folder"
             )
+
+    @staticmethod
+    def _planned(config: Mapping[str, Any], trainer: Mapping[str, Any] | None) -> dict[str, Any]:
+        record = {"format": FORMAT, "run_id": run_id(config), "config": dict(config)}
+        return record if trainer is None else {**record, "trainer": dict(trainer)}
 
     def finish(self, record: Mapping[str, Any]) -> None:
         """Write ``done.json``; ``record["status"]`` is ``finished`` or ``failed``.
