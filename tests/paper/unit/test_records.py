@@ -16,8 +16,9 @@ import torch
 from torch import nn
 
 from regrep.errors import RegrepError
-from regrep_paper.runs import records
-from regrep_paper.runs.records import FolderBusyError, RunFolder, git_state, read_json, run_id, write_atomic
+from regrep_paper.runs import origin
+from regrep_paper.runs.origin import git_state
+from regrep_paper.runs.records import FolderBusyError, RunFolder, read_json, run_id, write_atomic
 from regrep_paper.training.run import load_best
 
 CELL = {"experiment": "ddmnist", "group": "D4", "method": "ours", "weight": 1.0, "seed": 0}
@@ -262,10 +263,10 @@ def test_git_state_notices_changes(tmp_path, monkeypatch):
 
 def test_versions_name_what_is_absent(monkeypatch):
     def absent(name):
-        raise records.metadata.PackageNotFoundError(name)
+        raise origin.metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(records.metadata, "version", absent)
-    assert records.versions()["lightning"] is None
+    monkeypatch.setattr(origin.metadata, "version", absent)
+    assert origin.versions()["lightning"] is None
 
 
 def test_a_broken_checkpoint_and_one_of_another_network_are_told_apart(tmp_path):
