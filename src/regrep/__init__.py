@@ -8,7 +8,13 @@ from regrep.errors import MissingExtraError, RegrepError
 
 if TYPE_CHECKING:
     from regrep import actions, diagnostics, groups, objectives, representations
-    from regrep.diagnostics import equivariance_error
+    from regrep.diagnostics import (
+        equivariance_error,
+        linear_equivariance,
+        profile,
+        profile_layers,
+        through_rho,
+    )
     from regrep.groups import FiniteGroup
     from regrep.objectives import (
         CapacityWarning,
@@ -36,7 +42,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "actions": (),
-    "diagnostics": ("equivariance_error",),
+    "diagnostics": ("equivariance_error", "linear_equivariance", "profile", "profile_layers", "through_rho"),
     "groups": ("FiniteGroup",),
     "objectives": (
         "CapacityWarning",
@@ -84,14 +90,18 @@ __all__ = [
     "irreps",
     "latent",
     "latent_of",
+    "linear_equivariance",
     "natural",
     "objectives",
+    "profile",
+    "profile_layers",
     "regular",
     "relative_error",
     "representations",
     "restrict",
     "sign",
     "standard",
+    "through_rho",
     "trivial",
     "whitened_error",
 ]
