@@ -199,7 +199,7 @@ def sweep(words: Sequence[str]) -> int:
     )
     options = parser.parse_all(words)
 
-    from regrep_paper.experiments import definition as experiments
+    from regrep_paper import tables as experiments
     from regrep_paper.runs import sweep as sweeps
     from regrep_paper.runs.manifest import parse_assignments
 
@@ -239,7 +239,7 @@ def learn(words: Sequence[str]) -> int:
 
     from importlib.resources import as_file, files
 
-    from regrep_paper.experiments import definition as experiments
+    from regrep_paper import tables as experiments
     from regrep_paper.experiments.fit import check
     from regrep_paper.runs import sweep as sweeps
     from regrep_paper.runs.manifest import parse_assignments, read_manifest
@@ -334,7 +334,7 @@ def demo(words: Sequence[str]) -> int:
 
     from importlib.resources import as_file, files
 
-    from regrep_paper.experiments import definition as experiments
+    from regrep_paper import tables as experiments
     from regrep_paper.runs import sweep as sweeps
 
     with as_file(files("regrep_paper.tables") / "sweeps" / "ddmnist" / "demo.yaml") as file:

@@ -11,16 +11,14 @@ from torch import Tensor
 
 from regrep.actions import RotateFlip2d, SideBySide, rotate, sample
 from regrep.errors import RegrepError
-from regrep.groups import FiniteGroup, cyclic, dihedral
+from regrep.groups import FiniteGroup, parse
 from regrep_paper.data.batches import mix
 from regrep_paper.data.digits import Digits, Source, Split, load
 from regrep_paper.data.moved import Batch, MovedData, Samples, Views
-
-GROUPS = {"C4": (cyclic, 4), "D1": (dihedral, 1), "D4": (dihedral, 4)}
-"""The groups of Table 8; each acts on both digits independently, as G x G."""
+from regrep_paper.tables.table4 import DEFAULTS, check_group
 
 MEAN, DEVIATION = 0.5 * 0.1307, math.sqrt(0.3081)
-"""Normalisation of the canvas, with the square root of the original code (D-DD10)."""
+"""Normalisation of the canvas, with the square root of the original code."""
 
 TURN = 360.0
 
@@ -31,14 +29,12 @@ def group_of(name: str) -> FiniteGroup:
     Raises:
         RegrepError: any other name.
     """
-    if name not in GROUPS:
-        raise RegrepError(f"the groups of DDMNIST are {', '.join(GROUPS)}, got {name!r}")
-    make, n = GROUPS[name]
-    return make(n)
+    check_group(name)
+    return parse(name)
 
 
 def action_of(name: str) -> SideBySide:
-    """G x G on the canvas: the first factor moves the left digit, the second the right one."""
+    """G x G on the canvas: the first factor transforms the left digit, the second the right one."""
     act = RotateFlip2d(group_of(name))
     return SideBySide(act, act)
 
@@ -59,23 +55,23 @@ class DoubleDigits(MovedData):
         classes: digits 0 .. classes - 1 are used; the task has classes² classes.
         train_pairs: pairs per class for training; ``validation_pairs`` and ``test_pairs`` likewise.
         second_noise: give the second view rotation noise of its own.
-        as_published: leave out the turn back in the noise of C4, as the published code does (D-DD1); implies
+        as_published: leave out the turn back in the noise of C4, as the published code does; implies
             noise of its own for the second view.
     """
 
     def __init__(
         self,
-        group: str = "D4",
-        source: Source = "digits",
+        group: str = DEFAULTS["group"],
+        source: Source = DEFAULTS["data"],
         data_dir: Path | None = None,
         seed: int = 0,
-        batch_size: int = 256,
-        classes: int = 10,
-        train_pairs: int = 100,
-        validation_pairs: int = 20,
-        test_pairs: int = 50,
-        second_noise: bool = False,
-        as_published: bool = False,
+        batch_size: int = DEFAULTS["batch_size"],
+        classes: int = DEFAULTS["classes"],
+        train_pairs: int = DEFAULTS["train_pairs"],
+        validation_pairs: int = DEFAULTS["validation_pairs"],
+        test_pairs: int = DEFAULTS["test_pairs"],
+        second_noise: bool = DEFAULTS["second_noise"],
+        as_published: bool = DEFAULTS["noise_as_published"],
     ) -> None:
         if as_published and group != "C4":
             raise RegrepError(f"as_published changes the noise of C4 only, got group {group}; leave it out")

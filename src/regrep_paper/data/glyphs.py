@@ -15,6 +15,10 @@ from regrep.groups import cyclic
 from regrep_paper.data.digits import Split
 from regrep_paper.data.downloads import checksum
 from regrep_paper.data.pairs import PairData, Samples, check_counts
+from regrep_paper.tables import exploration
+
+DEFAULTS = exploration.TMNIST.defaults
+"""Of the settings; None where it depends on others."""
 
 FONTS = ("DejaVuSans.ttf", "DejaVuSerif-BoldItalic.ttf")
 """The fonts in use where none are given; matplotlib brings them along."""
@@ -71,11 +75,11 @@ class GlyphPairs(PairData):
         font_a: Path | None = None,
         font_b: Path | None = None,
         seed: int = 0,
-        batch_size: int = 64,
-        train_samples: int = 10000,
-        validation_samples: int = 1000,
-        test_samples: int = 1000,
-        identity: bool = True,
+        batch_size: int = DEFAULTS["batch_size"],
+        train_samples: int = DEFAULTS["train_samples"],
+        validation_samples: int = DEFAULTS["validation_samples"],
+        test_samples: int = DEFAULTS["test_samples"],
+        identity: bool = DEFAULTS["identity"],
     ) -> None:
         super().__init__(cyclic(2), None, seed, batch_size, identity)
         check_counts(train_samples=train_samples, validation_samples=validation_samples, test_samples=test_samples)

@@ -16,7 +16,7 @@ from regrep.groups import cyclic
 from regrep_paper.data.smoke_files import DOMAIN, TRAIN, Simulations, centred, generate, load
 from regrep_paper.data.splits import SplitData
 from regrep_paper.runs.data_folder import data_folder
-from regrep_paper.tables.table6 import WINDOW
+from regrep_paper.tables.table6 import DEFAULTS, WINDOW
 
 Split = Literal["train", "validation", "future", "domain"]
 
@@ -47,7 +47,12 @@ def action() -> VectorField2d:
     return VectorField2d(cyclic(4), rows="up")
 
 
-def spans(frames: int, rollout: int = 6, horizon: int = 20, as_published: bool = False) -> dict[Split, range]:
+def spans(
+    frames: int,
+    rollout: int = DEFAULTS["rollout"],
+    horizon: int = DEFAULTS["horizon"],
+    as_published: bool = False,
+) -> dict[Split, range]:
     """First frames of the windows of each split of simulations with so many frames.
 
     Train, validation and Future follow one another without a common frame: n windows share the frames that are left
@@ -119,13 +124,13 @@ class Smoke(SplitData):
     def __init__(
         self,
         data_dir: Path | None = None,
-        size: int = 32,
+        size: int = DEFAULTS["size"],
         seed: int = 0,
-        batch_size: int = 16,
-        rollout: int = 6,
-        horizon: int = 20,
-        sampling: Sampling = "centres",
-        as_published: bool = False,
+        batch_size: int = DEFAULTS["batch_size"],
+        rollout: int = DEFAULTS["rollout"],
+        horizon: int = DEFAULTS["horizon"],
+        sampling: Sampling = DEFAULTS["sampling"],
+        as_published: bool = DEFAULTS["splits_as_published"],
     ) -> None:
         super().__init__(seed, batch_size)
         if sampling not in get_args(Sampling):
@@ -184,7 +189,7 @@ class Smoke(SplitData):
         }
 
     def turning_errors(self) -> Tensor | None:
-        """Errors of the simulator under quarter turns, [simulations, 4], where the set tells of them."""
+        """Errors of the simulator under quarter turns, [simulations, 4], where the set has them."""
         assert self.simulations is not None
         found = self.simulations.equivariance
         return torch.tensor(list(found.values()), dtype=torch.float64) if found else None

@@ -13,6 +13,10 @@ from regrep.errors import RegrepError
 from regrep.groups import dihedral
 from regrep_paper.data.digits import Digits, Source, Split, load
 from regrep_paper.data.pairs import PairData, Samples
+from regrep_paper.tables import exploration
+
+DEFAULTS = exploration.MNIST.defaults
+"""Of the settings; None where it depends on others."""
 
 THIRD = 120.0
 """Degrees by which the generator r of D3 turns."""
@@ -45,13 +49,13 @@ class TurnedDigits(PairData):
 
     def __init__(
         self,
-        source: Source = "digits",
+        source: Source = DEFAULTS["data"],
         data_dir: Path | None = None,
         seed: int = 0,
-        batch_size: int = 64,
-        augment: bool = True,
-        identity: bool = True,
-        angle: float = THIRD,
+        batch_size: int = DEFAULTS["batch_size"],
+        augment: bool = DEFAULTS["augment"],
+        identity: bool = DEFAULTS["identity"],
+        angle: float = DEFAULTS["angle"],
     ) -> None:
         if not 0 < angle < 360:
             raise RegrepError(f"angle is a turn between 0 and 360 degrees, got {angle:g}; r of D3 turns by 120")

@@ -14,6 +14,10 @@ from regrep.groups import cyclic
 from regrep_paper.data.cifar10 import Images, cifar10
 from regrep_paper.data.digits import SPLIT_SEED, Split
 from regrep_paper.data.pairs import PairData, Samples, check_counts
+from regrep_paper.tables import exploration
+
+DEFAULTS = exploration.CIFAR10.defaults
+"""Of the settings; None where it depends on others."""
 
 
 class TurnedImages(PairData):
@@ -40,9 +44,9 @@ class TurnedImages(PairData):
         self,
         data_dir: Path | None = None,
         seed: int = 0,
-        batch_size: int = 64,
+        batch_size: int = DEFAULTS["batch_size"],
         train_images: int | None = None,
-        identity: bool = True,
+        identity: bool = DEFAULTS["identity"],
     ) -> None:
         group = cyclic(4)
         self.turn = RotateFlip2d(group)

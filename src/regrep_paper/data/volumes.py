@@ -16,8 +16,8 @@ from regrep_paper.data.batches import mix
 from regrep_paper.data.digits import SPLIT_SEED, Split
 from regrep_paper.data.medmnist import Size, Volumes, medmnist3d
 from regrep_paper.data.moved import Batch, MovedData, Samples, Views
-from regrep_paper.tables.methods import Method, check_method
-from regrep_paper.tables.table5 import VolumeSource, classes_of
+from regrep_paper.tables.methods import METHODS, check_method
+from regrep_paper.tables.table5 import DEFAULTS, VolumeSource, classes_of
 
 PER_CLASS = 80
 """Polycubes in each class for training where nothing else is said."""
@@ -27,7 +27,7 @@ class MovedVolumes(MovedData):
     """Volumes in 0..255, normalised to -1..1, and turned by a random rotation of the cube.
 
     Validation and test are measured turned at random (the number that chooses the best epoch) and upright (the
-    paper's number, D-ME3). ``cnn`` trains on upright volumes, all other methods on turned ones.
+    paper's number). ``cnn`` trains on upright volumes, all other methods on turned ones.
 
     Args:
         source: ``polycubes`` (made here) or a set of MedMNIST3D.
@@ -42,14 +42,14 @@ class MovedVolumes(MovedData):
 
     def __init__(
         self,
-        source: VolumeSource = "polycubes",
+        source: VolumeSource = DEFAULTS["data"],
         data_dir: Path | None = None,
-        size: int = 28,
-        any_file: bool = False,
+        size: int = DEFAULTS["size"],
+        any_file: bool = DEFAULTS["any_file"],
         per_class: int | None = None,
-        method: Method = "ours",
+        method: str = DEFAULTS["method"],
         seed: int = 0,
-        batch_size: int = 32,
+        batch_size: int = DEFAULTS["batch_size"],
     ) -> None:
         super().__init__(Rotate3d(octahedral()), seed, batch_size)
         check_method(method)
@@ -65,7 +65,7 @@ class MovedVolumes(MovedData):
             raise RegrepError(f"per_class is a setting of polycubes, and {source} has its own volumes; leave it out")
         self.source_name, self.data_dir, self.size, self.any_file = source, data_dir, size, any_file
         self.per_class = PER_CLASS if per_class is None else per_class
-        self.train_upright = method == "cnn"
+        self.train_upright = not METHODS[method].second_view
         self.volumes: Volumes | None = None
 
     def load(self) -> dict[Split, Samples]:

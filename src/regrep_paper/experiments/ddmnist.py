@@ -2,81 +2,68 @@
 
 from __future__ import annotations
 
-from torch import nn
-
 from regrep.objectives import EquivariantObjective
 from regrep.representations import latent as latent_representation
 from regrep_paper.data.double_digits import action_of
+from regrep_paper.experiments.objective import objective_for
 from regrep_paper.networks.choice import build
-from regrep_paper.networks.ddmnist_builders import NETWORKS
-from regrep_paper.tables.catalogue import PLAIN, named
-from regrep_paper.tables.methods import Method, check_method, fraction_of, penalty_of, weight_of
-from regrep_paper.tables.table4 import WEIGHT, default_rate
+from regrep_paper.tables.table4 import DEFAULTS, DEFINITION
 from regrep_paper.training.module import ClassifierModule
 
 
 class DDMNIST(ClassifierModule):
     """A network of Table 4, by default that of appendix C.1, under one of the methods.
 
-    Learning rate and weight default to Table 9.
+    What is not given is as :mod:`regrep_paper.tables.table4` says.
 
     Args:
         group: ``C4``, ``D1`` or ``D4``; G x G acts.
         method: one of ``METHODS``.
-        learning_rate: of Adam; by default that of the config in Table 9.
-        weight: of the penalty; by default that of the config in Table 9, 0.1 for ``ours-relative``.
+        learning_rate: of Adam; that of the config in Table 9 by default.
+        weight: of the penalty; that of the method, or else of the config in Table 9, by default.
         latent: channels of the penalised latent, at least |G|².
         copies: regular copies in the latent, floor(latent / |G|²) by default.
         fraction: part of the batch whose second view is made.
-        latent_augmentation: train the head on rho(g) E(x) too.
-        as_published: shifted task loss of weight 0 (D-DD2).
+        latent_augmentation: train the head on rho(g) E(x) too; by default as the method does.
+        as_published: shifted task loss of weight 0, as in the published code.
         classes: digits used; the network has classes² outputs.
-        network: one of ``NETWORKS``.
+        network: one of the table's.
     """
 
     def __init__(
         self,
-        group: str = "D4",
-        method: Method = "ours",
+        group: str = DEFAULTS["group"],
+        method: str = DEFAULTS["method"],
         learning_rate: float | None = None,
         weight: float | None = None,
-        latent: int = 66,
+        latent: int = DEFAULTS["latent"],
         copies: int | None = None,
-        fraction: float = 1.0,
-        latent_augmentation: bool = False,
-        as_published: bool = False,
-        classes: int = 10,
-        network: str = PLAIN,
+        fraction: float = DEFAULTS["fraction"],
+        latent_augmentation: bool | None = None,
+        as_published: bool = DEFAULTS["as_published"],
+        classes: int = DEFAULTS["classes"],
+        network: str = DEFAULTS["network"],
     ) -> None:
-        check_method(method)
-        act = action_of(group)
-        weight = weight_of(method, weight, published=WEIGHT[group])
-        rate = default_rate(method, group, network) if learning_rate is None else learning_rate
-        built = build(NETWORKS, network, group, latent, classes**2)
-        objective = EquivariantObjective(
-            built.encoder,
-            built.head,
-            nn.functional.cross_entropy,
-            input_action=act,
-            latent=latent_representation(act.group, latent, copies),
+        config = DEFINITION.configured(
+            group=group,
+            method=method,
+            learning_rate=learning_rate,
             weight=weight,
-            penalty=penalty_of(method),
-            fraction=fraction_of(method, fraction),
+            latent=latent,
+            copies=copies,
+            fraction=fraction,
             latent_augmentation=latent_augmentation,
+            as_published=as_published,
+            classes=classes,
+            network=network,
+        )
+        act = action_of(group)
+        rho = latent_representation(act.group, latent, copies)
+        built = build("ddmnist", network, group=group, latent=latent, classes=classes**2)
+        objective = objective_for(
+            *(EquivariantObjective, method, built, act, rho, config["weight"]),
+            fraction=fraction,
+            latent_augmentation=config["latent_augmentation"],
             shifted_weight=0.0 if as_published else 1.0,
         )
-        config = {
-            "experiment": "ddmnist",
-            "group": group,
-            "method": method,
-            "latent": latent,
-            "copies": copies,
-            "learning_rate": rate,
-            "weight": weight,
-            "fraction": fraction,
-            "latent_augmentation": latent_augmentation,
-            "as_published": as_published,
-            "classes": classes,
-            **named(network),
-        }
-        super().__init__(built, rate, objective, config)
+        super().__init__(built, config["learning_rate"], objective, config)

@@ -15,11 +15,13 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from regrep.diagnostics import EquivarianceError, RepresentationAnalysis
 from regrep.errors import RegrepError
-from regrep_paper.experiments.definition import Definition, experiment
 from regrep_paper.experiments.options_file import OptionsFile
 from regrep_paper.experiments.recorded import Files, check_recorded, recorded_command
 from regrep_paper.runs.records import RunFolder
 from regrep_paper.suggestions import repair
+from regrep_paper.tables import definition_of
+from regrep_paper.tables.definition import Definition
+from regrep_paper.tables.network import load
 from regrep_paper.training.machine import default_precision
 from regrep_paper.training.run import TRAINER, check_run, load_best, measured, prepare, train
 
@@ -33,29 +35,29 @@ class _Parser(LightningArgumentParser):
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raise, with the nearest option for a misspelt one."""
-        told = " ".join(message.split())
-        unknown = re.search(r"nrecognized arguments: (\S+)", told)
+        text = " ".join(message.split())
+        unknown = re.search(r"nrecognized arguments: (\S+)", text)
         if unknown and not unknown[1].startswith("-"):
-            told = f"there is one word too many: {unknown[1]}; write options as --name=value"
+            text = f"there is one word too many: {unknown[1]}; write options as --name=value"
         elif unknown:
-            options = [text for action in self._actions for text in action.option_strings]
+            options = [option for action in self._actions for option in action.option_strings]
             near = repair(unknown[1].partition("=")[0], options)
             near = near if near.startswith("did you mean") else "see regrep fit EXPERIMENT --help"  # there are many
-            told = f"there is no option {unknown[1]}; {near}"
-        wrong = re.search(r'Parser key "(\S+)": .*(?:Got|Given) value: (.*)', told)
+            text = f"there is no option {unknown[1]}; {near}"
+        wrong = re.search(r'Parser key "(\S+)": .*(?:Got|Given) value: (.*)', text)
         if wrong:
-            told = f"--{wrong[1]} takes {_kinds(told)}, got {wrong[2]}; see regrep fit EXPERIMENT --help"
-        raise RegrepError(told) from ex
+            text = f"--{wrong[1]} takes {_kinds(text)}, got {wrong[2]}; see regrep fit EXPERIMENT --help"
+        raise RegrepError(text) from ex
 
 
-def _kinds(told: str) -> str:
+def _kinds(text: str) -> str:
     """What an option takes, from jsonargparse's list of types.
 
     >>> _kinds("Errors: - Expected a <class 'int'> - Expected a typing.Literal['C4', 'D4'] Given value: x")
     'an integer or C4, D4'
     """
     words = {"int": "an integer", "float": "a number", "str": "a word", "bool": "true or false", "NoneType": "null"}
-    kinds = re.findall(r"Expected an? (?:<class '(\w+)'>|typing\.Literal\[([^]]*)\])", told)
+    kinds = re.findall(r"Expected an? (?:<class '(\w+)'>|typing\.Literal\[([^]]*)\])", text)
     return " or ".join(words.get(kind, kind) or values.replace("'", "") for kind, values in kinds) or "another value"
 
 
@@ -65,14 +67,14 @@ class ExperimentCLI(LightningCLI):
     def __init__(self, definition: Definition, args: Sequence[str]) -> None:
         self.definition = definition
         super().__init__(
-            definition.model,
-            definition.data,
+            load(definition.model),
+            load(definition.data),
             save_config_callback=None,
             seed_everything_default=0,
             trainer_defaults={
                 **TRAINER,
-                "precision": definition.precision or default_precision(),
-                "max_epochs": definition.epochs,
+                "precision": definition.defaults["precision"] or default_precision(),
+                "max_epochs": definition.defaults["epochs"],
             },
             args=list(args),
             run=False,
@@ -103,8 +105,9 @@ class ExperimentCLI(LightningCLI):
         parser.add_argument(
             "--patience", type=int | None, default=None, help="stop after that many epochs without gain"
         )
-        for source, target in self.definition.links:
-            parser.link_arguments(source, target)
+        for setting in self.definition.settings:
+            if setting.option and setting.also:
+                parser.link_arguments(setting.option, setting.also)
 
 
 def fit(name: str, args: Sequence[str]) -> dict[str, Any]:
@@ -168,7 +171,7 @@ def _cli(name: str, args: Sequence[str]) -> ExperimentCLI:
     """The parsed command, on a tuned machine and without the trainer's own chatter."""
     prepare()
     with _own_arguments():
-        return ExperimentCLI(experiment(name), args)
+        return ExperimentCLI(definition_of(name), args)
 
 
 @contextmanager
@@ -182,7 +185,7 @@ def _own_arguments() -> Iterator[None]:
 
 
 def measure(run: Path, samples: int = 256, files: Files | None = None) -> EquivarianceError | RepresentationAnalysis:
-    """What a run's best checkpoint is worth: its equivariance error on validation samples moved at random.
+    """The equivariance error of a run's best checkpoint, on validation samples transformed at random.
 
     Of a learned representation, the analysis of its matrices.
 
@@ -202,7 +205,7 @@ def measure(run: Path, samples: int = 256, files: Files | None = None) -> Equiva
 
 
 def trained(folder: RunFolder, files: Files | None = None) -> ExperimentCLI:
-    """The experiment of a run as its record tells it, with the best weights of the model.
+    """The experiment of a run as its record has it, with the best weights of the model.
 
     Only plain settings of the record are used; ``config.yaml`` is not read, so that a folder of somebody else can
     neither name code to run nor files to open.
@@ -228,13 +231,6 @@ def trained(folder: RunFolder, files: Files | None = None) -> ExperimentCLI:
 
 
 def _config(cli: ExperimentCLI) -> dict[str, Any]:
-    """All settings of model, data and run that name the config, resolved."""
-    config = cli.config
-    data = {option: getattr(config.data, key) for key, option in cli.definition.data_config.items()}
-    run = {
-        "seed": config.seed_everything,
-        "epochs": config.trainer.max_epochs,
-        "patience": config.patience,
-        "precision": config.trainer.precision,
-    }
-    return {**cli.model.config(), **data, **run}
+    """All settings of model, data and run that name the config, resolved; the precision is that of this machine."""
+    definition = cli.definition
+    return definition.resolved({name: cli.config.get(option) for name, option in definition.options.items()})

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from regrep.errors import RegrepError
-from regrep_paper.experiments.definition import EXPERIMENTS, config_command, experiment
 from regrep_paper.runs.records import RunFolder
+from regrep_paper.tables.index import EXPERIMENTS, config_command, definition_of
 
 FONTS = ("font_a", "font_b")
 """Settings that are files."""
@@ -50,7 +50,7 @@ def recorded_command(folder: RunFolder, files: Files | None = None) -> list[str]
         raise RegrepError(
             f"{folder.path} holds a run of your own model, which only its code can build; see its done.json"
         )
-    definition = experiment(name)
+    definition = definition_of(name)
     settings = {
         key: plain_value(key, config.get(key), folder.path / "run.json")
         for key in definition.options

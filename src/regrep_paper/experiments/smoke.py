@@ -11,12 +11,10 @@ from regrep.objectives import RolloutObjective
 from regrep_paper.data.smoke_box import TURNS
 from regrep_paper.data.smoke_dynamics import transport_errors
 from regrep_paper.data.smoke_windows import action
+from regrep_paper.experiments.objective import objective_for
 from regrep_paper.networks.choice import build
-from regrep_paper.networks.smoke_builders import NETWORKS
 from regrep_paper.networks.smoke_cnn import Layout, latent_representation
-from regrep_paper.tables.catalogue import PLAIN, named
-from regrep_paper.tables.methods import Method, check_method, fraction_of, penalty_of, weight_of
-from regrep_paper.tables.table6 import DECAY, LEARNING_RATE, WEIGHT, WEIGHT_DECAY, WINDOW
+from regrep_paper.tables.table6 import DEFAULTS, DEFINITION, WINDOW
 from regrep_paper.training.forecast import ForecastModule, per_element
 
 
@@ -24,72 +22,66 @@ class SmokeForecast(ForecastModule):
     """A network of Table 6, by default that of section 6.3, under one of the methods.
 
     ``cnn`` sees the data as they are; the others also a second view of the first forecast, see
-    :class:`regrep.objectives.RolloutObjective` for the weights, which are the same for all of them.
+    :class:`regrep.objectives.RolloutObjective` for the weights, which are the same for all of them. What is not given
+    is as :mod:`regrep_paper.tables.table6` says.
 
     Args:
         method: one of ``METHODS``.
         learning_rate: of Adam.
-        weight: of the penalty; 0.005 by default, 0.1 for ``ours-relative``.
+        weight: of the penalty; that of the method, or else of the published code, by default.
         layout: of the latent, ``grid`` (section 6.3), ``channels`` or ``both``.
         width: channels of the hidden layers.
         size: points along a side.
         fraction: part of the batch whose second view is made.
-        latent_augmentation: train the head on rho(g) E(x) too.
+        latent_augmentation: train the head on rho(g) E(x) too; by default as the method does.
         weight_decay: of Adam.
         decay: factor of the learning rate per epoch.
-        network: one of ``NETWORKS``.
+        network: one of the table's.
         network_as_published: with the defects of its published form.
     """
 
     def __init__(
         self,
-        method: Method = "ours",
-        learning_rate: float = LEARNING_RATE,
+        method: str = DEFAULTS["method"],
+        learning_rate: float = DEFAULTS["learning_rate"],
         weight: float | None = None,
-        layout: Layout = "grid",
-        width: int = 92,
-        size: int = 32,
-        fraction: float = 1.0,
-        latent_augmentation: bool = False,
-        weight_decay: float = WEIGHT_DECAY,
-        decay: float = DECAY,
-        network: str = PLAIN,
-        network_as_published: bool = False,
+        layout: Layout = DEFAULTS["layout"],
+        width: int = DEFAULTS["width"],
+        size: int = DEFAULTS["size"],
+        fraction: float = DEFAULTS["fraction"],
+        latent_augmentation: bool | None = None,
+        weight_decay: float = DEFAULTS["weight_decay"],
+        decay: float = DEFAULTS["decay"],
+        network: str = DEFAULTS["network"],
+        network_as_published: bool = DEFAULTS["network_as_published"],
     ) -> None:
-        check_method(method)
-        act = action()
-        weight = weight_of(method, weight, published=WEIGHT)
-        built = build(NETWORKS, network, width, WINDOW, size, as_published=network_as_published)
-        objective = RolloutObjective(
-            built.encoder,
-            built.head,
-            nn.functional.mse_loss,
-            input_action=act,
-            latent=latent_representation(act, layout, built.latent_shape),
+        config = DEFINITION.configured(
+            method=method,
+            learning_rate=learning_rate,
             weight=weight,
-            penalty=penalty_of(method),
-            output_action=act,
-            fraction=fraction_of(method, fraction),
+            layout=layout,
+            width=width,
+            fraction=fraction,
             latent_augmentation=latent_augmentation,
+            weight_decay=weight_decay,
+            decay=decay,
+            network=network,
+            network_as_published=network_as_published,
         )
-        config = {
-            "experiment": "smoke",
-            "group": act.group.name,
-            "method": method,
-            "learning_rate": learning_rate,
-            "weight": weight,
-            "layout": layout,
-            "width": width,
-            "fraction": fraction,
-            "latent_augmentation": latent_augmentation,
-            "weight_decay": weight_decay,
-            "decay": decay,
-            **named(network, network_as_published),
-        }
+        act = action()
+        built = build("smoke", network, network_as_published, width=width, size=size)
+        rho = latent_representation(act, layout, built.latent_shape)
+        objective = objective_for(
+            *(RolloutObjective, method, built, act, rho, config["weight"]),
+            task_loss=nn.functional.mse_loss,
+            fraction=fraction,
+            latent_augmentation=config["latent_augmentation"],
+            output_action=act,
+        )
         super().__init__(built, learning_rate, objective, config, weight_decay, decay)
 
     def diagnose(self, data: Any, folder: Path) -> dict[str, Any]:
-        """As every forecast; ``transport`` is the transport error of the data moved by each element.
+        """As every forecast; ``transport`` is the transport error of the data under each element.
 
         ``data_equivariance`` is the counterpart of ``forecast_equivariance`` for the simulator, over the simulations,
         see :func:`regrep_paper.data.smoke_box.turning_errors`; only where the set was generated with it.

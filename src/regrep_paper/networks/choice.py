@@ -2,51 +2,62 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from regrep.errors import RegrepError
 from regrep.nn import EncoderHead
 from regrep_paper.suggestions import repair
-from regrep_paper.tables.catalogue import Entry
+from regrep_paper.tables import entries
+from regrep_paper.tables.network import Entry, load
 
-Network = TypeVar("Network", bound=EncoderHead)
 
+def build(experiment: str, network: str, as_published: bool = False, **options: Any) -> EncoderHead:
+    """A network of an experiment's table, by name.
 
-def build(
-    networks: Mapping[str, Callable[..., Network]], network: str, *options: Any, as_published: bool = False
-) -> Network:
-    """The network of that name, built with the options that its table takes; as published with its defects, if asked.
+    Args:
+        experiment: whose table.
+        network: its name there.
+        as_published: with the defects of its published form.
+        options: instead of the sizes of its entry.
 
     Raises:
         RegrepError: the table has no such network, none of its defects is known, or a width or size is below 1.
         MissingExtraError: it is steerable, and the extra ``[baselines]`` is not installed.
 
-    >>> build({"cnn": EncoderHead}, "ccn")
+    >>> build("ddmnist", "ccn")
     Traceback (most recent call last):
     regrep.errors.RegrepError: this table has no network 'ccn'; did you mean cnn?
     """
-    if network not in networks:
-        raise RegrepError(f"this table has no network {network!r}; {repair(network, networks)}")
-    signature = inspect.signature(networks[network])
-    for name, value in signature.bind(*options).arguments.items():
-        if not isinstance(value, str) and value < 1:
-            raise RegrepError(f"the {name} of a network is at least 1, got {value}")
-    if not as_published:
-        return networks[network](*options)
-    if "as_published" not in signature.parameters:
-        raise RegrepError(f"the network {network} is as it was published; leave out network_as_published")
-    return networks[network](*options, as_published=True)
+    listed = {entry.network: entry for entry in entries(experiment)}
+    if network not in listed:
+        raise RegrepError(f"this table has no network {network!r}; {repair(network, listed)}")
+    return build_entry(listed[network], as_published, **options)
 
 
-def build_entry(entry: Entry, **options: int) -> EncoderHead:
-    """The network of a table at the table's size, or with other values of the options of :meth:`Entry.sizes`.
+def build_entry(entry: Entry, as_published: bool = False, **options: Any) -> EncoderHead:
+    """The network of an entry, at its sizes or with other values of them.
 
-    >>> from regrep_paper.tables.catalogue import entries
+    An option that other networks of the table take and this one does not, such as a group, is left out.
+
+    Raises:
+        TypeError: no network of the table takes an option.
+
     >>> [sum(p.numel() for p in build_entry(e).parameters()) for e in entries("ddmnist") if not e.steerable]
     [33742, 33742, 33742, 33742, 33742, 33742]
     """
-    networks = importlib.import_module(f"regrep_paper.networks.{entry.experiment}_builders").NETWORKS
-    return build(networks, entry.network, *{**entry.sizes(), **options}.values())
+    known = {name for other in entries(entry.experiment) for name in other.sizes}
+    if unknown := options.keys() - known:
+        raise TypeError(f"networks of {entry.experiment} take {', '.join(sorted(known))}, got {', '.join(unknown)}")
+    for name, value in options.items():
+        if not isinstance(value, str) and value < 1:
+            raise RegrepError(f"the {name} of a network is at least 1, got {value}")
+    builder = load(entry.builder)
+    takes = inspect.signature(builder).parameters
+    used = {name: value for name, value in {**entry.sizes, **options}.items() if name in takes}
+    if as_published:
+        if "as_published" not in takes:
+            raise RegrepError(f"the network {entry.network} is as it was published; leave out network_as_published")
+        used["as_published"] = True
+    network: EncoderHead = builder(**used)
+    return network

@@ -9,7 +9,7 @@ from typing import Any
 
 from regrep.errors import RegrepError
 from regrep_paper.runs.records import read_json
-from regrep_paper.tables.measures import method_of
+from regrep_paper.tables.methods import method_of
 
 FILE = "costs.json"
 """Lies anywhere in the folder of a report, written by ``benchmarks/models.py --out``: ``{"experiment": name, "costs":

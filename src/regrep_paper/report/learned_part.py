@@ -11,7 +11,8 @@ from typing import Any
 from regrep_paper.report.runs import Run
 from regrep_paper.report.table import Row, by_heading
 from regrep_paper.report.text import DASH, plain, seeds_text
-from regrep_paper.tables.published import RUNS, PaperRuns
+from regrep_paper.tables.index import RUNS
+from regrep_paper.tables.published import PaperRuns
 
 
 @dataclass(frozen=True)

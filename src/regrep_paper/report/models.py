@@ -6,9 +6,9 @@ from typing import Any
 
 from regrep_paper.report.table import ORDER
 from regrep_paper.report.text import DASH, plain
-from regrep_paper.tables.catalogue import Entry, entries
-from regrep_paper.tables.measures import experiment
-from regrep_paper.tables.published import TABLES, PaperTable, Published
+from regrep_paper.tables.index import TABLES, entries, experiment
+from regrep_paper.tables.network import Entry
+from regrep_paper.tables.published import PaperTable, Published
 
 
 def models() -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ from regrep_paper.report.text import (
     split_mark,
 )
 from regrep_paper.runs.records import write_atomic
-from regrep_paper.tables.published import TABLES
+from regrep_paper.tables.index import TABLES
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from regrep_paper.report.table import Row
+from regrep_paper.tables.methods import METHODS
 
 COLOURS = {
-    "cnn": "#6b6b6b",
-    "cnn-augmented": "#0072b2",
-    "ours": "#d55e00",
-    "ours-relative": "#009e73",
+    **{name: row.colour for name, row in METHODS.items()},
     "rpp": "#cc79a7",
     "pscnn": "#e69f00",
     "scnn": "#56b4e9",

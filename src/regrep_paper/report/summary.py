@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from regrep_paper.report.table import Row, by_heading, marks
 from regrep_paper.report.text import mean_and_spread, seeds_text
-from regrep_paper.tables.measures import Measure
+from regrep_paper.tables.columns import Measure
 
 
 def summary(rows: Sequence[Row]) -> list[tuple[str, str]]:

@@ -11,10 +11,12 @@ from typing import Any, Literal
 
 from regrep_paper.report.costs import Cost, cost_of
 from regrep_paper.report.runs import Run
-from regrep_paper.tables.measures import Experiment, Measure, experiment, method_of
-from regrep_paper.tables.published import Published, published
+from regrep_paper.tables.columns import Experiment, Measure
+from regrep_paper.tables.index import experiment, published
+from regrep_paper.tables.methods import METHODS, method_of
+from regrep_paper.tables.published import Published
 
-ORDER = ("cnn", "cnn-augmented", "ours", "ours-relative")
+ORDER = tuple(METHODS)
 """Methods in this order, then all others by name."""
 
 Mark = Literal["", "best", "tie"]

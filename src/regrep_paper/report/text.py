@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from regrep_paper.report.costs import HEADINGS as COSTS
 from regrep_paper.report.table import Mark, Row, by_heading, marks, rivals, shared_seeds
-from regrep_paper.tables.measures import Experiment, Measure, experiment
-from regrep_paper.tables.published import TABLES
+from regrep_paper.tables.columns import Experiment, Measure
+from regrep_paper.tables.index import TABLES, experiment
 
 DASH = "–"
 
@@ -239,7 +239,7 @@ def _tuned(names: Sequence[str]) -> list[str]:
 
 def _beside_paper(names: Sequence[str], measure: Measure) -> bool:
     tables = [(TABLES[name], experiment(name)) for name in names if name in TABLES]
-    return any(table.tells(measure.metric) and measure in one.results for table, one in tables)
+    return any(table.covers(measure.metric) and measure in one.results for table, one in tables)
 
 
 def _headings(names: Sequence[str]) -> list[str]:

@@ -24,7 +24,7 @@ State = Literal["finished", "failed", "running", "partial", "to do"]
 
 
 class Experiments(Protocol):
-    """What a sweep must know of the experiments; :mod:`regrep_paper.experiments.definition` provides it."""
+    """What a sweep must know of the experiments; :mod:`regrep_paper.tables` provides it."""
 
     def check_config(self, run: Settings) -> None:
         """Raise for a setting that the run's experiment does not have."""

@@ -1,1 +1,13 @@
 """The tables of the paper as data: settings, labels, columns, published numbers, methods and networks; no torch."""
+
+from regrep_paper.tables.index import (
+    check_config,
+    config_command,
+    definition_of,
+    entries,
+    experiment,
+    published,
+    resolved,
+)
+
+__all__ = ["check_config", "config_command", "definition_of", "entries", "experiment", "published", "resolved"]

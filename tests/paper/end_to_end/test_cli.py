@@ -11,9 +11,8 @@ import pytest
 
 from regrep._version import __version__
 from regrep.errors import MissingExtraError
-from regrep_paper import cli, doctor
+from regrep_paper import cli, doctor, tables
 from regrep_paper.cli import main
-from regrep_paper.experiments import definition
 from regrep_paper.report.models import models
 from regrep_paper.runs.manifest import read_manifest
 from regrep_paper.runs.records import FolderBusyError
@@ -178,7 +177,7 @@ PACKAGED = sorted(Path(str(resources.files("regrep_paper.tables"))).rglob("*.yam
 
 @pytest.mark.parametrize("file", PACKAGED, ids=lambda file: file.name)
 def test_packaged_sweeps_are_right(file, tmp_path):
-    assert plan(read_manifest(file, definition.check_config), definition, tmp_path)
+    assert plan(read_manifest(file, tables.check_config), tables, tmp_path)
 
 
 def test_the_demo_is_packaged():

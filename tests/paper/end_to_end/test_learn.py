@@ -12,11 +12,11 @@ from regrep.actions import Permute, RotateFlip2d
 from regrep.errors import RegrepError
 from regrep.groups import cyclic
 from regrep_paper.cli import main
-from regrep_paper.experiments.definition import config_command
 from regrep_paper.experiments.fit import fit, measure
 from regrep_paper.experiments.learning import MNIST, TMNIST
 from regrep_paper.experiments.own import learn
 from regrep_paper.report import build
+from regrep_paper.tables import config_command
 
 SMALL = ("--trainer.max_epochs=2", "--data.train_samples=128", "--data.validation_samples=32", "--data.test_samples=32")
 

@@ -213,8 +213,8 @@ def test_runs_without_an_average_are_refused_in_one_sentence(tmp_path, capsys):
 
 
 def test_an_average_is_named_in_tables_and_is_not_the_baseline_or_the_paper():
-    from regrep_paper.tables.measures import method_of
-    from regrep_paper.tables.published import published
+    from regrep_paper.tables import published
+    from regrep_paper.tables.methods import method_of
 
     config = {"experiment": "ddmnist", "data": "mnist", "group": "D4", "method": "cnn-augmented"}
     assert published(config) is not None

@@ -12,11 +12,10 @@ from torch import nn
 from regrep_paper.networks.double_digit_cnn import DoubleDigitCNN
 from regrep_paper.networks.smoke_cnn import SmokeCNN
 from regrep_paper.report.costs import cost_of, read_costs
-from regrep_paper.tables.catalogue import entries
-from regrep_paper.tables.methods import METHODS
+from regrep_paper.tables import entries
 from regrep_paper.training.module import EncoderHead
 
-METHOD_NAMES = {name + end for name in METHODS for end in ("", ", averaged")}
+METHOD_NAMES = {name + end for name in ("cnn", "cnn-augmented", "ours", "ours-relative") for end in ("", ", averaged")}
 
 
 @pytest.fixture
@@ -80,7 +79,7 @@ def test_a_table_has_no_other_options(models):
 
 
 def test_a_network_without_its_library_is_left_out(models, monkeypatch, capsys):
-    monkeypatch.setattr("regrep_paper.tables.catalogue.find_spec", lambda name: None)
+    monkeypatch.setattr("regrep_paper.tables.network.find_spec", lambda name: None)
     listed = [entry for entry in entries("ddmnist") if entry.network in ("cnn", "scnn")]
     assert set(models.networks_of(listed, {"classes": 4})) == {"cnn"}
     assert 'scnn is left out: it needs pip install "regrep[baselines]"' in capsys.readouterr().out

@@ -10,8 +10,8 @@ from regrep_paper.data.batches import BatchSampler
 from regrep_paper.data.digits import load
 from regrep_paper.data.double_digits import DEVIATION, MEAN, DoubleDigits, canvas
 from regrep_paper.experiments.ddmnist import DDMNIST
-from regrep_paper.experiments.definition import check_config, config_command
 from regrep_paper.networks.double_digit_cnn import AveragePool, DoubleDigitCNN
+from regrep_paper.tables import check_config, config_command
 from tolerance import assert_near
 
 

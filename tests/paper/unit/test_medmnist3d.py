@@ -18,9 +18,9 @@ from regrep_paper.data import medmnist
 from regrep_paper.data.medmnist import SETS, file_of, medmnist3d
 from regrep_paper.data.polycubes import classes
 from regrep_paper.data.volumes import MovedVolumes
-from regrep_paper.experiments.definition import config_command, experiment
 from regrep_paper.experiments.medmnist3d import MedMNIST3D
 from regrep_paper.networks.volume_cnn import VolumeCNN
+from regrep_paper.tables import config_command, definition_of
 from regrep_paper.tables.table5 import classes_of
 from tolerance import assert_near
 
@@ -299,7 +299,7 @@ def test_cells_become_commands(tmp_path):
         "fit", "medmnist3d", f"--out={tmp_path}", f"--data.data_dir={tmp_path}", "--data.source=organ",
         "--data.size=64", "--data.any_file=true", "--model.width=7", "--patience=20",
     ]  # fmt: skip
-    assert experiment("medmnist3d").epochs == 150
+    assert definition_of("medmnist3d").defaults["epochs"] == 150
 
 
 def test_a_file_of_ones_own_runs_from_the_command_line(tmp_path, capsys):

@@ -3,9 +3,8 @@
 import pytest
 
 from regrep_paper.report.models import models, models_text
-from regrep_paper.tables import catalogue
-from regrep_paper.tables.catalogue import entries
-from regrep_paper.tables.published import TABLES
+from regrep_paper.tables import entries, network
+from regrep_paper.tables.index import TABLES
 
 
 def lines_of(**facts):
@@ -53,7 +52,7 @@ def test_parameters_as_published():
 
 @pytest.mark.parametrize("found", [None, object()])
 def test_what_is_missing_is_told(monkeypatch, found):
-    monkeypatch.setattr(catalogue, "find_spec", lambda name: found)
+    monkeypatch.setattr(network, "find_spec", lambda name: found)
     missing = {one["model"]: one["missing"] for one in models() if one["experiment"] == "ddmnist"}
     assert (missing["cnn"], missing["scnn"]) == (None, None if found else "[baselines]")
     assert ("[baselines]" in models_text()) == (found is None)

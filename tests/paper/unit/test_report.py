@@ -1,6 +1,7 @@
 """Reports from records: mean and spread by hand, choice on validation, marks, the paper's numbers, broken records."""
 
 import csv
+import dataclasses
 import io
 import json
 import re
@@ -30,8 +31,9 @@ from regrep_paper.report.text import (
     mean_and_spread,
     plain,
 )
-from regrep_paper.tables.measures import Experiment, Measure, experiment
-from regrep_paper.tables.published import TABLE_4, TABLE_5, TABLE_6, Published, published
+from regrep_paper.tables.columns import Experiment, Measure
+from regrep_paper.tables.index import DEFINITIONS, TABLES, experiment, published
+from regrep_paper.tables.published import Published
 
 TEST = Measure("test accuracy", "test", "accuracy", 1)
 
@@ -190,14 +192,14 @@ def test_published_numbers():
     assert published({**organ, "any_file": True}, "accuracy_upright") is None
     smoke = {"experiment": "smoke", "group": "C4", "method": "ours"}
     assert published(smoke, "domain") == Published(0.61, 0.01, 0.25)
-    assert [len(table.entries) for table in (TABLE_4, TABLE_5, TABLE_6)] == [18, 27, 20]
+    assert [len(table.entries) for table in TABLES.values()] == [18, 27, 20]
 
 
 def test_another_experiment_needs_data_alone(tmp_path, monkeypatch):
     """Columns, the sense of better and two results beside the paper's come from the description."""
     results = tuple(Measure(f"{name} RMSE", "test", name, -1, 2) for name in ("future", "domain"))
     smoke = Experiment("SMOKE", Measure("validation RMSE", "validation", "rmse", -1), results, others=())
-    monkeypatch.setitem(sys.modules["regrep_paper.tables.measures"].EXPERIMENTS, "smoke", smoke)
+    monkeypatch.setitem(DEFINITIONS, "smoke", dataclasses.replace(DEFINITIONS["smoke"], columns=smoke))
     for weight, rmse in ((1.0, 0.5), (2.0, 0.9)):
         done = (
             write_run(tmp_path / str(weight), experiment="smoke", group="C4", data="plumes", weight=weight)

@@ -19,7 +19,8 @@ from regrep_paper.report.runs import read_run, read_runs
 from regrep_paper.report.symmetry import example, symmetry
 from regrep_paper.report.table import rows_of, select
 from regrep_paper.report.text import cells, headings
-from regrep_paper.tables.published import Published, published
+from regrep_paper.tables import published
+from regrep_paper.tables.published import Published
 
 FRAMES = 3
 FULL = {"size": 64, "width": 92, "horizon": 20}

@@ -16,7 +16,7 @@ from regrep_paper.report.runs import read_runs
 from regrep_paper.report.summary import summary
 from regrep_paper.report.table import rows_of, select
 from regrep_paper.report.trajectories import FRAMES, animation, followed, read_trajectories
-from regrep_paper.tables.published import RUNS
+from regrep_paper.tables.index import RUNS
 
 
 def rows_in(folder):

@@ -19,9 +19,9 @@ from regrep_paper.data.smoke_dynamics import transport_error, transport_errors
 from regrep_paper.data.smoke_files import DOMAIN, TRAIN, centred, generate, load, selection
 from regrep_paper.data.smoke_simulation import Simulated, published_plume, simulate
 from regrep_paper.data.smoke_windows import Smoke, action, spans
-from regrep_paper.experiments.definition import check_config, config_command
 from regrep_paper.experiments.smoke import SmokeForecast
 from regrep_paper.networks.smoke_cnn import SmokeCNN, latent_representation
+from regrep_paper.tables import check_config, config_command
 from regrep_paper.training.forecast import forecast_distances, per_element
 from tolerance import assert_near
 

@@ -1,0 +1,71 @@
+"""What the runs of an experiment are measured by; tables and figures follow from this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number of ``done.json``.
+
+    Attributes:
+        heading: of its column.
+        split: the entry of ``done.json`` that holds it.
+        metric: its name there.
+        sign: 1 where more is better, -1 where less is, 0 where it is no contest.
+        digits: after the point.
+    """
+
+    heading: str
+    split: str
+    metric: str
+    sign: int = 0
+    digits: int = 3
+
+    def of(self, done: Mapping[str, Any] | None) -> float | None:
+        """The number in a record, or None where there is none."""
+        split = (done or {}).get(self.split)
+        value = split.get(self.metric) if isinstance(split, Mapping) else None
+        return float(value) if isinstance(value, (int, float)) else None
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """How the configs of an experiment become a table.
+
+    Attributes:
+        title: its name for people.
+        selection: decides among tuned settings; never of the test split.
+        results: what methods are compared by, the first above all; shown with the paper's numbers.
+        others: further columns.
+        task: settings that make another problem; configs that differ in them are never compared.
+        baseline: the method that the others are compared with, seed by seed.
+        tuned: settings that are chosen on validation; they name no row of their own.
+        usual: values that a label leaves out.
+        words: how a label spells a setting, where not by its name.
+        factors: what the two parts of an element ``(g, h)`` transform.
+        learned: whether ρ itself is learned, so that its multiplicities are the result.
+    """
+
+    title: str
+    selection: Measure = Measure("validation accuracy", "validation", "accuracy", 1)
+    results: tuple[Measure, ...] = (Measure("test accuracy", "test", "accuracy", 1),)
+    others: tuple[Measure, ...] = (
+        Measure("relative error", "test", "relative_error"),
+        Measure("latent scale", "test", "latent_scale"),
+    )
+    task: tuple[str, ...] = ("data", "group")
+    baseline: str = "cnn-augmented"
+    factors: tuple[str, str] = ("first factor", "second factor")
+    learned: bool = False
+    tuned: tuple[str, ...] = ("learning_rate", "weight")
+    usual: Mapping[str, Any] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """All columns of numbers, in order."""
+        return (self.selection, *self.results, *self.others)
