@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from regrep.actions import Action
 from regrep.nn import EncoderHead
-from regrep.objectives import EquivariantObjective
+from regrep.objectives import EquivariantObjective, RolloutObjective
 from regrep.objectives.functional import LatentAction
 from regrep_paper.tables.methods import METHODS, check_method
 
-Objective = TypeVar("Objective", bound=EquivariantObjective)
+Objective = TypeVar("Objective", bound=EquivariantObjective | RolloutObjective)
 
 
 def objective_for(
