@@ -2,7 +2,7 @@
 
 python docs/tables.py
 
-A block between ``<!-- KIND of FOLDER -->`` and ``<!-- end -->`` is made anew, where KIND is ``table`` (the choice of
+A block between ``<!-- KIND of FILE -->`` and ``<!-- end -->`` is made anew, where KIND is ``table`` (the choice of
 tuned settings made), ``all`` (every setting), and for learned representations ``runs``, ``settings``, ``controls``
 or ``summary``.
 """
@@ -29,12 +29,12 @@ def rendered(page: str) -> str:
     return BLOCK.sub(lambda found: f"<!-- {found[1]} of {found[2]} -->\n{block(found[1], found[2])}<!-- end -->", page)
 
 
-def block(kind: str, folder: str) -> str:
+def block(kind: str, file: str) -> str:
     """One block as Markdown."""
-    runs, unreadable = read_runs(ROOT / folder)
-    costs, wrong = read_costs(ROOT / folder)
-    if unreadable or wrong or not runs:
-        raise SystemExit(f"{folder} holds no records, or some that cannot be read: {unreadable | wrong}")
+    runs, unreadable = read_runs(ROOT / file)
+    costs, wrong = read_costs(ROOT / file)
+    if unreadable or wrong:
+        raise SystemExit(f"{file} holds records that cannot be read: {unreadable | wrong}")
     return KINDS[kind](rows_of(runs, costs))
 
 

@@ -1,46 +1,115 @@
-"""Keep the finished records of a folder of runs, without checkpoints and without the paths of a machine.
+"""Keep the finished records of a folder of runs: one line for each, without checkpoints and paths of a machine.
 
 python results/keep.py RUNS NAME [PATH=NAME ...]
+
+Writes results/NAME.jsonl, and results/NAME.npz with the pictures, roll-outs and eigenvalues of seed 0.
 """
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
-import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-TEXTS = ("run.json", "done.json", "metrics.csv", "config.yaml")
-ARRAYS = ("eigenvalues.npz", "examples.npz", "rollout.npz")
+import numpy as np
+from numpy.typing import NDArray
+
+from regrep_paper.report.costs import FILE
+from regrep_paper.report.runs import Run, as_line, read_runs
+from regrep_paper.runs.records import FORMAT, read_json, write_atomic
+
+ARRAYS = ("examples", "eigenvalues", "rollout")
+"""Names of npz files of a run folder that are no results but pictures of them."""
+
+LIMIT = 200_000
+"""Bytes that an npz file may have; above it arrays are made coarser, then left out, the last runs first."""
+
+FRAMES, STEPS = 4, 256
+"""Of a coarse roll-out: frames that are kept, and values that its numbers take."""
 
 
 def keep(runs: Path, name: str, names: dict[str, str]) -> int:
-    """Copy the records to results/NAME, pictures of seed 0 alone, and measured costs; returns how many runs."""
+    """Write the records as results/NAME.jsonl, with measured costs; returns how many runs."""
+    found, unreadable = read_runs(runs)
+    if unreadable:
+        raise SystemExit(f"some records cannot be read: {unreadable}")
+    finished = [run for run in found if run.finished]
+    costs = [{"kind": "costs", **read_json(file)} for file in sorted(runs.rglob(FILE))]
+    units: dict[str, str] = {}
+    lines = [shared(as_line(run), units) for run in finished]
+    first = [{"format": FORMAT, "kind": "units", **units}] if units else []
+    text = "".join(
+        json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in [*first, *costs, *lines]
+    )
+    for path, short in {str(runs): f"runs/{name}", **names}.items():
+        text = text.replace(path, short)
     target = Path(__file__).parent / name
-    shutil.rmtree(target, ignore_errors=True)
-    names = {str(runs): f"runs/{name}", **names}
-    done = [file for file in sorted(runs.rglob("done.json")) if json.loads(file.read_text())["status"] == "finished"]
-    for file in done:
-        run = json.loads((file.parent / "run.json").read_text())
-        out = target / run["run_id"]
-        out.mkdir(parents=True)
-        for text in TEXTS:
-            if (file.parent / text).exists():
-                content = (file.parent / text).read_text()
-                for path, short in names.items():
-                    content = content.replace(path, short)
-                (out / text).write_text(content)
-        if (run.get("config") or run["cell"])["seed"] == 0:
-            for arrays in ARRAYS:
-                if (file.parent / arrays).exists():
-                    shutil.copy(file.parent / arrays, out / arrays)
-    for file in sorted(runs.rglob("costs.json")):
-        out = target / file.relative_to(runs)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(file, out)
-    return len(done)
+    write_atomic(target.with_name(f"{name}.jsonl"), text)
+    content = kept([run for run in finished if run.config["seed"] == 0])
+    if content is not None:
+        write_atomic(target.with_name(f"{name}.npz"), content)
+    return len(finished)
+
+
+def shared(line: dict[str, Any], units: dict[str, str]) -> dict[str, Any]:
+    """A line whose test samples name their units by a hash, under which ``units`` holds them once for all runs."""
+    samples = (line["done"] or {}).get("samples")
+    if samples is None:
+        return line
+    key = hashlib.sha256(samples["units"].encode()).hexdigest()[:16]
+    units[key] = samples["units"]
+    return {**line, "done": {**line["done"], "samples": {**samples, "units": key}}}
+
+
+def kept(runs: list[Run]) -> bytes | None:
+    """The arrays of runs as one npz file within the limit; None where there is none."""
+    for coarse in (False, True):
+        for count in range(len(runs), len(runs) - 1 if not coarse else 0, -1):
+            arrays = {
+                f"{run.name}/{name}/{key}": array
+                for run in runs[:count]
+                for name in ARRAYS
+                for key, array in (reduced if coarse else dict)(run.arrays(name)).items()
+            }
+            content = packed(arrays)
+            if len(content) <= LIMIT:
+                return content if arrays else None
+    raise SystemExit(f"the arrays of one run are larger than {LIMIT} bytes; leave some out")
+
+
+def packed(arrays: dict[str, NDArray]) -> bytes:
+    """An npz file of named arrays, equal ones once."""
+    entries: dict[str, NDArray] = {}
+    index = {}
+    for name, array in arrays.items():
+        index[name] = hashlib.sha256(f"{array.dtype} {array.shape}".encode() + array.tobytes()).hexdigest()[:16]
+        entries[index[name]] = array
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, index=np.array(json.dumps(index)), **entries)
+    return buffer.getvalue()
+
+
+def reduced(arrays: dict[str, NDArray]) -> dict[str, NDArray]:
+    """Few frames of the roll-out that reports draw, with coarse numbers; eigenvalues to three decimals."""
+    return dict(_reduced(arrays))
+
+
+def _reduced(arrays: dict[str, NDArray]) -> Iterator[tuple[str, NDArray]]:
+    if "future_true" in arrays:
+        frames = np.unique(np.linspace(0, len(arrays["future_true"]) - 1, FRAMES).round().astype(np.int64))
+        step = float(np.abs(arrays["future_true"]).max()) / (STEPS / 2)
+        yield "future_frame", frames + 1
+        for name in ("future_true", "future_predicted"):
+            yield name, (np.round(arrays[name][frames].astype(np.float32) / step) * step).astype(np.float16)
+        return
+    for name, array in arrays.items():
+        yield name, np.round(array, 3) if array.dtype.kind in "fc" else array
 
 
 if __name__ == "__main__":
     pairs = dict(word.split("=", 1) for word in sys.argv[3:])
-    print(f"{keep(Path(sys.argv[1]), sys.argv[2], pairs)} records in results/{sys.argv[2]}")
+    print(f"{keep(Path(sys.argv[1]), sys.argv[2], pairs)} records in results/{sys.argv[2]}.jsonl")

@@ -9,7 +9,13 @@ from regrep.errors import MissingExtraError, RegrepError
 
 if TYPE_CHECKING:
     from regrep import actions, diagnostics, groups, nn, objectives, representations
-    from regrep.diagnostics import equivariance_error
+    from regrep.diagnostics import (
+        equivariance_error,
+        linear_equivariance,
+        profile,
+        profile_layers,
+        through_rho,
+    )
     from regrep.groups import FiniteGroup
     from regrep.objectives import (
         CapacityWarning,
@@ -38,7 +44,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "actions": (),
-    "diagnostics": ("equivariance_error",),
+    "diagnostics": ("equivariance_error", "linear_equivariance", "profile", "profile_layers", "through_rho"),
     "groups": ("FiniteGroup",),
     "nn": (),
     "objectives": (

@@ -250,16 +250,16 @@ def learn(words: Sequence[str]) -> int:
         for config in read_manifest(file, experiments.check_config).configs({**settings, "seed": 0}):
             check(experiments.config_command(config, out, options.data_dir))
         code = sweeps.sweep(file, experiments, out=out, data_dir=options.data_dir, jobs=options.jobs, settings=settings)
-    return code or _report(out, out / "report")
+    return code or _report(out)
 
 
 def report(words: Sequence[str]) -> int:
-    """``regrep report DIR``: tables and figures of all runs in a folder."""
+    """``regrep report RUNS``: tables and figures of all runs in a folder or a file of records."""
     parser = _parser("report")
-    parser.add_argument("folder", metavar="DIR", type=Path, help="folder of run folders")
-    parser.add_argument("-o", "--out", metavar="DIR", type=Path, help="where to write (default DIR/report)")
+    parser.add_argument("runs", metavar="RUNS", type=Path, help="folder of run folders, or a .jsonl file of records")
+    parser.add_argument("-o", "--out", metavar="DIR", type=Path, help="where to write (default RUNS/report)")
     options = parser.parse_all(words)
-    return _report(options.folder, options.out or options.folder / "report")
+    return _report(options.runs, options.out)
 
 
 def data(words: Sequence[str]) -> int:
@@ -339,7 +339,7 @@ def demo(words: Sequence[str]) -> int:
 
     with as_file(files("regrep_paper.tables") / "sweeps" / "ddmnist" / "demo.yaml") as file:
         code = sweeps.sweep(file, experiments, out=options.out, jobs=options.jobs)
-    return code or _report(options.out, options.out / "report")
+    return code or _report(options.out)
 
 
 def doctor(words: Sequence[str]) -> int:
@@ -360,7 +360,7 @@ COMMANDS: dict[str, tuple[str, Callable[[Sequence[str]], int]]] = {
     "test": ("evaluate a trained run", evaluate),
     "learn": ("learn the representation of a latent, and analyse it", learn),
     "sweep": ("run every config of a sweep file, or continue", sweep),
-    "report": ("tables and figures of all runs in a folder", report),
+    "report": ("tables and figures of all runs in a folder or a file", report),
     "data": ("download or simulate a data set, or verify its files", data),
     "demo": ("a small sweep on embedded digits, with its report", demo),
     "doctor": ("what is installed, and what is missing for what", doctor),
@@ -381,10 +381,10 @@ def _experiment(command: str, words: Sequence[str], *usages: str) -> tuple[str, 
     return parser.parse_args(words[:1]).experiment, list(words[1:])
 
 
-def _report(folder: Path, out: Path) -> int:
+def _report(runs: Path, out: Path | None = None) -> int:
     from regrep_paper.report import build
 
-    made = build(folder, out)
+    made = build(runs, out)
     print(made.text)
     print(f"report: {made.page}")
     return 0

@@ -5,53 +5,82 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import reduce
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from regrep.actions import Action
-from regrep.errors import RegrepError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from regrep.objectives.functional import LatentAction
+from regrep.diagnostics.reading import (
+    EvaluationWarning,
+    beyond_identity,
+    check_finite,
+    check_samples,
+    element,
+    evaluating,
+    plain,
+    reader,
+)
+from regrep.objectives.deprecated import warn_renamed
+from regrep.objectives.functional import LatentAction, moving_part
+from regrep.objectives.whitening import channels_last
 
 COLLAPSE = 1e-5
 """A latent whose spread over the samples is below this part of its size counts as constant."""
+
+RIDGE = 1e-4
+"""Of the covariance by which latents are whitened, as part of its mean eigenvalue."""
+
+BLOCK = 2048
+"""Most channels that are whitened together; wider latents are cut, in their order, into blocks of one width."""
+
+STEADY = 1e-4
+"""Errors of the identity below this are rounding."""
 
 
 class CollapseWarning(UserWarning):
     """The latent hardly depends on the input, so an equivariance error says nothing."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EquivarianceError:
     """Equivariance error of an encoder, one value per group element.
 
+    With z = E(x), w = rho(g) z, v = E(gx) and V the variance over the samples. Of all of them, ``whitened_error`` is
+    the one to compare models by, beside ``moving_share``; the others explain it. All but ``absolute``, ``scale`` and
+    ``spread`` are nan if the latent is collapsed.
+
     Attributes:
         elements: names of the elements.
-        absolute: float64 [n], root mean square of rho(g) E(x) - E(gx) over samples and coordinates,
-            in units of the latent.
-        relative: float64 [n], ‖rho(g) E(x) - E(gx)‖ / ‖E(gx)‖; nan if the latent is collapsed.
-        centred: float64 [n], ``absolute`` divided by √2 times the latent's standard deviation over the
-            samples: 0 equivariant, about 1 for unrelated latents, whatever the latent's mean. nan if collapsed.
+        whitened_error: float64 [n], ``error`` of L⁻¹z, L Lᵀ the covariance of E(x) with a ridge of 1e-4 of its mean
+            eigenvalue: every direction counts alike. 0 equivariant, 1 for unrelated latents, whatever scale, offset
+            and strong signals beside what matters. Channels are whitened, positions are samples.
+        error: float64 [n], √(mean |(w - w̄) - (v - v̄)|² / (V(w) + V(v))), by variance: 0 equivariant, 1 unrelated.
+        offset: float64 [n], |w̄ - v̄| / √(V(w) + V(v)): how far the means are from equivariant.
+        moving_error: float64 [n], ``error`` of P z with P = 1 - mean over g of rho(g); nan for an invariant latent.
+        moving_share: V(P z) / V(z), the part of the variance that rho moves; 0 for an invariant latent.
+        uncentred: float64 [n], ‖w - v‖ / ‖v‖, which a constant that is added to the latent lowers.
+        absolute: float64 [n], root mean square of w - v over samples and coordinates, in units of the latent.
         scale: root mean square of E(x).
         spread: root mean square over coordinates of the standard deviation of E(x) over the samples.
         round_trip: float64 [n] or None: relative error of moving x by g and back, where the action
             interpolates. A model error not clearly larger than this says nothing about the model.
+        is_output: whether rho is an action on data, so that the latent is an output, whose offset counts as an error.
     """
 
     elements: tuple[str, ...]
+    whitened_error: Tensor
+    error: Tensor
+    offset: Tensor
+    moving_error: Tensor
+    moving_share: float
+    uncentred: Tensor
     absolute: Tensor
-    relative: Tensor
-    centred: Tensor
     scale: float
     spread: float
     round_trip: Tensor | None = None
+    is_output: bool = False
 
     @property
     def collapsed(self) -> bool:
@@ -59,31 +88,89 @@ class EquivarianceError:
         return not self.spread > COLLAPSE * self.scale
 
     @property
+    def invariant(self) -> bool:
+        """Whether rho moves nothing of the latent's variance: equivariant in a trivial way."""
+        return self.moving_share == 0
+
+    @property
+    def total(self) -> Tensor:
+        """√(error² + offset²), the error of an output, which no head can correct by a constant; float64 [n]."""
+        return (self.error.square() + self.offset.square()).sqrt()
+
+    @property
+    def mean_whitened_error(self) -> float:
+        """Mean over the elements other than the identity."""
+        return beyond_identity(self.whitened_error)
+
+    @property
+    def mean_error(self) -> float:
+        """Mean over the elements other than the identity."""
+        return beyond_identity(self.error)
+
+    @property
+    def mean_offset(self) -> float:
+        """Mean over the elements other than the identity."""
+        return beyond_identity(self.offset)
+
+    @property
+    def mean_moving_error(self) -> float:
+        """Mean over the elements other than the identity; nan for an invariant latent."""
+        return beyond_identity(self.moving_error)
+
+    @property
+    def mean_total(self) -> float:
+        """Mean over the elements other than the identity."""
+        return beyond_identity(self.total)
+
+    @property
+    def mean_uncentred(self) -> float:
+        """Mean over the elements other than the identity."""
+        return beyond_identity(self.uncentred)
+
+    @property
+    def relative(self) -> Tensor:
+        """Old name of ``uncentred``."""
+        warn_renamed("relative", "whitened_error, or uncentred for the same numbers")
+        return self.uncentred
+
+    @property
     def mean_relative(self) -> float:
-        """Mean of ``relative`` over the elements other than the identity."""
-        return float(self.relative[1:].mean()) if len(self.relative) > 1 else float(self.relative.mean())
+        """Old name of ``mean_uncentred``."""
+        warn_renamed("mean_relative", "mean_whitened_error, or mean_uncentred for the same number")
+        return self.mean_uncentred
+
+    @property
+    def centred(self) -> Tensor:
+        """Old name of ``total``."""
+        warn_renamed("centred", "error, or total for the same numbers")
+        return self.total
 
     def as_dict(self) -> dict[str, object]:
         """Plain values for a record; nan becomes None."""
+        names = ("whitened_error", "error", "offset", "moving_error", "total", "uncentred", "absolute")
+        means = ("mean_whitened_error", "mean_error", "mean_offset", "mean_moving_error", "mean_total")
+        values = {name: getattr(self, name) for name in (*names, *means, "moving_share", "scale", "spread")}
         return {
             "elements": list(self.elements),
-            "absolute": self.absolute.tolist(),
-            "relative": [None if math.isnan(v) else v for v in self.relative.tolist()],
-            "centred": [None if math.isnan(v) else v for v in self.centred.tolist()],
-            "scale": self.scale,
-            "spread": self.spread,
+            **{name: plain(value) for name, value in values.items()},
             "collapsed": self.collapsed,
-            "round_trip": None if self.round_trip is None else self.round_trip.tolist(),
+            "round_trip": plain(self.round_trip),
         }
 
     def __str__(self) -> str:
-        width = max(len(name) for name in self.elements)
-        lines = [f"{'element':{width}}  absolute  relative  centred"]
-        for k, name in enumerate(self.elements):
-            lines.append(
-                f"{name:{width}}  {self.absolute[k]:8.2e}  {self.relative[k]:8.4f}  {self.centred[k]:7.4f}"
-                + ("" if self.round_trip is None else f"  (moving x by it and back: {self.round_trip[k]:.4f})")
-            )
+        names = ("whitened_error", "error", "offset", *(("total",) if self.is_output else ()), "moving_error")
+        width = max(len("mean but e"), *(len(name) for name in self.elements))
+        rows = [[f"{float(getattr(self, name)[k]):.4f}" for name in names] for k in range(len(self.elements))]
+        means = [f"{beyond_identity(getattr(self, name)):.4f}" for name in names]
+        lines = [f"{'element':{width}}  " + "  ".join(f"{name.replace('_', ' '):>14}" for name in names)]
+        for name, row in zip((*self.elements, "mean but e"), (*rows, means), strict=True):
+            lines.append(f"{name:{width}}  " + "  ".join(f"{value:>14}" for value in row))
+        if self.round_trip is not None:
+            worst = float(self.round_trip.max())
+            lines.append(f"moving x by an element and back changes it by up to {worst:.4f}, by interpolation alone")
+        lines.append(f"moving share {self.moving_share:.3f}: the part of the variance that the group moves")
+        if self.invariant:
+            lines.append("the latent is invariant: equivariant in a trivial way, with no moving part to measure")
         lines.append(f"latent scale {self.scale:.3e}, spread over samples {self.spread:.3e}")
         return "\n".join(lines)
 
@@ -96,15 +183,14 @@ def equivariance_error(
     layer: str | None = None,
     batch_size: int = 256,
 ) -> EquivarianceError:
-    """Absolute and relative equivariance error of an encoder for every element of the group.
+    """How far an encoder is from rho(g) E(x) = E(gx), for every element of the group.
 
-    absolute(g) = rms(rho(g) E(x) - E(gx)),  relative(g) = ‖rho(g) E(x) - E(gx)‖ / ‖E(gx)‖, over all samples.
-
-    A module is measured in evaluation mode, without gradient, and set back afterwards.
+    See :class:`EquivarianceError` for what is measured. A module, a bound method or a ``functools.partial`` of one is
+    measured in evaluation mode, without gradient, and set back afterwards.
 
     Args:
         encoder: x -> latent.
-        x: [N, ...], samples.
+        x: [N, ...], samples; more than the latent has channels, for a sharp whitened error.
         act: how G moves x.
         rho: representation or action on the latent.
         layer: measure this layer of the encoder (a module) instead of its output.
@@ -114,96 +200,127 @@ def equivariance_error(
         RegrepError: no samples, groups that differ, or latents that are no finite real tensor.
 
     Warns:
-        CollapseWarning: the latent is constant over the samples; relative errors are nan then.
+        CollapseWarning: the latent is constant over the samples; all errors but ``absolute`` are nan then.
+        EvaluationWarning: the error of the identity is not 0, because the encoder is random or uses statistics of the
+            batch, or a function was given that calls modules in training mode.
 
     >>> import regrep
     >>> G = regrep.groups.cyclic(4)
     >>> x = torch.arange(32.0).reshape(2, 4, 4)
     >>> act = regrep.actions.RotateFlip2d(G)
     >>> pixels = lambda x: torch.stack([x[:, 0, 0], x[:, 3, 0], x[:, 3, 3], x[:, 0, 3]], dim=1)
-    >>> equivariance_error(pixels, x, act, regrep.regular(G)).absolute.max().item()
+    >>> equivariance_error(pixels, x, act, regrep.regular(G)).mean_whitened_error
     0.0
     """
-    if len(x) == 0:
-        raise RegrepError("an equivariance error needs at least one sample, got none")
-    if batch_size < 1:
-        raise RegrepError(f"a batch holds at least 1 sample, got batch_size {batch_size}")
-    if hasattr(rho, "group") and rho.group != act.group:
-        raise RegrepError(
-            f"the latent carries a representation of {rho.group.name}, but {act.group.name} acts on the data;"
-            " use one group for both"
-        )
-    group = act.group
-    encode = _reader(encoder, layer)
-    squares, norms = (
-        torch.zeros(group.order, dtype=torch.float64),
-        torch.zeros(group.order, dtype=torch.float64),
-    )
-    with torch.no_grad(), _evaluating(encoder):
-        latents = [encode(part) for part in x.split(batch_size)]
+    check_samples(x, batch_size, act, rho)
+    group, parts, encode = act.group, x.split(batch_size), reader(encoder, layer)
+    sums, found, norms = [], [], []
+    with evaluating(encoder):
+        latents = [encode(part) for part in parts]
+        check_finite(*latents)
+        middle = _mean(latents)
+        factor = _whitening([z - middle.to(z) for z in latents], rho)
         for k in range(group.order):
-            for part, z in zip(x.split(batch_size), latents, strict=True):
-                g = torch.full((len(part),), k, device=x.device)
-                z_g = _wide(encode(act(part, g)))
-                squares[k] += (rho(_wide(z), g) - z_g).square().sum().double().cpu()
-                norms[k] += z_g.square().sum().double().cpu()
-        every = _wide(torch.cat(latents)).double()
-        if not (every.isfinite().all() and norms.isfinite().all()):
-            raise RegrepError("the latents of an encoder are finite, got NaN or an infinity; check x and the weights")
-        scale = float(every.square().mean().sqrt())
-        spread = float(every.var(dim=0, unbiased=False).mean().sqrt())
+            w = [rho(z, element(k, z)) for z in latents]
+            v = [encode(act(part, element(k, part))) for part in parts]
+            check_finite(*v)
+            means = _mean(w), _mean(v)
+            pairs = zip(w, v, strict=True)
+            sums.append(reduce(torch.add, [_sums(*pair, *means, factor, rho, act) for pair in pairs]) / len(x))
+            found.append((means[0] - means[1]).square().sum())
+            norms.append(reduce(torch.add, map(_square, v)) / len(x))
+        own = reduce(torch.add, [_sums(z, z, middle, middle, factor, rho, act) for z in latents]) / len(x)
+        size = float(reduce(torch.add, map(_square, latents)) / len(x))
         trip = getattr(act, "round_trip_error", None)
         round_trip = trip(x) if trip is not None and not getattr(act, "exact", True) else None
-    absolute = (squares / every.numel()).sqrt()
-    relative, centred = (
-        (squares / norms).sqrt(),
-        absolute / (math.sqrt(2) * spread) if spread else absolute * math.nan,
+    # [n, 3]: as they are, the moving part, whitened; each V(w) + V(v), and that of the difference.
+    both, apart = torch.stack(sums).unflatten(1, (2, 3)).unbind(dim=1)
+    gap, norm, dim = torch.stack(found), torch.stack(norms), latents[0][0].numel()
+    variance, moving = float(own[0]) / 2, float(own[1]) / 2
+    share = moving / variance if variance else math.nan
+    collapsed = not math.sqrt(variance) > COLLAPSE * math.sqrt(size)
+    share = math.nan if collapsed else share if share > COLLAPSE**2 else 0.0
+    error, moving_error, whitened = (apart / both).sqrt().unbind(dim=1)
+    nothing = torch.full_like(error, math.nan)
+    result = EquivarianceError(
+        elements=group.names,
+        whitened_error=nothing if collapsed else whitened,
+        error=nothing if collapsed else error,
+        offset=nothing if collapsed else (gap / both[:, 0]).sqrt(),
+        moving_error=moving_error if share > 0 else nothing,
+        moving_share=share,
+        uncentred=nothing if collapsed else ((apart[:, 0] + gap) / norm).sqrt(),
+        absolute=((apart[:, 0] + gap) / dim).sqrt(),
+        scale=math.sqrt(size / dim),
+        spread=math.sqrt(variance / dim),
+        round_trip=round_trip,
+        is_output=isinstance(rho, Action),
     )
-    result = EquivarianceError(group.names, absolute, relative, centred, scale, spread, round_trip)
-    if result.collapsed:
-        warnings.warn(
-            f"the latent is constant over these {len(x)} samples (spread {spread:.1e} at size {scale:.1e}),"
-            " so its equivariance error says nothing; measure more varied samples or check for collapse",
-            CollapseWarning,
-            stacklevel=2,
-        )
-        nothing = torch.full_like(relative, math.nan)
-        return EquivarianceError(group.names, absolute, nothing, nothing, scale, spread, round_trip)
+    _warn(result, len(x))
     return result
 
 
-def _wide(z: Tensor) -> Tensor:
-    return z.float() if z.dtype in (torch.float16, torch.bfloat16) else z
+def _warn(result: EquivarianceError, samples: int) -> None:
+    """Say what makes the numbers doubtful."""
+    if result.collapsed:
+        warnings.warn(
+            f"the latent is constant over these {samples} samples (spread {result.spread:.1e} at size"
+            f" {result.scale:.1e}), so its equivariance error says nothing; measure more varied samples or check for"
+            " collapse",
+            CollapseWarning,
+            stacklevel=3,
+        )
+    elif not float(result.total[0]) < STEADY:
+        warnings.warn(
+            f"the identity has an equivariance error of {float(result.total[0]):.2g} instead of 0, which the other"
+            " elements contain too: the encoder is random or uses statistics of the batch; measure it in evaluation"
+            " mode",
+            EvaluationWarning,
+            stacklevel=3,
+        )
 
 
-def _reader(encoder: Callable[[Tensor], Tensor], layer: str | None) -> Callable[[Tensor], Tensor]:
-    from regrep.objectives.checks import check_latent
-    from regrep.objectives.layers import latent_of
-
-    if layer is None:
-        return lambda x: check_latent(encoder(x), x)
-    if not isinstance(encoder, nn.Module):
-        raise RegrepError(f"layer {layer!r} is looked up in a module, but the encoder is a function")
-
-    def read(x: Tensor) -> Tensor:
-        with latent_of(encoder, layer) as tap:
-            encoder(x)
-        return check_latent(tap.value, x)
-
-    return read
+def _mean(parts: list[Tensor]) -> Tensor:
+    """Mean over the samples, in double precision."""
+    return reduce(torch.add, [z.cpu().double().sum(dim=0) for z in parts]) / sum(map(len, parts))
 
 
-@contextmanager
-def _evaluating(encoder: object) -> Iterator[None]:
-    """Evaluation mode for a module, each submodule's own mode restored afterwards."""
-    if not isinstance(encoder, nn.Module):
-        with nullcontext():
-            yield
-        return
-    modes = {module: module.training for module in encoder.modules()}
-    encoder.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
+def _square(z: Tensor) -> Tensor:
+    """Sum of squares, in double precision."""
+    return z.cpu().double().square().sum()
+
+
+def _sums(
+    w: Tensor, v: Tensor, mean_w: Tensor, mean_v: Tensor, factor: Tensor, rho: LatentAction, act: Action
+) -> Tensor:
+    """Sums over a batch, float64 [6]: |w|² + |v|² of the centred latents, their moving part and whitened; |w - v|²."""
+    w, v = w - mean_w.to(w), v - mean_v.to(v)
+    kinds = [(w, v), (moving_part(w, rho, act.group), moving_part(v, rho, act.group))]
+    kinds.append((_whitened(w, factor, rho), _whitened(v, factor, rho)))
+    return torch.stack(
+        [_square(a) + _square(b) for a, b in kinds] + [_square(a.cpu().double() - b.cpu().double()) for a, b in kinds]
+    )
+
+
+def _whitening(centred: list[Tensor], rho: LatentAction) -> Tensor:
+    """L⁻¹ of each block of channels, float64 [blocks, width, width]; channels beyond the last are those of a 0."""
+    samples = [channels_last(z, rho).cpu().double() for z in centred]
+    width = -(-samples[0].shape[1] // -(-samples[0].shape[1] // BLOCK))
+    cut = [_blocks(a, width) for a in samples]
+    covariance = reduce(torch.add, (a @ a.mT for a in cut)) / sum(map(len, samples))
+    level = RIDGE * covariance.diagonal(dim1=1, dim2=2).sum() / samples[0].shape[1]
+    eye = torch.eye(width, dtype=torch.float64)
+    lower = torch.linalg.cholesky(covariance + (level + torch.finfo(torch.float64).tiny) * eye)
+    return torch.linalg.solve_triangular(lower, eye.expand_as(lower), upper=False)
+
+
+def _whitened(z: Tensor, factor: Tensor, rho: LatentAction) -> Tensor:
+    """L⁻¹z, in double precision."""
+    return factor @ _blocks(channels_last(z, rho).cpu().double(), factor.shape[-1])
+
+
+def _blocks(samples: Tensor, width: int) -> Tensor:
+    """Samples [n, C] as blocks of channels [blocks, width, n]."""
+    n, channels = samples.shape
+    blocks = -(-channels // width)
+    return torch.nn.functional.pad(samples, (0, blocks * width - channels)).T.reshape(blocks, width, n)

@@ -19,9 +19,6 @@ LatentAction = Callable[[Tensor, Tensor], Tensor]
 ROUNDING = 10
 """Deviations below this many units of rounding of a latent's size count as none."""
 
-GATHERED = 2**16
-"""Most entries of the table by which a permutation representation is averaged in one gather."""
-
 
 def equivariance_loss(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction, penalty: Penalty = "mse") -> Tensor:
     """How far an encoder is from equivariant on one batch, as a differentiable scalar.
@@ -132,12 +129,22 @@ def moving_part(z: Tensor, rho: LatentAction, group: FiniteGroup | None = None) 
             f"the moving part of a latent is taken over a group, and {rho!r} has none; pass a representation or an"
             " action"
         )
-    if isinstance(rho, PermutationRepresentation) and rho.index.numel() <= GATHERED:
-        return z - z[..., rho.index.to(z.device)].mean(dim=-2)
+    if isinstance(rho, PermutationRepresentation):
+        return z - _orbit_means(z, rho)
     total = z
     for k in range(1, group.order):
         total = total + rho(z, torch.full((len(z),), k, device=z.device))
     return z - total / group.order
+
+
+def _orbit_means(z: Tensor, rho: PermutationRepresentation) -> Tensor:
+    """Every entry replaced by the mean of its orbit: the average over the group, without a pass per element."""
+    first = rho.index.min(dim=0).values.to(z.device)  # of the orbit of each entry
+    sizes = torch.zeros(rho.dim, dtype=z.dtype, device=z.device).index_add(
+        0, first, torch.ones_like(first, dtype=z.dtype)
+    )
+    means = torch.zeros_like(z).index_add(-1, first, z) / sizes.clamp_min(1)
+    return means.index_select(-1, first)
 
 
 def aligned(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction) -> tuple[Tensor, Tensor]:

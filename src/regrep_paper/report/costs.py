@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from regrep.errors import RegrepError
+from regrep_paper.report.runs import line_files, named_lines, parsed_line
 from regrep_paper.runs.records import read_json
 from regrep_paper.tables.methods import method_of
 
 FILE = "costs.json"
-"""Lies anywhere in the folder of a report, written by ``benchmarks/models.py --out``: ``{"experiment": name, "costs":
-{cost_name: {"parameters": count, "step": ratio, "inference": ratio, "memory_mib": MiB}}}``. Any but the count may be
-null."""
+"""Lies anywhere in the folder of a report, or is a line of kind ``costs`` in a .jsonl file.
+
+Written by ``benchmarks/models.py --out``: ``{"experiment": name, "costs": {cost_name: {"parameters": count, "step":
+ratio, "inference": ratio, "memory_mib": MiB}}}``. Any but the count may be null.
+"""
 
 BY_GROUP = ("ddmnist",)
 """Experiments whose networks are built for the group of the config."""
@@ -63,14 +66,21 @@ def cost_name(config: Mapping[str, Any]) -> str:
     return f"{method_of(config)} {config.get('group')}" if config["experiment"] in BY_GROUP else method_of(config)
 
 
-def read_costs(folder: Path) -> tuple[list[Cost], dict[Path, str]]:
-    """All costs below a folder, by path, and what is wrong with files that cannot be read."""
+def read_costs(path: Path) -> tuple[list[Cost], dict[str, str]]:
+    """All costs in a .jsonl file or below a folder, and by their place what is wrong with others."""
     costs, unreadable = [], {}
-    for path in sorted(folder.rglob(FILE)):
+    for file in sorted(path.rglob(FILE)) if path.is_dir() else []:
         try:
-            costs += _read(path)
+            costs += _costs(read_json(file), str(file))
         except RegrepError as error:
-            unreadable[path] = str(error)
+            unreadable[str(file)] = str(error)
+    for file in line_files(path):
+        for where, line in named_lines(file):
+            try:
+                content = parsed_line(where, line)
+                costs += _costs(content, where) if content["kind"] == "costs" else []
+            except RegrepError as error:
+                unreadable[where] = str(error)
     return costs, unreadable
 
 
@@ -87,13 +97,12 @@ def cost_of(config: Mapping[str, Any], parameters: int | None, costs: Sequence[C
     return found if found and abs(found.parameters - parameters) <= TOLERANCE * parameters else None
 
 
-def _read(path: Path) -> list[Cost]:
-    content = read_json(path)
+def _costs(content: Mapping[str, Any], where: str) -> list[Cost]:
     try:
         costs = [Cost(content["experiment"], name, **_numbers(told)) for name, told in content["costs"].items()]
     except (KeyError, TypeError, ValueError, AttributeError) as cause:
         raise RegrepError(
-            f"{path} must hold an experiment and costs with {', '.join(_NUMBERS)}; measure them again or delete it"
+            f"{where} must hold an experiment and costs with {', '.join(_NUMBERS)}; measure them again or delete it"
         ) from cause
     return costs
 

@@ -149,7 +149,8 @@ def _mean(errors: np.ndarray) -> np.ndarray:
 
 
 def _errors(row: Row) -> Errors | None:
-    return read_errors(row, "equivariance", "relative")
+    """The uncentred errors, under the name of newer records or of older ones."""
+    return read_errors(row, "equivariance", "uncentred") or read_errors(row, "equivariance", "relative")
 
 
 def read_errors(row: Row, entry: str, name: str) -> Errors | None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import matplotlib
-import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
+from regrep_paper.report.runs import Run
 from regrep_paper.report.style import STYLE, canvas, place, write_heading
 from regrep_paper.report.table import Row, by_heading
 
@@ -45,21 +44,20 @@ def examples(rows: Sequence[Row]) -> Figure | None:
     return figure
 
 
-def _first(rows: Sequence[Row]) -> dict[str, Any] | None:
+def _first(rows: Sequence[Row]) -> dict[str, NDArray] | None:
     """The pictures of the first run that has some which can be shown flat."""
     for row in rows:
         for run in (*row.runs, *row.open):
-            data = _load(run.folder / "examples.npz")
+            data = _load(run)
             if data is not None:
                 return data
     return None
 
 
-def _load(path: Path) -> dict[str, Any] | None:
-    """Content of examples.npz; None where there is none, it is broken or it holds no flat pictures."""
-    try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            data = {name: file[name] for name in ("x", "gx", "element", "label")}
-    except Exception:  # a half-written zip raises errors of many kinds; pictures are no reason to fail
-        return None
-    return data if data["x"].ndim == 3 and len({len(entry) for entry in data.values()}) == 1 else None
+def _load(run: Run) -> dict[str, NDArray] | None:
+    """The example pairs of a run; None where it has none or they are no flat pictures."""
+    found = run.arrays("examples")
+    names = ("x", "gx", "element", "label")
+    data: dict[str, NDArray] = {name: found[name] for name in names if name in found and found[name].ndim}
+    flat = len(data) == 4 and data["x"].ndim == data["gx"].ndim == 3
+    return data if flat and len({len(entry) for entry in data.values()}) == 1 else None

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
@@ -31,7 +30,7 @@ PAUSE, REST = 300, 1500
 """Milliseconds that a frame of the moving picture stays, and the last one."""
 
 Fields = dict[str, NDArray]
-"""``true`` and ``predicted``, float32 [T, 2, H, W] each: channels (vx, vy), row index along +y."""
+"""``true`` and ``predicted``, float32 [T, 2, H, W]: channels (vx, vy), row index along +y; ``frame``, their numbers."""
 
 
 def horizon(run: Run, test: str) -> Series:
@@ -63,7 +62,9 @@ def forecasts(rows: Sequence[Row], test: str = "future") -> Figure | None:
                     axis = place(figure, LEFT + k * (SIZE + GAP), top + TOP + n * (SIZE + GAP), SIZE, SIZE)
                     draw_field(axis, values[frame], fastest)
                     if n == 0:
-                        axis.set_title(f"frame {frame + 1}", fontsize=8, weight="normal", loc="center", pad=3)
+                        axis.set_title(
+                            f"frame {first['frame'][frame]}", fontsize=8, weight="normal", loc="center", pad=3
+                        )
                     if k == 0:
                         axis.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8.5)
             top += height
@@ -93,15 +94,16 @@ def film(rows: Sequence[Row], test: str = "future") -> str:
     )
 
 
-def read_rollout(path: Path, test: str) -> Fields | None:
-    """One roll-out of rollout.npz; None where there is none, it is broken, or the fields do not fit together."""
+def read_rollout(arrays: Mapping[str, NDArray], test: str) -> Fields | None:
+    """One roll-out among the arrays of a run; None where there is none, or the fields do not fit together."""
     try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            fields = {name: file[f"{test}_{name}"].astype(np.float32) for name in ("true", "predicted")}
-    except Exception:  # a half-written zip raises errors of many kinds; a figure is no reason to fail
+        fields = {name: arrays[f"{test}_{name}"].astype(np.float32) for name in ("true", "predicted")}
+    except (KeyError, ValueError):
         return None
     true, predicted = fields["true"], fields["predicted"]
     fits = true.shape == predicted.shape and true.ndim == 4 and true.shape[1] == 2 and true.size
+    fields["frame"] = arrays.get(f"{test}_frame", np.arange(1, len(true) + 1)) if fits else true
+    fits = fits and fields["frame"].shape == true.shape[:1]
     return fields if fits and np.isfinite(true).all() and np.isfinite(predicted).all() else None
 
 
@@ -109,7 +111,7 @@ def _found(rows: Sequence[Row], test: str) -> list[tuple[str, Fields]]:
     """Label and roll-out of the first run of each row that has one of the window which the first such row shows."""
     found: list[tuple[str, Fields]] = []
     for row in rows:
-        several = (read_rollout(run.folder / "rollout.npz", test) for run in (*row.runs, *row.open))
+        several = (read_rollout(run.arrays("rollout"), test) for run in (*row.runs, *row.open))
         fields = next((one for one in several if one is not None), None)
         if fields is not None and (not found or np.array_equal(fields["true"], found[0][1]["true"])):
             found.append((row.label, fields))
@@ -131,7 +133,7 @@ def _picture(label: str, fields: Fields, frame: int):  # type: ignore[no-untyped
         for k, (name, values) in enumerate(parts.items()):
             axis = place(figure, GAP + k * (1.6 * SIZE + GAP), 0.35, 1.6 * SIZE, 1.6 * SIZE)
             draw_field(axis, values[frame], fastest)
-            title = f"{name}, frame {frame + 1}" if k == 0 else name
+            title = f"{name}, frame {fields['frame'][frame]}" if k == 0 else name
             axis.set_title(title, fontsize=8, weight="normal", loc="center", pad=3)
         surface = FigureCanvasAgg(figure)
         surface.draw()

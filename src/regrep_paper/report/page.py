@@ -11,8 +11,8 @@ from typing import Any
 from regrep.errors import MissingExtraError
 from regrep_paper.report.costs import read_costs
 from regrep_paper.report.learned_part import learned_rows, plain_sections, sections
-from regrep_paper.report.provenance import commands, name_below, provenance
-from regrep_paper.report.runs import Run, read_runs
+from regrep_paper.report.provenance import commands, provenance
+from regrep_paper.report.runs import SUFFIX, Run, read_runs
 from regrep_paper.report.summary import summary
 from regrep_paper.report.table import Row, by_heading, rivals, rows_of, select
 from regrep_paper.report.text import (
@@ -50,23 +50,23 @@ class Report:
     text: str
 
 
-def build(folder: Path | str, out: Path | str | None = None, title: str | None = None) -> Report:
-    """Write report.html, table.{md,csv,tex} and figures/*.{svg,pdf} from all runs below a folder.
+def build(source: Path | str, out: Path | str | None = None, title: str | None = None) -> Report:
+    """Write report.html, table.{md,csv,tex} and figures/*.{svg,pdf} from all runs in a file or below a folder.
 
     The same records give the same bytes.
 
     Args:
-        folder: holds run folders, at any depth.
-        out: where to write; ``folder/report`` by default.
+        source: a .jsonl file of runs, or a folder that holds run folders or such files, at any depth.
+        out: where to write; by default ``report`` in the folder, or a folder named after the file beside it.
         title: of the page.
 
     Raises:
-        RegrepError: the folder holds no run, or ``out`` cannot be written.
+        RegrepError: there is no run, or ``out`` cannot be written.
         MissingExtraError: matplotlib or jinja2 is not installed; the tables are written all the same.
     """
-    folder = Path(folder)
-    out = Path(out) if out is not None else folder / "report"
-    runs, rows, unreadable = _read(folder)
+    source = Path(source)
+    out = report_folder(source) if out is None else Path(out)
+    runs, rows, unreadable = _read(source)
     chosen = select(rows)
     columns, lines = headings(chosen), cells(chosen)
     tables = {
@@ -102,39 +102,48 @@ def build(folder: Path | str, out: Path | str | None = None, title: str | None =
         undefined=jinja2.StrictUndefined,
     )
     page = environment.get_template("page.html").render(
-        title=title or f"Results of {folder.resolve().name}",
+        title=title or f"Results of {source.resolve().name.removesuffix(SUFFIX)}",
         figures=figures,
         drawings=drawings,
         films={heading: moving for heading, rows in by_heading(chosen).items() if (moving := film(rows))},
         animations={heading: animation(rows) for heading, rows in learned_rows(chosen).items()},
-        **_content(runs, rows, chosen, folder),
-        unreadable={name_below(path, folder): reason for path, reason in unreadable.items()},
+        **_content(runs, rows, chosen),
+        unreadable=unreadable,
     )
     write_atomic(out / "report.html", page)
     return Report(out, out / "report.html", tuple(tables), tuple(files), _text(chosen, unreadable))
 
 
-def print_table(folder: Path | str) -> None:
-    """Print the table of all runs below a folder, as aligned text; needs no extra.
+def print_table(source: Path | str) -> None:
+    """Print the table of all runs in a file or below a folder, as aligned text; needs no extra.
 
     Raises:
-        RegrepError: the folder holds no run.
+        RegrepError: there is no run.
     """
-    _, rows, unreadable = _read(Path(folder))
+    _, rows, unreadable = _read(Path(source))
     print(_text(select(rows), unreadable), end="")
 
 
-def _read(folder: Path) -> tuple[list[Run], list[Row], dict[Path, str]]:
+def report_folder(source: Path) -> Path:
+    """Where a report goes when nothing else is said.
+
+    >>> report_folder(Path("results/ddmnist.jsonl")).as_posix()
+    'results/ddmnist-report'
+    """
+    return source.with_name(f"{source.stem}-report") if source.suffix == SUFFIX else source / "report"
+
+
+def _read(source: Path) -> tuple[list[Run], list[Row], dict[str, str]]:
     """Runs, rows with their costs, and what could not be read."""
-    runs, unreadable = read_runs(folder)
-    costs, wrong = read_costs(folder)
+    runs, unreadable = read_runs(source)
+    costs, wrong = read_costs(source)
     return runs, rows_of(runs, costs), {**unreadable, **wrong}
 
 
-def _content(runs: Sequence[Run], rows: Sequence[Row], chosen: Sequence[Row], folder: Path) -> dict[str, Any]:
+def _content(runs: Sequence[Run], rows: Sequence[Row], chosen: Sequence[Row]) -> dict[str, Any]:
     """What the page shows besides figures, by the names that the template uses."""
     parts = sections(chosen)
-    shared, run_headings, lines = provenance(runs, folder)
+    shared, run_headings, lines = provenance(runs)
     experiments = dict.fromkeys(row.key["experiment"] for row in chosen)
     compared = [m for row in chosen for m in row.experiment.results if row.paper(m)]
     return {
@@ -150,7 +159,7 @@ def _content(runs: Sequence[Run], rows: Sequence[Row], chosen: Sequence[Row], fo
         "shared": shared,
         "run_headings": run_headings,
         "runs": lines,
-        "commands": commands(runs, folder),
+        "commands": commands(runs),
     }
 
 
@@ -162,7 +171,7 @@ def _shown(columns: Sequence[str], lines: Sequence[Line]) -> dict[str, Any]:
     return {"headings": columns[1:], "parts": parts}
 
 
-def _text(chosen: Sequence[Row], unreadable: dict[Path, str]) -> str:
+def _text(chosen: Sequence[Row], unreadable: dict[str, str]) -> str:
     text = brief(chosen) + "\nMean (standard deviation) over n seeds; * best, ~ within one standard deviation.\n"
     text += plain_sections(sections(chosen))
     return text + "".join(f"unreadable: {reason}\n" for reason in unreadable.values())

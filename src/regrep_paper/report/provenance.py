@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from regrep_paper.report.runs import Run
 from regrep_paper.report.text import DASH
 
 
-def provenance(runs: Sequence[Run], folder: Path) -> tuple[dict[str, str], list[str], list[list[str]]]:
+def provenance(runs: Sequence[Run]) -> tuple[dict[str, str], list[str], list[list[str]]]:
     """Shared facts, headings of the facts that differ, and a line per run."""
     facts = [_facts(run) for run in runs]
     names = list(dict.fromkeys(name for fact in facts for name in fact))
@@ -19,20 +18,14 @@ def provenance(runs: Sequence[Run], folder: Path) -> tuple[dict[str, str], list[
     shared = {name: found[0] for name, found in values.items() if len(set(found)) == 1 and len(runs) > 1}
     differing = [name for name in names if name not in shared]
     lines = [
-        [name_below(run.folder, folder), run.state, *_course(run), *(values[name][k] for name in differing)]
-        for k, run in enumerate(runs)
+        [run.name, run.state, *_course(run), *(values[name][k] for name in differing)] for k, run in enumerate(runs)
     ]
     return shared, ["run", "state", "epochs", "best epoch", "minutes", *differing], lines
 
 
-def commands(runs: Sequence[Run], folder: Path) -> list[tuple[str, str]]:
+def commands(runs: Sequence[Run]) -> list[tuple[str, str]]:
     """What was typed for each run."""
-    return [(name_below(run.folder, folder), shlex.join(map(str, run.record.get("command") or []))) for run in runs]
-
-
-def name_below(path: Path, folder: Path) -> str:
-    """Where a run lies below the folder of the report."""
-    return str(path.relative_to(folder)) if path != folder else path.resolve().name
+    return [(run.name, shlex.join(map(str, run.record.get("command") or []))) for run in runs]
 
 
 def _course(run: Run) -> list[str]:

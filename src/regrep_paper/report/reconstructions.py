@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import matplotlib
-import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from regrep_paper.report.learned_part import members
+from regrep_paper.report.runs import Run
 from regrep_paper.report.style import STYLE, canvas, place, write_heading
 from regrep_paper.report.table import Row
 
@@ -26,7 +25,7 @@ LINES = {"x": "x", "gx": "gx", "decoded": "D(ρ(g)E(x))"}
 
 def reconstructions(rows: Sequence[Row]) -> Figure | None:
     """Lines of pictures of the first run that has some; None without records."""
-    found = ((name, _load(run.folder / "examples.npz")) for name, run in members(rows))
+    found = ((name, _load(run)) for name, run in members(rows))
     name, data = next(((name, data) for name, data in found if data), ("", None))
     if data is None:
         return None
@@ -47,13 +46,10 @@ def reconstructions(rows: Sequence[Row]) -> Figure | None:
     return figure
 
 
-def _load(path: Path) -> dict[str, Any] | None:
-    """Content of examples.npz; None where there is none, it is broken or its entries do not fit together."""
-    try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            data = {name: file[name] for name in (*LINES, "element") if name in file}
-    except Exception:  # a half-written zip raises errors of many kinds; pictures are no reason to fail
-        return None
+def _load(run: Run) -> dict[str, NDArray] | None:
+    """The pictures of a run; None where it has none or they do not fit together."""
+    found = run.arrays("examples")
+    data = {name: found[name] for name in (*LINES, "element") if name in found and found[name].ndim}
     if not {"x", "gx", "element"} <= set(data) or len({len(entry) for entry in data.values()}) != 1:
         return None
     pictures = [data[name] for name in LINES if name in data]

@@ -62,7 +62,7 @@ def _errors(rows: Sequence[Row]) -> tuple[list[str], list[Bars]] | None:
 
 def example(rows: Sequence[Row]) -> dict[str, np.ndarray]:
     """A true frame [2, H, W], the same after a quarter turn, and wrongly turned; nothing where no run has a frame."""
-    several = (read_rollout(run.folder / "rollout.npz", "future") for row in rows for run in row.runs)
+    several = (read_rollout(run.arrays("rollout"), "future") for row in rows for run in row.runs)
     fields = next((one for one in several if one is not None), None)
     if fields is None:
         return {}

@@ -5,9 +5,8 @@ from __future__ import annotations
 import html
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -64,13 +63,14 @@ class Trajectories:
         return np.abs(self.values[-1][:, None] - self.roots).argmin(axis=1)
 
 
-def read_trajectories(path: Path, last: int | None = None) -> list[Trajectories]:
-    """Content of eigenvalues.npz to epoch ``last``, by generator; empty where it is missing, broken or not finite."""
+def read_trajectories(arrays: Mapping[str, NDArray], last: int | None = None) -> list[Trajectories]:
+    """The eigenvalues of a run to epoch ``last``, by generator; empty where they are missing or not finite."""
     try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            epoch, values, orders = file["epoch"], file["eigenvalues"], file["orders"]
-            names = [str(name) for name in file["generators"]]
-    except Exception:  # a half-written zip raises errors of many kinds; a figure is no reason to fail
+        epoch, values, orders = arrays["epoch"], arrays["eigenvalues"], arrays["orders"]
+        names = [str(name) for name in arrays["generators"]]
+    except (KeyError, TypeError):
+        return []
+    if not epoch.ndim == orders.ndim == 1:
         return []
     shape = (len(epoch), len(names))
     if values.ndim != 3 or values.shape[:2] != shape or orders.shape != shape[1:] or not values.size:
@@ -223,7 +223,7 @@ def _moving(one: Trajectories, left: float, height: float) -> str:
 
 def _found(rows: Sequence[Row]) -> list[tuple[str, list[Trajectories]]]:
     """Name of the run and its trajectories up to the epoch whose matrices are analysed, for runs that have some."""
-    found = [(name, read_trajectories(run.folder / "eigenvalues.npz", _last(run))) for name, run in members(rows)]
+    found = [(name, read_trajectories(run.arrays("eigenvalues"), _last(run))) for name, run in members(rows)]
     return [(name, several) for name, several in found if several]
 
 

@@ -85,20 +85,36 @@ def read_json(path: Path | str) -> dict[str, Any]:
     Raises:
         RegrepError: there is no such file, or it holds no JSON object, or one of a newer format.
     """
-    path = Path(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))  # a RecursionError where it is nested too deep
+        text = Path(path).read_text(encoding="utf-8")
     except OSError as cause:
         raise RegrepError(
             f"{path} cannot be read ({cause.strerror or cause}); check that the folder is a run"
         ) from cause
-    except (ValueError, RecursionError) as cause:
+    except ValueError as cause:
         raise RegrepError(f"{path} is not valid JSON ({cause}); delete it or restore a copy") from cause
+    return parse_json(text, path)
+
+
+def parse_json(text: str, where: Path | str) -> dict[str, Any]:
+    """A JSON object from its text.
+
+    Args:
+        text: of the object.
+        where: it stands, for messages.
+
+    Raises:
+        RegrepError: it is no JSON object, or one of a newer format.
+    """
+    try:
+        content = json.loads(text)  # a RecursionError where it is nested too deep
+    except (ValueError, RecursionError) as cause:
+        raise RegrepError(f"{where} is not valid JSON ({cause}); delete it or restore a copy") from cause
     if not isinstance(content, dict):
-        raise RegrepError(f"{path} must hold a JSON object, got {type(content).__name__}; delete or restore it")
+        raise RegrepError(f"{where} must hold a JSON object, got {type(content).__name__}; delete or restore it")
     if content.get("format", FORMAT) != FORMAT:
         raise RegrepError(
-            f"{path} has record format {content['format']}, this version of regrep reads format {FORMAT};"
+            f"{where} has record format {content['format']}, this version of regrep reads format {FORMAT};"
             " use the version that wrote it"
         )
     return content

@@ -30,7 +30,7 @@ def test_zero_for_an_equivariant_encoder():
     error = regrep.equivariance_error(orbit_encoder, X, ACT, RHO)
     assert error.elements == G.names
     assert error.absolute.max() < 1e-12
-    assert error.relative.max() < 1e-12
+    assert error.uncentred.max() < 1e-12
     assert not error.collapsed
 
 
@@ -43,10 +43,10 @@ def test_by_hand_for_an_invariant_encoder():
         return z
 
     error = regrep.equivariance_error(encode, X, ACT, RHO)
-    assert_near(error.relative[1:], torch.full((7,), math.sqrt(2), dtype=torch.float64))
-    assert error.relative[0] == 0
+    assert_near(error.uncentred[1:], torch.full((7,), math.sqrt(2), dtype=torch.float64))
+    assert error.uncentred[0] == 0
     assert_near(error.absolute[1:], math.sqrt(2) * torch.full((7,), error.scale, dtype=torch.float64))
-    assert error.mean_relative == pytest.approx(math.sqrt(2))
+    assert error.mean_uncentred == pytest.approx(math.sqrt(2))
 
 
 def test_batches_make_no_difference():
@@ -56,17 +56,17 @@ def test_batches_make_no_difference():
     whole = regrep.equivariance_error(encoder, X, ACT, RHO)
     parts = regrep.equivariance_error(encoder, X, ACT, RHO, batch_size=7)
     assert_near(whole.absolute, parts.absolute)
-    assert_near(whole.relative, parts.relative)
+    assert_near(whole.uncentred, parts.uncentred)
     assert all(module.training for module in encoder.modules())
     assert encoder[2].running_mean.abs().max() == 0  # measured in evaluation mode
 
 
-def test_relative_error_does_not_see_scale():
+def test_errors_do_not_see_scale():
     encoder = nn.Sequential(nn.Flatten(), nn.Linear(36, 8)).double()
     one = regrep.equivariance_error(encoder, X, ACT, RHO)
     small = regrep.equivariance_error(lambda x: 1e-3 * encoder(x), X, ACT, RHO)
-    assert_near(one.relative, small.relative)
-    assert_near(one.centred, small.centred)
+    assert_near(one.uncentred, small.uncentred)
+    assert_near(one.error, small.error)
     assert_near(1e-3 * one.absolute, small.absolute)
 
 
@@ -75,8 +75,8 @@ def test_a_collapsed_latent_cannot_score(latent):
     with pytest.warns(CollapseWarning, match="constant over these 40 samples"):
         error = regrep.equivariance_error(lambda x: latent.expand(len(x), 8).clone(), X, ACT, RHO)
     assert error.collapsed
-    assert error.relative.isnan().all()
-    assert error.as_dict()["relative"] == [None] * 8
+    assert error.uncentred.isnan().all()
+    assert error.as_dict()["whitened_error"] == [None] * 8
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def test_measure_finds_the_error_of_the_record(finished):
     assert process.returncode == 0, text
     again, before = json.loads(text), json.loads((out / "done.json").read_text())["equivariance"]
     assert again["elements"] == before["elements"]
-    assert again["relative"] == pytest.approx(before["relative"], rel=1e-5)
+    assert again["error"] == pytest.approx(before["error"], rel=1e-5)
 
 
 @pytest.mark.parametrize("moment", [1, 2])

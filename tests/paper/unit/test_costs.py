@@ -101,7 +101,7 @@ def test_unreadable_costs_are_told_and_do_no_harm(records, content, reason, caps
     (records / "costs.json").write_text(content)
     costs, unreadable = read_costs(records)
     assert costs == []
-    assert reason in unreadable[records / "costs.json"]
+    assert reason in unreadable[str(records / "costs.json")]
     print_table(records)
     assert f"unreadable: {records / 'costs.json'}" in capsys.readouterr().out
 

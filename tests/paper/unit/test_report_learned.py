@@ -12,7 +12,7 @@ from regrep_paper.report import build, print_table
 from regrep_paper.report.figures import draw, draw_learned
 from regrep_paper.report.learned_part import learned_rows, root_name, sections
 from regrep_paper.report.reconstructions import reconstructions
-from regrep_paper.report.runs import read_runs
+from regrep_paper.report.runs import read_arrays, read_runs
 from regrep_paper.report.summary import summary
 from regrep_paper.report.table import rows_of, select
 from regrep_paper.report.trajectories import FRAMES, animation, followed, read_trajectories
@@ -158,13 +158,13 @@ def test_eigenvalues_are_followed_whatever_their_order():
 
 def test_trajectories_of_a_record(tmp_path):
     folder = write_learned(tmp_path / "a", "mnist", epochs=200)
-    rotation, mirror = read_trajectories(folder / "eigenvalues.npz")
+    rotation, mirror = read_trajectories(read_arrays(folder / "eigenvalues.npz"))
     assert (rotation.generator, rotation.order, mirror.order) == ("r", 3, 2)
     assert np.bincount(rotation.nearest).tolist() == [10, 10, 10]
     assert (rotation.epoch[0], rotation.epoch[-1]) == (0, 200)
     assert len(rotation.epoch) <= FRAMES
     assert np.abs(np.diff(rotation.values, axis=0)).max() < 0.6  # no jump across the circle
-    half = read_trajectories(folder / "eigenvalues.npz", last=100)[0]
+    half = read_trajectories(read_arrays(folder / "eigenvalues.npz"), last=100)[0]
     assert half.epoch[-1] == 100  # the best epoch, whose matrices the table analyses
     assert half.values.shape[0] == len(half.epoch)
 
@@ -188,8 +188,8 @@ def test_spoilt_eigenvalues_are_left_out(tmp_path, spoilt):
     }  # fmt: skip
     np.savez(tmp_path / "sound.npz", **sound)
     np.savez(tmp_path / "spoilt.npz", **{k: v for k, v in {**sound, **spoilt}.items() if v is not None})
-    assert len(read_trajectories(tmp_path / "sound.npz")) == 1
-    assert read_trajectories(tmp_path / "spoilt.npz") == []
+    assert len(read_trajectories(read_arrays(tmp_path / "sound.npz"))) == 1
+    assert read_trajectories(read_arrays(tmp_path / "spoilt.npz")) == []
 
 
 def test_the_moving_picture(tmp_path):
@@ -207,7 +207,7 @@ def test_the_moving_picture(tmp_path):
     assert (times[0], times[-1]) == (0, 1)
     assert times == sorted(times)
     ends = [float(one.get("values").split(";")[-1]) for one in steps[:60:2]]
-    values = read_trajectories(folder / "eigenvalues.npz")[0].values
+    values = read_trajectories(read_arrays(folder / "eigenvalues.npz"))[0].values
     assert ends == pytest.approx(values[-1].real.tolist(), abs=1e-3)
     assert animation([]) == ""
 

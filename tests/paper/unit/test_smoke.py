@@ -477,7 +477,7 @@ def test_forecasts_are_measured_over_all_windows(data, tmp_path):
     record = model.diagnose(data, tmp_path)
     assert_near(torch.tensor(record["horizon"]["domain"]["rmse"]), squares.mean(dim=(0, 2, 3, 4)).sqrt())
     assert_near(torch.tensor(record["horizon"]["domain"]["vx"]), squares[:, :, 0].mean(dim=(0, 2, 3)).sqrt())
-    assert record["output_equivariance"]["relative"][0] == 0
+    assert record["output_equivariance"]["total"][0] == 0
     assert len(record["transport"]) == len(record["equivariance"]["elements"]) == 4
     with np.load(tmp_path / "rollout.npz") as file:
         assert file["future_predicted"].shape == file["domain_true"].shape == (5, 2, SIZE, SIZE)

@@ -1,0 +1,125 @@
+"""Where in a model equivariance is lost: invariance and linear equivariance of every layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from regrep.actions import Action
+from regrep.diagnostics.linear import LinearEquivariance, leaves, measure_layers
+from regrep.diagnostics.reading import check_samples, evaluating
+from regrep.errors import RegrepError
+from regrep.objectives.functional import wide
+from regrep.objectives.layers import find_layer
+
+
+@dataclass(frozen=True, eq=False)
+class LayerProfile:
+    """Linear equivariance of the layers of a model, in the order in which they ran.
+
+    Attributes:
+        layers: what was found, by the name of the layer.
+        kinds: their types, by name.
+        skipped: names of layers that did not run, or return no real tensor with one row per sample.
+    """
+
+    layers: dict[str, LinearEquivariance]
+    kinds: dict[str, str]
+    skipped: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain values for a record; nan becomes None."""
+        return {
+            "layers": [
+                {"layer": name, "kind": self.kinds[name], **found.as_dict()} for name, found in self.layers.items()
+            ],
+            "skipped": list(self.skipped),
+        }
+
+    def __str__(self) -> str:
+        names = [f"{name or 'model'} ({self.kinds[name]})" for name in self.layers]
+        shapes = [" x ".join(map(str, found.shape)) for found in self.layers.values()]
+        width, size = max(map(len, (*names, "layer"))), max(map(len, (*shapes, "shape")))
+        lines = [f"{'layer':{width}}  {'shape':{size}}  invariance  linear R2  shuffled  random element"]
+        for name, shape, found in zip(names, shapes, self.layers.values(), strict=True):
+            lines.append(
+                f"{name:{width}}  {shape:{size}}  {found.mean_invariance:10.4f}  {found.mean:9.4f}"
+                f"  {found.mean_null:8.4f}  {found.random_elements:14.4f}"
+            )
+        if self.skipped:
+            lines.append(f"skipped: {', '.join(self.skipped)}")
+        return "\n".join(lines)
+
+
+def profile_layers(
+    model: nn.Module,
+    x: Tensor,
+    act: Action,
+    *,
+    layers: Sequence[str] | None = None,
+    batch_size: int = 256,
+    seed: int = 0,
+) -> LayerProfile:
+    """Invariance and linear equivariance, see :func:`regrep.linear_equivariance`, of every layer of a model.
+
+    All numbers are means over the elements other than the identity. Where the linear R² falls from one layer to the
+    next, that layer breaks the symmetry: a stride of 2 on an even size, padding on one side, a fully connected layer.
+    A layer that runs several times is measured at its last one.
+
+    Args:
+        model: any module; measured in evaluation mode.
+        x: [N, ...], samples; some hundreds.
+        act: how G moves x.
+        layers: names as listed by ``model.named_modules()``; by default all that hold no others.
+        batch_size: samples at a time.
+        seed: of the halves, the shuffled samples and the random elements.
+
+    Raises:
+        RegrepError: fewer than 16 samples, a model that is none, an unknown layer, or latents that are not finite.
+
+    >>> import torch, regrep
+    >>> _ = torch.manual_seed(1)
+    >>> model = nn.Sequential(nn.Conv2d(1, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(32, 3))
+    >>> act = regrep.actions.RotateFlip2d(regrep.groups.cyclic(4))
+    >>> found = profile_layers(model, torch.rand(400, 1, 4, 4), act)
+    >>> [found.layers[name].mean > 0.999 for name in "0123"]
+    [True, True, True, False]
+    """
+    if not isinstance(model, nn.Module):
+        raise RegrepError(f"layers are those of a module, got a {type(model).__name__}; pass the model itself")
+    check_samples(x, batch_size, act)
+    parts = leaves(model) if layers is None else {name: find_layer(model, name) for name in layers}
+    with evaluating(model):
+        seen = _run(model, x[:1], parts, lambda name, z: z)
+        chosen = {name: parts[name] for name, z in seen.items() if _is_latent(z)}
+
+        def read(x: Tensor, reduce: Callable[[str, Tensor], Tensor]) -> dict[str, Tensor]:
+            # Reduced inside the hook: a layer after it may change the output in place.
+            return _run(model, x, chosen, lambda name, z: reduce(name, wide(z)))
+
+        found = measure_layers(read, x, act, batch_size, seed) if chosen else {}
+    kinds = {name: type(parts[name]).__name__ for name in found}
+    return LayerProfile(found, kinds, tuple(name for name in parts if name not in found))
+
+
+def _is_latent(z: object) -> bool:
+    """Whether this is the real latent [1, ...] of one sample."""
+    return isinstance(z, Tensor) and z.is_floating_point() and z.dim() > 1 and len(z) == 1
+
+
+def _run(model: nn.Module, x: Tensor, parts: dict[str, nn.Module], use: Callable[[str, Any], Any]) -> dict[str, Any]:
+    """What ``use(name, output)`` makes of the output of each layer, in the order in which they ran."""
+    found: dict[str, Any] = {}
+    with ExitStack() as stack:
+        for name, part in parts.items():
+
+            def hook(module: nn.Module, args: Any, output: Any, name: str = name) -> None:
+                found[name] = use(name, output)
+
+            stack.callback(part.register_forward_hook(hook).remove)
+        model(x)
+    return found
