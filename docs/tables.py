@@ -15,9 +15,10 @@ from pathlib import Path
 
 from regrep_paper.report.costs import read_costs
 from regrep_paper.report.learned_part import Section, Table, sections, settings
+from regrep_paper.report.results import results
 from regrep_paper.report.runs import read_runs
 from regrep_paper.report.table import Row, rows_of, select
-from regrep_paper.report.text import cells, headings, markdown
+from regrep_paper.report.text import markdown
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -39,7 +40,8 @@ def block(kind: str, file: str) -> str:
 
 
 def _rows(rows: list[Row]) -> str:
-    return markdown(headings(rows), cells(rows))
+    table = results(rows)
+    return markdown(table.columns, table.signed)
 
 
 def _each(one: Callable[[Section], str]) -> Callable[[list[Row]], str]:

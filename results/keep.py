@@ -57,12 +57,12 @@ def keep(runs: Path, name: str, names: dict[str, str]) -> int:
 
 def shared(line: dict[str, Any], units: dict[str, str]) -> dict[str, Any]:
     """A line whose test samples name their units by a hash, under which ``units`` holds them once for all runs."""
-    samples = (line["done"] or {}).get("samples")
-    if samples is None:
+    hits = line["done"].get("hits")
+    if hits is None:
         return line
-    key = hashlib.sha256(samples["units"].encode()).hexdigest()[:16]
-    units[key] = samples["units"]
-    return {**line, "done": {**line["done"], "samples": {**samples, "units": key}}}
+    key = hashlib.sha256(hits["units"].encode()).hexdigest()[:16]
+    units[key] = hits["units"]
+    return {**line, "done": {**line["done"], "hits": {**hits, "units": key}}}
 
 
 def kept(runs: list[Run]) -> bytes | None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC
+from typing import ClassVar
 
 from torch import Tensor, nn
+
+from regrep.nn.latent_symmetry import LatentSymmetry
 
 
 class EncoderHead(nn.Module, ABC):
@@ -12,15 +15,37 @@ class EncoderHead(nn.Module, ABC):
 
     Attributes:
         latent_shape: of the encoder's output without the batch, where it follows the size of the data.
+        latent_note: why :meth:`latent_symmetry` is None although the layers are equivariant; None for other networks.
     """
 
     encoder: nn.Module
     head: nn.Module
     latent_shape: tuple[int, ...]
+    latent_note: ClassVar[str | None] = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs."""
         return self.head(self.encoder(x))
+
+    def latent_symmetry(self) -> LatentSymmetry | None:
+        """The symmetry that the encoder has by construction, under which alone its equivariance is measured.
+
+        Of a network whose layers learn how equivariant they are, or which has free weights beside equivariant ones: the
+        symmetry that it has when nothing is learned, or when the free weights are 0. None for a network without any.
+
+        >>> import regrep
+        >>> class Mean(EncoderHead):
+        ...     def __init__(self, group):
+        ...         super().__init__()
+        ...         self.encoder, self.head = nn.AdaptiveAvgPool2d(1), nn.Identity()
+        ...         self.group = group
+        ...
+        ...     def latent_symmetry(self):
+        ...         return LatentSymmetry(regrep.actions.RotateFlip2d(self.group), lambda z, g: z)
+        >>> Mean(regrep.groups.cyclic(4)).latent_symmetry().action
+        RotateFlip2d(C4)
+        """
+        return None
 
     def regularizer(self) -> Tensor | None:
         """What the network itself adds to the loss of every update, a scalar with gradient; None for most networks."""

@@ -12,7 +12,7 @@ from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
 from regrep.nn.encoder_head import EncoderHead
 from regrep.objectives.checks import check_weight
-from regrep.representations import Representation, latent, trivial
+from regrep.representations import PermutationRepresentation, Representation, latent, trivial
 from regrep.representations.permutation import tensor_index
 
 WEIGHT = 0.01
@@ -159,7 +159,7 @@ def axes_of(
     return {name: axes[name] for name in parameters}
 
 
-def hidden(group: FiniteGroup, channels: int) -> Representation:
+def hidden(group: FiniteGroup, channels: int) -> PermutationRepresentation:
     """Eq. (5) on the channels of a hidden layer; trivial where they are fewer than the elements.
 
     >>> import regrep

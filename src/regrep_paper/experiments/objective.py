@@ -13,7 +13,7 @@ from regrep.objectives import EquivariantObjective, RolloutObjective
 from regrep.objectives.functional import LatentAction
 from regrep_paper.tables.methods import METHODS, check_method
 
-Objective = TypeVar("Objective", bound=EquivariantObjective | RolloutObjective)
+Objective = TypeVar("Objective", EquivariantObjective, RolloutObjective)
 
 
 def objective_for(

@@ -1,12 +1,17 @@
-"""The plain CNNs, with a penalty on the part of their weights that is not equivariant."""
+"""The plain CNNs, with a penalty on the part of their weights that is not equivariant.
+
+The symmetry of a latent is the one that the penalty draws it to; a new network has none.
+"""
 
 from __future__ import annotations
 
 from regrep.actions import Rotate3d, RotateFlip2d, VectorField2d
 from regrep.actions.images import plane_matrices
 from regrep.groups import cyclic, octahedral, parse
-from regrep.nn.projection import WEIGHT, ProjectionPenalty
+from regrep.nn import LatentSymmetry
+from regrep.nn.projection import WEIGHT, ProjectionPenalty, hidden
 from regrep.representations import MatrixRepresentation, trivial
+from regrep.representations.layouts import FeatureMap
 from regrep_paper.networks.double_digit_cnn import DoubleDigitCNN
 from regrep_paper.networks.smoke_cnn import SmokeCNN
 from regrep_paper.networks.volume_cnn import VolumeCNN
@@ -31,6 +36,11 @@ class ProjectionDoubleDigitCNN(ProjectionPenalty, DoubleDigitCNN):
         super().__init__(latent, classes)
         act = RotateFlip2d(parse(group))
         self.penalise(act.pixels, trivial(act.group), trivial(act.group, classes), weight)
+        self.symmetry = LatentSymmetry(act, hidden(act.group, latent), "the whole canvas")
+
+    def latent_symmetry(self) -> LatentSymmetry:
+        """That of the penalty, up to the doubled row and column with which a canvas is brought to an odd size."""
+        return self.symmetry
 
 
 class ProjectionVolumeCNN(ProjectionPenalty, VolumeCNN):
@@ -38,8 +48,13 @@ class ProjectionVolumeCNN(ProjectionPenalty, VolumeCNN):
 
     def __init__(self, classes: int, width: int = 6, size: int = 28, weight: float = WEIGHT) -> None:
         super().__init__(classes, width, size)
-        group = octahedral()
-        self.penalise(Rotate3d(group).pixels, trivial(group), trivial(group, classes), weight)
+        act = Rotate3d(octahedral())
+        self.penalise(act.pixels, trivial(act.group), trivial(act.group, classes), weight)
+        self.symmetry = LatentSymmetry(act, hidden(act.group, 8 * width))
+
+    def latent_symmetry(self) -> LatentSymmetry:
+        """That of the penalty, up to the doubled plane with which a volume is brought to an odd size."""
+        return self.symmetry
 
 
 class ProjectionSmokeCNN(ProjectionPenalty, SmokeCNN):
@@ -52,4 +67,11 @@ class ProjectionSmokeCNN(ProjectionPenalty, SmokeCNN):
         super().__init__(width, frames, size)
         group = cyclic(4)
         vector = MatrixRepresentation(group, plane_matrices(group), "vector")
-        self.penalise(VectorField2d(group, rows="up").pixels, frames * vector, vector, weight)
+        act = VectorField2d(group, rows="up")
+        self.penalise(act.pixels, frames * vector, vector, weight)
+        rho = FeatureMap(hidden(group, width), act.pixels(size), (size, size))
+        self.symmetry = LatentSymmetry(act, rho, "frames and their vectors, rows upwards")
+
+    def latent_symmetry(self) -> LatentSymmetry:
+        """That of the penalty, exact where the penalty is 0 and statistics agree over each regular copy."""
+        return self.symmetry

@@ -7,6 +7,10 @@ import math
 import torch
 from torch import Tensor, nn
 
+from regrep.actions.images import on_axes, plane_matrices
+from regrep.actions.lattice import LatticeAction
+from regrep.groups import cyclic
+from regrep.nn import LatentSymmetry
 from regrep_paper.steerable.regular_fields import ORDER, RegularFieldNetwork
 
 
@@ -41,6 +45,12 @@ class RGroup(RegularFieldNetwork):
                 parts.append(nn.ReLU(inplace=True))
         self.encoder = nn.Sequential(*parts)
         self.head = nn.Sequential(RelaxedGroupConv(width, 2, banks), GroupMean())
+
+    def latent_symmetry(self) -> LatentSymmetry:
+        """Equivariant, until mixing coefficients differ, when quarter turns move the points and leave vectors alone."""
+        group = cyclic(ORDER)
+        turns = LatticeAction(group, on_axes(plane_matrices(group), self.rows), "square fields")
+        return LatentSymmetry(turns, self.latent_representation(), f"channels as scalars, rows {self.rows}wards")
 
 
 class RelaxedGroupConv(nn.Module):

@@ -14,8 +14,11 @@ KEPT = 5
 class Restriction(EncoderHead):
     """:class:`~regrep_paper.networks.scnn.SCNN` whose last two convolutions read channels as plain scalars.
 
-    Their kernels are any mixture of escnn's polar functions, which answer to no group. Arguments and errors as there.
+    Their kernels are any mixture of escnn's polar functions, which answer to no group, so that the latent has no
+    symmetry: its equivariance is not measured. Arguments and errors as there.
     """
+
+    latent_note = "the last two convolutions are free, so that no representation acts on the latent by construction"
 
     def __init__(self, group: str, latent: int = 66, classes: int = 100) -> None:
         super().__init__()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from torch import nn
 
-from regrep.nn import EncoderHead
+from regrep.actions import RotateFlip2d
+from regrep.groups import parse
+from regrep.nn import EncoderHead, LatentSymmetry
+from regrep.representations import trivial
 from regrep_paper.networks.heads import latent_head
 from regrep_paper.steerable.convolution import Convolution, steerable
 from regrep_paper.steerable.fields import (
@@ -48,6 +51,12 @@ class SCNN(EncoderHead):
         super().__init__()
         self.encoder = digits_encoder(group_fields(group, latent), convolution)
         self.head = latent_head(latent, classes)
+        self.group, self.latent_shape = group, (latent,)
+
+    def latent_symmetry(self) -> LatentSymmetry:
+        """Invariant when the group moves the whole canvas, both digits with it."""
+        group = parse(self.group)
+        return LatentSymmetry(RotateFlip2d(group), trivial(group, *self.latent_shape), "the whole canvas")
 
 
 def group_fields(group: str, latent: int) -> list[Fields]:

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from regrep.nn import EncoderHead
+from regrep.nn import EncoderHead, LatentSymmetry
 from regrep_paper.networks.heads import latent_head
 from regrep_paper.networks.volume_cnn import Residual, convolutional_blocks
-from regrep_paper.networks.volume_scnn import (
-    steerable_blocks,
-    volume_fields,
-    volumes_encoder,
-)
+from regrep_paper.networks.volume_scnn import invariance, steerable_blocks, volume_fields, volumes_encoder
 from regrep_paper.steerable.pathways import EQUIVARIANT_DECAY, FREE_DECAY, ResidualPathway, prior
 
 
@@ -40,6 +36,11 @@ class VolumeRPP(EncoderHead):
         paths = [ResidualPathway(*ways) for ways in zip(steerable_blocks(fields), free, strict=True)]
         self.encoder = volumes_encoder(size, paths)
         self.head = latent_head(8 * width, classes)
+        self.latent_shape = (8 * width,)
+
+    def latent_symmetry(self) -> LatentSymmetry:
+        """Invariance, which the network has where its free blocks are 0; when new it has none."""
+        return invariance(*self.latent_shape)
 
     def regularizer(self) -> Tensor:
         """The prior of section 1.5 as a penalty."""

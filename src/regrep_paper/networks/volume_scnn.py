@@ -6,8 +6,11 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from regrep.actions import Rotate3d
 from regrep.errors import RegrepError
-from regrep.nn import EncoderHead
+from regrep.groups import octahedral
+from regrep.nn import EncoderHead, LatentSymmetry
+from regrep.representations import trivial
 from regrep_paper.networks.heads import latent_head
 from regrep_paper.networks.volume_cnn import SMALL, Residual, to_grid
 from regrep_paper.steerable.convolution import Convolution, steerable
@@ -43,6 +46,21 @@ class VolumeSCNN(EncoderHead):
         fields = volume_fields(group, width)
         self.encoder = volumes_encoder(size, steerable_blocks(fields, convolution))
         self.head = latent_head(8 * width, classes)
+        self.latent_shape = (8 * width,)
+
+    def latent_symmetry(self) -> LatentSymmetry:
+        """See :func:`invariance`."""
+        return invariance(*self.latent_shape)
+
+
+def invariance(channels: int) -> LatentSymmetry:
+    """Invariance under the 24 rotations of the cube, those elements of SO(3) and O(3) that act on volumes exactly.
+
+    >>> invariance(48).as_dict()
+    {'action': 'Rotate3d(O)', 'representation': '48 trivial'}
+    """
+    group = octahedral()
+    return LatentSymmetry(Rotate3d(group), trivial(group, channels))
 
 
 def volume_fields(group: str, width: int) -> list[Fields]:

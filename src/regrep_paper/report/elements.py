@@ -37,11 +37,7 @@ class Bars(NamedTuple):
 
 def elements(rows: Sequence[Row]) -> Figure | None:
     """Relative error of each element at the best epoch, a line of panels per problem; None without records."""
-    parts = {
-        heading: [(row, found) for row in members if (found := _errors(row)) is not None]
-        for heading, members in by_heading(rows).items()
-    }
-    parts = {heading: shown for heading, shown in parts.items() if shown}
+    parts = by_elements(rows)
     if not parts:
         return None
     highest = max(float(np.nanmax(errors)) for shown in parts.values() for _, (_, errors) in shown)
@@ -70,6 +66,18 @@ def elements(rows: Sequence[Row]) -> Figure | None:
                 _maps(figure, axes, place(figure, right, top + 0.95, 0.13, SIZE - 0.4), shown, factors, highest)
             top += lines[heading] * STEP[1]
     return figure
+
+
+def by_elements(rows: Sequence[Row]) -> dict[str, list[tuple[Row, Errors]]]:
+    """Rows with errors by heading; further headings hold networks that another group than the first row's acts on."""
+    parts: dict[str, list[tuple[Row, Errors]]] = {}
+    for heading, members in by_heading(rows).items():
+        shown = [(row, found) for row in members if (found := _errors(row)) is not None]
+        groups = list(dict.fromkeys(tuple(names) for _, (names, _) in shown))
+        for k, group in enumerate(groups):
+            name = heading if k == 0 else f"{heading}, {len(group)} elements of a symmetry of the network's own"
+            parts.setdefault(name, []).extend(one for one in shown if tuple(one[1][0]) == group)
+    return parts
 
 
 def split(names: Sequence[str]) -> tuple[list[str], list[str]] | None:

@@ -18,8 +18,8 @@ from regrep_paper.report.symmetry import symmetry
 from regrep_paper.report.table import Row
 from regrep_paper.report.trajectories import trajectories
 
-UNRELATED = 2**0.5
-"""Relative error of two latents of one size at a right angle."""
+UNRELATED = 1.0
+"""Whitened error of two unrelated latents."""
 
 
 def draw(rows: Sequence[Row]) -> list[Drawing]:
@@ -36,19 +36,35 @@ def draw(rows: Sequence[Row]) -> list[Drawing]:
     ]
     plans += [
         (
-            "relative-error",
-            "Relative equivariance error over training",
-            "On the validation split; 0 for an equivariant encoder. Unlike the mean-squared penalty it does not fall"
-            " when the latent shrinks. Line: mean over seeds; band: their range.",
+            "whitened-error",
+            "Whitened equivariance error over training",
+            "On the validation split; 0 for an equivariant encoder, 1 for unrelated latents. Neither a constant nor the"
+            " scale of the latent changes it. Line: mean over seeds; band: their range.",
             curves(
                 rows,
-                Curve(
-                    "validation/relative_error",
-                    "relative error ‖ρ(g)E(x) − E(gx)‖ / ‖E(gx)‖",
-                    "auto",
-                    (UNRELATED, "unrelated latents (√2)"),
-                ),
+                Curve("validation/whitened_error", "whitened error", "auto", (UNRELATED, "unrelated latents")),
             ),
+        ),
+        (
+            "through-rho",
+            "Result through ρ over training",
+            "The result on the validation split when the head is applied to ρ(g)E(x) instead of E(gx). Line: mean over"
+            " seeds; band: their range.",
+            curves(rows, Curve("validation/through_rho", "through ρ")),
+        ),
+        (
+            "moving-share",
+            "Moving share over training",
+            "The part of the latent's variance that ρ moves: an invariant latent has none and is equivariant in a"
+            " trivial way. Line: mean over seeds; band: their range.",
+            curves(rows, Curve("validation/moving_share", "moving share")),
+        ),
+        (
+            "relative-error",
+            "Relative equivariance error over training",
+            "On the validation split, in older records; not centred, so that a constant in the latent lowers it. Line:"
+            " mean over seeds; band: their range.",
+            curves(rows, Curve("validation/relative_error", "relative error ‖ρ(g)E(x) − E(gx)‖ / ‖E(gx)‖", "auto")),
         ),
         (
             "latent-scale",

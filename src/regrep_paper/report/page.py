@@ -12,21 +12,11 @@ from regrep.errors import MissingExtraError
 from regrep_paper.report.costs import read_costs
 from regrep_paper.report.learned_part import learned_rows, plain_sections, sections
 from regrep_paper.report.provenance import commands, provenance
+from regrep_paper.report.results import brief, choice, comma_separated, results
 from regrep_paper.report.runs import SUFFIX, Run, read_runs
 from regrep_paper.report.summary import summary
 from regrep_paper.report.table import Row, by_heading, rivals, rows_of, select
-from regrep_paper.report.text import (
-    Line,
-    brief,
-    by_problem,
-    cells,
-    choice,
-    comma_separated,
-    headings,
-    latex,
-    markdown,
-    split_mark,
-)
+from regrep_paper.report.text import Table, by_problem, latex, markdown
 from regrep_paper.runs.records import write_atomic
 from regrep_paper.tables.index import TABLES
 
@@ -68,11 +58,11 @@ def build(source: Path | str, out: Path | str | None = None, title: str | None =
     out = report_folder(source) if out is None else Path(out)
     runs, rows, unreadable = _read(source)
     chosen = select(rows)
-    columns, lines = headings(chosen), cells(chosen)
+    table = results(chosen)
     tables = {
-        out / "table.md": markdown(columns, lines),
+        out / "table.md": markdown(table.columns, table.signed),
         out / "table.csv": comma_separated(rows, chosen),
-        out / "table.tex": latex(columns, lines),
+        out / "table.tex": latex(table),
     }
     for path, text in tables.items():
         write_atomic(path, text)
@@ -107,7 +97,7 @@ def build(source: Path | str, out: Path | str | None = None, title: str | None =
         drawings=drawings,
         films={heading: moving for heading, rows in by_heading(chosen).items() if (moving := film(rows))},
         animations={heading: animation(rows) for heading, rows in learned_rows(chosen).items()},
-        **_content(runs, rows, chosen),
+        **_content(runs, rows, chosen, table),
         unreadable=unreadable,
     )
     write_atomic(out / "report.html", page)
@@ -140,7 +130,7 @@ def _read(source: Path) -> tuple[list[Run], list[Row], dict[str, str]]:
     return runs, rows_of(runs, costs), {**unreadable, **wrong}
 
 
-def _content(runs: Sequence[Run], rows: Sequence[Row], chosen: Sequence[Row]) -> dict[str, Any]:
+def _content(runs: Sequence[Run], rows: Sequence[Row], chosen: Sequence[Row], table: Table) -> dict[str, Any]:
     """What the page shows besides figures, by the names that the template uses."""
     parts = sections(chosen)
     shared, run_headings, lines = provenance(runs)
@@ -151,8 +141,8 @@ def _content(runs: Sequence[Run], rows: Sequence[Row], chosen: Sequence[Row]) ->
         "learned": parts,
         "contest": any(not row.experiment.learned for row in chosen),
         "unfinished": sum(not run.finished for run in runs),
-        "results": _shown(headings(chosen), cells(chosen)),
-        "choice": _shown(*choice(rows, chosen)),
+        "results": _shown(table),
+        "choice": _shown(choice(rows, chosen)),
         "costs": any(row.cost for row in chosen),
         "tuned": any(len(rivals(row, rows)) > 1 for row in rows),
         "paper": [TABLES[name] for name in experiments if name in TABLES] if compared else [],
@@ -163,15 +153,12 @@ def _content(runs: Sequence[Run], rows: Sequence[Row], chosen: Sequence[Row]) ->
     }
 
 
-def _shown(columns: Sequence[str], lines: Sequence[Line]) -> dict[str, Any]:
-    """A table for the template: the problems as headings between the lines, marks apart from the text."""
-    parts = {
-        problem: [[split_mark(cell) for cell in line] for line in part] for problem, part in by_problem(lines).items()
-    }
-    return {"headings": columns[1:], "parts": parts}
+def _shown(table: Table) -> dict[str, Any]:
+    """A table for the template: the problems as headings between the lines."""
+    return {"headings": table.columns[1:], "parts": by_problem([line[0].text for line in table.lines], table.lines)}
 
 
 def _text(chosen: Sequence[Row], unreadable: dict[str, str]) -> str:
-    text = brief(chosen) + "\nMean (standard deviation) over n seeds; * best, ~ within one standard deviation.\n"
+    text = brief(chosen) + "\nMean (standard deviation) over n seeds; * best, ~ not separated from the best.\n"
     text += plain_sections(sections(chosen))
     return text + "".join(f"unreadable: {reason}\n" for reason in unreadable.values())

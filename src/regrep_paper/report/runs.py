@@ -233,9 +233,9 @@ def _run_of_line(content: dict[str, Any], units: Mapping[str, Any], file: Path, 
         raise RegrepError(f"{where} must have a run_id; restore a copy or delete it")
     name = own if file == top else f"{name_below(file.with_suffix(''), top)}/{own}"
     metrics, epochs = _curve(content.get("curve") or {}, where)
-    samples = (content.get("done") or {}).get("samples")
-    if isinstance(samples, dict) and samples.get("units") in units:
-        samples["units"] = units[samples["units"]]
+    hits = (content.get("done") or {}).get("hits")
+    if isinstance(hits, dict) and isinstance(hits.get("units"), str):
+        hits["units"] = units.get(hits["units"], hits["units"])
     return Run(name, record, content.get("done"), metrics, epochs, file)
 
 
@@ -274,7 +274,7 @@ def _check(record: dict[str, Any], done: Any, record_at: Path | str, done_at: Pa
         raise RegrepError(
             f'{done_at} must have the status "finished" or "failed", got {told!r}; delete it to continue the run'
         )
-    parts = dict.fromkeys(("validation", "test", *PER_ELEMENT, "horizon"), dict)
+    parts = dict.fromkeys(("validation", "test", *PER_ELEMENT, "horizon", "hits"), dict)
     _check_kinds(done, {**parts, "best_epoch": int}, done_at)
     for part in PER_ELEMENT:
         _check_elements(done.get(part) or {}, part, done_at)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 
-from regrep_paper.report.table import Row, by_heading, marks
-from regrep_paper.report.text import mean_and_spread, seeds_text
+from regrep_paper.report.comparison import baseline, difference, is_control, separates
+from regrep_paper.report.results import interval_text, measured
+from regrep_paper.report.table import Row, by_heading
+from regrep_paper.report.text import seeds_text
 from regrep_paper.tables.columns import Measure
 
 
@@ -21,54 +22,42 @@ def summary(rows: Sequence[Row]) -> list[tuple[str, str]]:
 
 
 def _verdict(rows: Sequence[Row], measure: Measure) -> str:
-    """Which row is best, which ones lie close to it, and how each stands against the baseline."""
-    ranks = zip(marks(rows, measure), rows, strict=True)
-    best = next((row for mark, row in ranks if mark == "best"), None)
-    if best is None:
+    """Which row has the best mean, from which ones it is separated, and how each compares with the baseline."""
+    found = [(mean * measure.sign, -k) for k, row in enumerate(rows) if (mean := row.mean(measure)) is not None]
+    if not found:
         return "no run is finished yet."
+    best = rows[-max(found)[1]]
     others = [row for row in rows if row is not best and row.by_seed(measure)]
-    close = [row for row in others if _overlap(best, row, measure)]
+    close = [row for row in others if not separates(difference(best, row, measure), measure)]
     sentence = f"{best.label} has the best mean {measure.heading}, {_value(best, measure)}"
     if not others:
         sentence += "; there is nothing to compare it with"
     elif close:
-        told = ", ".join(f"{row.label} {_value(row, measure)}" for row in close)
-        sentence += f"; its mean ± standard deviation overlaps with that of {told}"
-    elif best.spread(measure) is not None:
-        sentence += "; its mean ± standard deviation overlaps with no other"
+        listed = ", ".join(f"{row.label} {_value(row, measure)}" for row in close)
+        sentence += f"; it is not separated from {listed}"
+    else:
+        sentence += "; the 95 % interval of its paired difference excludes 0 for every other method"
     sentences = [sentence + "."]
+    if is_control(best):
+        sentences.append(f"{best.label} is a control: a gain that it shows is not one of equivariance.")
     few = [f"{row.label} {len(row.by_seed(measure))}" for row in (best, *others) if len(row.by_seed(measure)) < 3]
     if others and few:
         sentences.append(f"Too few seeds to decide anything (three or more would be needed): {', '.join(few)}.")
-    sentences += _against_baseline(rows, measure)
-    return " ".join(sentences)
+    return " ".join([*sentences, *_against_baseline(rows, measure)])
 
 
 def _against_baseline(rows: Sequence[Row], measure: Measure) -> list[str]:
-    """Differences to the baseline with the same seed: same data, same pairs, same order."""
-    name = rows[0].experiment.baseline
-    baselines = [row for row in rows if row.method == name and row.by_seed(measure)]
-    if len(baselines) != 1:
+    """Differences to the baseline with the same seeds."""
+    base = baseline(rows)
+    if base is None:
         return []
-    (base,) = baselines
-    told = []
-    for row in rows:
-        seeds = sorted(set(row.by_seed(measure)) & set(base.by_seed(measure)))
-        if row is base or not seeds:
-            continue
-        gaps = [row.by_seed(measure)[seed] - base.by_seed(measure)[seed] for seed in seeds]
-        spread = f" ± {statistics.stdev(gaps):.{measure.digits}f}" if len(gaps) > 1 else ""
-        mean = f"{statistics.fmean(gaps):+.{measure.digits}f}".replace("-", "−")
-        told.append(f"{row.label} {mean}{spread} ({seeds_text(seeds)})")
-    return [f"Difference to {base.label} seed by seed: {'; '.join(told)}."] if told else []
+    listed = [
+        f"{row.label} {interval_text(found, measure.digits)}"
+        for row in rows
+        if row is not base and (found := difference(row, base, measure)) is not None
+    ]
+    return [f"Difference to {base.label} seed by seed, with 95 % intervals: {'; '.join(listed)}."] if listed else []
 
 
 def _value(row: Row, measure: Measure) -> str:
-    return f"{mean_and_spread(row, measure)} with {seeds_text(sorted(row.by_seed(measure)))}"
-
-
-def _overlap(one: Row, other: Row, measure: Measure) -> bool:
-    a, b = one.mean(measure), other.mean(measure)
-    if a is None or b is None:
-        return False
-    return abs(a - b) <= (one.spread(measure) or 0.0) + (other.spread(measure) or 0.0)
+    return f"{measured(row, measure).text} with {seeds_text(sorted(row.by_seed(measure)))}"

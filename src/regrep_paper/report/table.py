@@ -1,13 +1,14 @@
-"""From runs to rows: grouping over seeds, choice of settings on validation, mean and spread, marks."""
+"""From runs to rows: grouping over seeds, choice of settings on validation, mean and spread."""
 
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 from regrep_paper.report.costs import Cost, cost_of
 from regrep_paper.report.runs import Run
@@ -18,8 +19,6 @@ from regrep_paper.tables.published import Published
 
 ORDER = tuple(METHODS)
 """Methods in this order, then all others by name."""
-
-Mark = Literal["", "best", "tie"]
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class Row:
     def by_seed(self, measure: Measure) -> dict[int, float]:
         """Seed -> value, of the finished runs that have it."""
         found = {run.config["seed"]: measure.of(run.done) for run in self.runs}
-        return {seed: value for seed, value in found.items() if value is not None}
+        return {seed: value for seed, value in found.items() if value is not None and math.isfinite(value)}
 
     def mean(self, measure: Measure, seeds: Iterable[int] | None = None) -> float | None:
         """Mean over seeds (over those given only), None where there is no value."""
@@ -137,24 +136,6 @@ def shared_seeds(candidates: Sequence[Row]) -> list[int]:
 def rivals(row: Row, rows: Sequence[Row]) -> list[Row]:
     """The rows that differ from one in tuned settings alone, itself included."""
     return [other for other in rows if other.key == row.key]
-
-
-def marks(rows: Sequence[Row], measure: Measure) -> list[Mark]:
-    """For each row of one heading: the best mean, or a tie with it.
-
-    A tie is a mean no further from the best than one standard deviation over seeds, the larger one of the two: a small
-    one over few seeds tells nothing apart.
-    """
-    means = [row.mean(measure) for row in rows]
-    found = [(mean * measure.sign, k) for k, mean in enumerate(means) if mean is not None]
-    result: list[Mark] = [""] * len(rows)
-    if not found or measure.sign == 0:
-        return result
-    top, best = max(found, key=lambda pair: (pair[0], -pair[1]))
-    for value, k in found:
-        margin = max(rows[k].spread(measure) or 0.0, rows[best].spread(measure) or 0.0)
-        result[k] = "best" if k == best else "tie" if top - value <= margin else ""
-    return result
 
 
 def by_heading(rows: Sequence[Row]) -> dict[str, list[Row]]:

@@ -12,7 +12,7 @@ from regrep.actions import VectorField2d
 from regrep.actions.images import Rows
 from regrep.errors import RegrepError
 from regrep.groups import cyclic
-from regrep.nn import EncoderHead
+from regrep.nn import EncoderHead, LatentSymmetry
 from regrep.representations import layouts
 from regrep.representations.layouts import FeatureMap
 from regrep_paper.steerable.backend import steerable_library
@@ -48,6 +48,14 @@ class RegularFieldNetwork(EncoderHead):
         """C4 on the latent: the points turn, and the four channels of each field are shifted cyclically."""
         pixels = VectorField2d(cyclic(ORDER), self.rows).pixels(self.latent_shape[-1])
         return layouts.both(pixels, self.latent_shape)
+
+    def latent_symmetry(self) -> LatentSymmetry:
+        """Equivariant when quarter turns move the points of the frames and turn their vectors.
+
+        With ``rows="down"`` that is another action than the one on the simulations, see :class:`VectorField2d`.
+        """
+        moved = f"frames and their vectors, rows {self.rows}wards"
+        return LatentSymmetry(VectorField2d(cyclic(ORDER), self.rows), self.latent_representation(), moved)
 
 
 class SteerableConv(nn.Module):

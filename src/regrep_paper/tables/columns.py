@@ -32,6 +32,16 @@ class Measure:
         return float(value) if isinstance(value, (int, float)) else None
 
 
+LATENT = (
+    Measure("through rho", "test", "through_rho"),
+    Measure("whitened error", "test", "whitened_error"),
+    Measure("moving share", "test", "moving_share"),
+    Measure("relative error", "test", "relative_error"),
+    Measure("latent scale", "test", "latent_scale"),
+)
+"""What is measured of a latent; the relative error by older records only."""
+
+
 @dataclass(frozen=True)
 class Experiment:
     """How the configs of an experiment become a table.
@@ -53,10 +63,7 @@ class Experiment:
     title: str
     selection: Measure = Measure("validation accuracy", "validation", "accuracy", 1)
     results: tuple[Measure, ...] = (Measure("test accuracy", "test", "accuracy", 1),)
-    others: tuple[Measure, ...] = (
-        Measure("relative error", "test", "relative_error"),
-        Measure("latent scale", "test", "latent_scale"),
-    )
+    others: tuple[Measure, ...] = LATENT
     task: tuple[str, ...] = ("data", "group")
     baseline: str = "cnn-augmented"
     factors: tuple[str, str] = ("first factor", "second factor")

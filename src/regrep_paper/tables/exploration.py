@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from regrep_paper.tables.columns import Experiment, Measure
+from regrep_paper.tables.columns import LATENT, Experiment, Measure
 from regrep_paper.tables.definition import Definition
 from regrep_paper.tables.published import PaperRuns
 from regrep_paper.tables.setting import Setting, of_data, of_model, of_run
@@ -20,8 +20,7 @@ def _columns(title: str, *results: Measure) -> Experiment:
         results=(Measure("test loss", "test", "loss", 0, 4), *results),
         others=(
             Measure("equivariance loss", "test", "equivariance", 0, 5),
-            Measure("relative error", "test", "relative_error"),
-            Measure("latent scale", "test", "latent_scale"),
+            *LATENT,
         ),
         task=("data", "group", "latent"),
         tuned=(),

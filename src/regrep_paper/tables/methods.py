@@ -33,6 +33,11 @@ class Method:
     latent_augmentation: bool = False
     control: str | None = None
 
+    @property
+    def is_control(self) -> bool:
+        """Whether it shows what other methods gain without equivariance."""
+        return self.control is not None or (self.penalty is None and self.latent_augmentation)
+
 
 _ROWS = (
     Method("cnn", "the network on one view per sample", "#6b6b6b", second_view=False),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from regrep.errors import RegrepError
-from regrep_paper.tables.columns import Experiment, Measure
+from regrep_paper.tables.columns import LATENT, Experiment, Measure
 from regrep_paper.tables.definition import Definition
 from regrep_paper.tables.methods import METHODS, augments_latent, check_method, weight_of
 from regrep_paper.tables.network import INVARIANT, LEARNED, PLAIN, WITHOUT, Entry
@@ -110,8 +110,7 @@ DEFINITION = Definition(
         title="DDMNIST",
         others=(
             Measure("upright accuracy", "test", "accuracy_upright"),
-            Measure("relative error", "test", "relative_error"),
-            Measure("latent scale", "test", "latent_scale"),
+            *LATENT,
         ),
         task=(
             *("data", "group", "classes", "train_pairs", "validation_pairs", "test_pairs"),

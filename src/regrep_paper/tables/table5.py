@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from regrep.errors import RegrepError
-from regrep_paper.tables.columns import Experiment, Measure
+from regrep_paper.tables.columns import LATENT, Experiment, Measure
 from regrep_paper.tables.definition import Definition
 from regrep_paper.tables.methods import check_method, weight_of
 from regrep_paper.tables.network import INVARIANT, LEARNED, PLAIN, WITHOUT, Entry
@@ -95,8 +95,7 @@ DEFINITION = Definition(
         others=(
             Measure("AUC", "test", "auc"),
             Measure("upright AUC", "test", "auc_upright"),
-            Measure("relative error", "test", "relative_error"),
-            Measure("latent scale", "test", "latent_scale"),
+            *LATENT,
         ),
         task=("data", "group", "size", "any_file", "per_class"),
         usual={"width": 6, "select": "moved", "any_file": False},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from regrep_paper.tables.columns import Experiment, Measure
+from regrep_paper.tables.columns import LATENT, Experiment, Measure
 from regrep_paper.tables.definition import Definition
 from regrep_paper.tables.methods import augments_latent, check_method, weight_of
 from regrep_paper.tables.network import EQUIVARIANT, LEARNED, PLAIN, WITHOUT, Entry
@@ -76,8 +76,7 @@ DEFINITION = Definition(
         others=(
             Measure("Future RMSE, trained frames", "test", "future_short"),
             Measure("Domain RMSE, trained frames", "test", "domain_short"),
-            Measure("relative error", "test", "relative_error"),
-            Measure("latent scale", "test", "latent_scale"),
+            *LATENT,
         ),
         task=("size", "group", "rollout", "horizon", "sampling", "splits_as_published"),
         usual={"width": 92, "layout": "grid"},

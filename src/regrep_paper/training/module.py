@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from regrep.diagnostics import EquivarianceError, RepresentationAnalysis, equivariance_error
 from regrep.errors import RegrepError
-from regrep.nn import EncoderHead
+from regrep.nn import EncoderHead, LatentSymmetry
 from regrep.objectives import (
     OUTPUT,
     EquivariantObjective,
@@ -102,18 +103,40 @@ class NetworkModule(ConfiguredModule[EquivariantObjective | RolloutObjective]):
         self.log_dict(parts, on_step=False, on_epoch=True, batch_size=len(batch.y), sync_dist=True)
         return total
 
+    @cached_property
+    def _own_symmetry(self) -> LatentSymmetry | None:
+        return self.network.latent_symmetry()
+
+    def latent_symmetry(self) -> LatentSymmetry | None:
+        """What the latent is measured under: the network's own symmetry, or else that of the objective.
+
+        None where no representation acts on the latent: the network is an average over the group, or its equivariant
+        layers are followed by free ones, see ``EncoderHead.latent_note``.
+        """
+        if OUTPUT not in self.objective.latents or self.network.latent_note is not None:
+            return None
+        return self._own_symmetry or LatentSymmetry(self.objective.input_action, self.objective.latents[OUTPUT])
+
     def measure(self, data: Any, samples: int = 256) -> EquivarianceError:
-        """Equivariance error of the latent per element in single precision, on the first validation samples."""
-        return equivariance_error(
-            self.network.encoder.cpu(),
-            self.validation_inputs(data, samples),
-            self.objective.input_action,
-            self.objective.latents[OUTPUT],
-        )
+        """Equivariance error of the latent per element in single precision, on the first validation samples.
+
+        Raises:
+            RegrepError: no representation acts on the latent.
+        """
+        symmetry = self.latent_symmetry()
+        if symmetry is None:
+            reason = getattr(self.network, "latent_note", None) or "no representation acts on its latent"
+            raise RegrepError(f"the latent of this network has no equivariance error: {reason}; measure another run")
+        inputs = self.validation_inputs(data, samples)
+        return equivariance_error(self.network.encoder.cpu(), inputs, symmetry.action, symmetry.rho)
 
     def latent_record(self, data: Any, samples: int = 256) -> dict[str, Any]:
-        """What :meth:`measure` finds, for the run record; nothing where no representation acts on the latent."""
-        return {"equivariance": self.measure(data, samples).as_dict()} if OUTPUT in self.objective.latents else {}
+        """What :meth:`measure` finds and under which symmetry, for the run record; else why there is none, if known."""
+        symmetry = self.latent_symmetry()
+        if symmetry is not None:
+            return {"equivariance": self.measure(data, samples).as_dict(), "equivariance_of": symmetry.as_dict()}
+        note = getattr(self.network, "latent_note", None)
+        return {} if note is None else {"equivariance_note": note}
 
     def validation_inputs(self, data: Any, samples: int) -> Tensor:
         """The first inputs x of the first validation loader."""
@@ -130,19 +153,21 @@ class NetworkModule(ConfiguredModule[EquivariantObjective | RolloutObjective]):
     def latent_metrics(self, stage: str, batch: Any, z: Tensor) -> dict[str, Tensor]:
         """Errors and scale of the latents z = E(x) of a batch, by the names they are logged under.
 
-        ``whitened_error`` counts as 1, and ``moving_share`` as 0, where the latents do not vary.
-
-        Nothing where no representation acts on the encoder's output.
+        Under the symmetry of :meth:`latent_symmetry`; nothing where there is none. ``whitened_error`` counts as 1, and
+        ``moving_share`` as 0, where the latents do not vary.
         """
-        if OUTPUT not in self.objective.latents:
+        symmetry = self.latent_symmetry()
+        if symmetry is None:
             return {}
-        moved = self.objective.input_action(batch.x, batch.g) if batch.gx is None else batch.gx
-        rho = self.objective.latents[OUTPUT]
-        z, z_g = z.float(), self.network.encoder(moved).float()
+        act, rho = symmetry.action, symmetry.rho
+        g, gx = batch.g, batch.gx
+        if symmetry is self._own_symmetry:  # gx was moved by another group, whose order is a multiple of this one's
+            g, gx = g % act.group.order, None
+        z, z_g = z.float(), self.network.encoder(act(batch.x, g) if gx is None else gx).float()
         return {
-            f"{stage}/equivariance": equivariance_loss(z, z_g, batch.g, rho),
-            f"{stage}/whitened_error": whitened_error(z, z_g, batch.g, rho).nan_to_num(1.0),
-            f"{stage}/moving_share": moving_share(z, rho, self.objective.input_action.group).nan_to_num(0.0),
+            f"{stage}/equivariance": equivariance_loss(z, z_g, g, rho),
+            f"{stage}/whitened_error": whitened_error(z, z_g, g, rho).nan_to_num(1.0),
+            f"{stage}/moving_share": moving_share(z, rho, act.group).nan_to_num(0.0),
             f"{stage}/latent_scale": latent_scale(z),
         }
 
@@ -158,7 +183,8 @@ class ClassifierModule(NetworkModule):
     ``validation/{accuracy, loss, through_rho, equivariance, whitened_error, moving_share, latent_scale}``; the second
     loader holds upright samples and gives ``validation/accuracy_upright``. The same for ``test/``. ``through_rho`` is
     the accuracy of ``head(rho(g) E(x))`` over random elements g other than the identity: a head that can be used on
-    transformed latents is the acid test of an equivariant encoder.
+    transformed latents is the acid test of an equivariant encoder. It is left out for networks with a symmetry of their
+    own, under which labels need not be invariant.
     """
 
     monitor = ("validation/accuracy", "max")
@@ -223,9 +249,11 @@ class ClassifierModule(NetworkModule):
         self.log_epoch(metrics, len(batch.y))
 
     def _through_rho(self, stage: str, batch: Any, z: Tensor) -> None:
-        rho, moved = self.objective.latents.get(OUTPUT), batch.g != 0
-        if rho is not None and bool(moved.any()):
-            scores = self.network.head(rho(z[moved], batch.g[moved])).float()
+        symmetry, moved = self.latent_symmetry(), batch.g != 0
+        if symmetry is None or symmetry is self._own_symmetry:
+            return  # the labels are those of the objective's group: a turn of the whole canvas exchanges two digits
+        if bool(moved.any()):
+            scores = self.network.head(symmetry.rho(z[moved], batch.g[moved])).float()
             self.log_epoch({f"{stage}/through_rho": accuracy(scores, batch.y[moved])}, int(moved.sum()))
 
     def _rank(self) -> None:

@@ -152,16 +152,19 @@ def test_unrelated_latents_have_error_one(name):
 @pytest.mark.parametrize("added", [1, 8, 16])
 def test_a_decoy_does_not_hide_unrelated_directions(added):
     """An equivariant signal of 100 times the size: worth the directions that it takes, by 2 % at most for each."""
-    own, size = unrelated(64), orbit_encoder(X).std()
+    own = unrelated(64)
+
+    def decoy(x):
+        z = orbit_encoder(x, copies=-(-added // 8))
+        return z if added > 1 else z.mean(dim=1, keepdim=True)
 
     def encode(x):
-        decoy = orbit_encoder(x, copies=-(-added // 8)) / size
-        return torch.cat([own(x), 100 * (decoy if added > 1 else decoy.mean(dim=1, keepdim=True))], dim=1)
+        return torch.cat([own(x), 100 * decoy(x) / decoy(X).std()], dim=1)
 
     x = torch.randn(4096, 6, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
     rho = 8 * RHO + (regrep.trivial(D4) if added == 1 else added // 8 * RHO)
     found = equivariance_error(encode, x, ACT, rho)
-    assert found.mean_error < 0.15
+    assert found.mean_error < 0.1
     assert found.mean_whitened_error > max(1 - 0.02 * added, 0.85)
     assert found.mean_whitened_error < math.sqrt(64 / (64 + added)) + 0.005
 

@@ -9,9 +9,10 @@ from records_fixture import write_costs, write_run
 
 from regrep_paper.report import build, print_table
 from regrep_paper.report.costs import HEADINGS, cost_name, cost_of, read_costs
+from regrep_paper.report.results import comma_separated, results
 from regrep_paper.report.runs import read_runs
 from regrep_paper.report.table import rows_of, select
-from regrep_paper.report.text import cells, comma_separated, headings, latex
+from regrep_paper.report.text import latex
 
 OURS = {"experiment": "ddmnist", "group": "D4", "method": "ours"}
 
@@ -55,13 +56,14 @@ def test_a_cost_belongs_to_one_experiment_group_and_size(tmp_path):
 
 def test_every_table_has_columns_of_costs(records):
     rows = select(rows_in(records))
-    assert headings(rows)[-4:] == ["parameters", *HEADINGS]
-    assert {line[1]: line[-3:] for line in cells(rows)} == {
+    table = results(rows)
+    assert table.columns[-4:] == ["parameters", *HEADINGS]
+    assert {line[1]: line[-3:] for line in table.signed} == {
         "cnn-augmented": ["1.00", "1.00", "33.30"],
         "ours": ["–", "–", "–"],
         "scnn": ["6.79", "–", "212.3"],
     }
-    assert "step time (cnn-augmented = 1) & inference (cnn = 1)" in latex(headings(rows), cells(rows))
+    assert "step time (cnn-augmented = 1) & inference (cnn = 1)" in latex(table)
     table = {line["method"]: line for line in csv.DictReader(io.StringIO(comma_separated(rows, rows)))}
     assert [table["scnn"][name] for name in HEADINGS] == ["6.789", "", "212.34"]
     assert [table["ours"][name] for name in HEADINGS] == ["", "", ""]
@@ -71,8 +73,7 @@ def test_every_table_has_columns_of_costs(records):
 def test_no_columns_where_nothing_was_measured(records):
     (records / "costs.json").unlink()
     rows = select(rows_in(records))
-    assert headings(rows)[-1] == "parameters"
-    assert {len(line) for line in cells(rows)} == {len(headings(rows))}
+    assert results(rows).columns[-1] == "parameters"
     assert HEADINGS[0] not in comma_separated(rows, rows)
 
 

@@ -10,9 +10,10 @@ import pytest
 from records_fixture import write_learned, write_run
 
 from regrep_paper.report import build
+from regrep_paper.report.results import comma_separated
 from regrep_paper.report.runs import read_runs
 from regrep_paper.report.table import rows_of
-from regrep_paper.report.text import comma_separated, plain_cell
+from regrep_paper.report.text import plain_cell
 
 SCRIPT = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
 

@@ -15,10 +15,10 @@ from regrep.groups import cyclic
 from regrep_paper.report import build
 from regrep_paper.report.curves import Curve, curves
 from regrep_paper.report.forecasts import film, forecasts, horizon, read_rollout
+from regrep_paper.report.results import results
 from regrep_paper.report.runs import read_arrays, read_run, read_runs
 from regrep_paper.report.symmetry import example, symmetry
 from regrep_paper.report.table import rows_of, select
-from regrep_paper.report.text import cells, headings
 from regrep_paper.tables import published
 from regrep_paper.tables.published import Published
 
@@ -76,11 +76,11 @@ def test_table_6_stands_beside_the_full_experiment_alone():
 
 def test_less_error_is_better(records):
     rows = rows_in(records)
-    table = dict(zip(headings(rows), cells(rows)[1], strict=True))
-    assert table["method"] == "ours"
-    assert table["Future RMSE"].endswith("*")
-    assert table["paper, Future RMSE"].startswith("0.780")
-    assert not dict(zip(headings(rows), cells(rows)[0], strict=True))["Future RMSE"].endswith("*")
+    table = results(rows)
+    baseline, ours = (dict(zip(table.columns, line, strict=True)) for line in table.lines)
+    assert ours["method"].text == "ours"
+    assert (ours["Future RMSE"].mark, baseline["Future RMSE"].mark) == ("best", "")
+    assert ours["paper, Future RMSE"].text.startswith("0.780")
 
 
 def test_settings_of_the_task_are_told_apart(tmp_path):

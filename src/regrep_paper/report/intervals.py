@@ -1,0 +1,139 @@
+"""Intervals of paired differences: over seeds, or over the units that the test samples are made of."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from regrep.errors import RegrepError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from regrep_paper.runs.hits import Hits
+
+LEVEL = 0.95
+"""Coverage of all intervals."""
+
+CHUNK = 2_000_000
+"""Weights of samples that are held at a time."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean difference with its 95 % interval.
+
+    Attributes:
+        mean: of the differences seed by seed.
+        low: lower end; None where one seed alone gives a difference.
+        high: upper end.
+        n: seeds.
+    """
+
+    mean: float
+    low: float | None
+    high: float | None
+    n: int
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the difference has a sign; never without an interval.
+
+        >>> Interval(0.2, 0.1, 0.3, 3).excludes_zero, Interval(0.2, None, None, 1).excludes_zero
+        (True, False)
+        """
+        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
+
+def t_interval(differences: Sequence[float]) -> Interval:
+    """Student's interval of the mean of one or more differences.
+
+    >>> found = t_interval([0.01, 0.02, 0.03])
+    >>> round(found.mean, 3), round(found.low, 4), round(found.high, 4)
+    (0.02, -0.0048, 0.0448)
+    """
+    mean, n = statistics.fmean(differences), len(differences)
+    if n < 2:
+        return Interval(mean, None, None, n)
+    reach = t_quantile(n - 1) * statistics.stdev(differences) / math.sqrt(n)
+    return Interval(mean, mean - reach, mean + reach, n)
+
+
+def t_quantile(degrees: int, level: float = LEVEL) -> float:
+    """The t for which a share ``level`` of Student's distribution lies between -t and t.
+
+    The share is a finite sum in sines and cosines of atan(t / sqrt(degrees)) (Abramowitz and Stegun, 26.7.3 and
+    26.7.4), solved by bisection.
+
+    >>> [round(t_quantile(n), 3) for n in (1, 2, 4, 99)]
+    [12.706, 4.303, 2.776, 1.984]
+    """
+
+    def share(angle: float) -> float:
+        sine, cosine = math.sin(angle), math.cos(angle)
+        if degrees % 2 == 0:
+            terms, factor = 0.0, 1.0
+            for k in range(0, degrees, 2):
+                terms += factor * cosine**k
+                factor *= (k + 1) / (k + 2)
+            return sine * terms
+        terms, factor = 0.0, 1.0
+        for k in range(1, degrees, 2):
+            terms += factor * cosine**k
+            factor *= (k + 1) / (k + 2)
+        return 2 / math.pi * (angle + sine * terms)
+
+    low, high = 0.0, math.pi / 2
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if share(middle) < level else (low, middle)
+    return math.sqrt(degrees) * math.tan(low)
+
+
+def paired_interval(ones: Sequence[Hits], others: Sequence[Hits], draws: int = 2000, seed: int = 0) -> Interval:
+    """Bootstrap interval of the difference in accuracy of two methods, over the units of the test samples.
+
+    A draw takes as many units as there are, with replacement. A sample counts as often as the product of the numbers
+    of times that its units were drawn, for both methods alike; the difference of the accuracies is averaged over the
+    seeds. The interval is that of the percentiles.
+
+    Args:
+        ones: hits of the first method, one per seed.
+        others: hits of the second method on the same samples, in the order of the same seeds.
+        draws: how many times units are drawn.
+        seed: of the draws.
+
+    Raises:
+        RegrepError: no seeds, or not the same samples for both methods.
+    """
+    import numpy as np  # here, so that commands that need no numbers start without it
+
+    if not ones or len(ones) != len(others):
+        raise RegrepError(f"methods are compared on the same seeds, at least one, got {len(ones)} and {len(others)}")
+    if any(not np.array_equal(a.units, b.units) for a, b in zip(ones, others, strict=True)):
+        raise RegrepError("methods are compared on the same test samples, but their units differ; test both again")
+    names = np.unique(np.concatenate([one.units.ravel() for one in ones]))
+    # samples of one test set, and the sum over its seeds of the differences, which the seeds share where they can
+    sets: dict[bytes, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
+    for a, b in zip(ones, others, strict=True):
+        key = a.units.tobytes()
+        units, total = sets.get(key, (np.searchsorted(names, a.units), np.zeros(len(a.correct))))
+        sets[key] = units, total + a.correct - b.correct.astype(np.float64)
+    mean = sum(float(total.mean()) for _, total in sets.values()) / len(ones)
+    generator = np.random.default_rng(seed)
+    found = np.zeros(draws)
+    step = max(1, CHUNK // max(total.size for _, total in sets.values()))
+    for start in range(0, draws, step):
+        size = min(step, draws - start)
+        weight = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), size=size).astype(np.float64)
+        for units, total in sets.values():
+            drawn = weight[:, units[:, 0]]
+            for column in units.T[1:]:
+                drawn *= weight[:, column]
+            with np.errstate(invalid="ignore"):  # no sample has all its units in the draw
+                found[start : start + size] += drawn @ total / drawn.sum(axis=1) / len(ones)
+    low, high = np.nanquantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(mean, float(low), float(high), len(ones))
