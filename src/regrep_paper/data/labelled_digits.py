@@ -11,8 +11,9 @@ from regrep.actions import RotateFlip2d, sample
 from regrep.errors import RegrepError
 from regrep.groups import parse
 from regrep_paper.data.batches import mix
-from regrep_paper.data.digits import Digits, Source, Split, load
-from regrep_paper.data.moved import Batch, MovedData, Samples, Views
+from regrep_paper.data.digits import Digits, Source, load
+from regrep_paper.data.moved import MovedData
+from regrep_paper.data.samples import Batch, Samples, Split, Views
 
 EPOCH = 6400
 """Samples in an epoch, at least: few digits are shown several times, each time under another element."""
@@ -70,7 +71,10 @@ class LabelledDigits(MovedData):
             "validation": torch.arange(len(digits.labels["validation"])),
             "test": torch.arange(len(digits.labels["test"])).repeat(TEST_VIEWS),
         }
-        return {split: Chosen(digits.images[split], digits.labels[split], rows) for split, rows in index.items()}
+        return {
+            split: Samples(digits.images[split], digits.labels[split][rows], split, rows)
+            for split, rows in index.items()
+        }
 
     def source(self) -> dict[str, Any]:
         """Where the digits are from, and how many are labelled."""
@@ -106,21 +110,3 @@ class LabelledDigits(MovedData):
                 raise RegrepError(f"each class has labelled digits enough, but {k} has {len(members)} of {self.labels}")
             rows.append(members[torch.randperm(len(members), generator=generator)[: self.labels]])
         return torch.cat(rows)
-
-
-class Chosen(Samples):
-    """Digits taken by their rows: sample k is image ``index[k]``.
-
-    Args:
-        images: uint8 [n, 28, 28].
-        labels: int64 [n].
-        index: int64 [N].
-    """
-
-    def __init__(self, images: torch.Tensor, labels: torch.Tensor, index: torch.Tensor) -> None:
-        super().__init__(images, labels[index])
-        self.index = index
-
-    def __getitem__(self, batch: tuple[torch.Tensor, int]) -> Batch:
-        rows, seed = batch
-        return Batch(self.images[self.index[rows]], self.labels[rows], seed)
