@@ -4,11 +4,11 @@ import hashlib
 
 import pytest
 import torch
+from regrep_paper.data.single_digits import SingleDigits
 
 from regrep_paper.data.double_digits import DoubleDigits
 from regrep_paper.data.glyphs import GlyphPairs
 from regrep_paper.data.samples import Batch, Samples, Views
-from regrep_paper.data.single_digits import SingleDigits
 from regrep_paper.data.smoke_windows import Smoke, Windows
 from regrep_paper.data.turned_digits import TurnedDigits
 
