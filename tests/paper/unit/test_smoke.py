@@ -173,7 +173,7 @@ def test_smaller_sets_lie_in_larger_ones():
 
 def test_generation_resumes_and_verifies(tmp_path, simulated):
     def make(count, **changed):
-        return generate(tmp_path / "set", **{"size": 64, "frames": 3, "simulations": count, **changed}, told=list)
+        return generate(tmp_path / "set", **{"size": 64, "frames": 3, "simulations": count, **changed}, progress=list)
 
     make(4)
     assert simulated == [4]
