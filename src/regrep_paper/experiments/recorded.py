@@ -14,9 +14,10 @@ from typing import Any
 from regrep.errors import RegrepError
 from regrep_paper.runs.records import RunFolder
 from regrep_paper.tables.index import EXPERIMENTS, FILES, config_command, definition_of
+from regrep_paper.tables.protocol import BEFORE
 
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+=,-]{0,199}")
-"""What a setting may be spelt with: no path, no module and no attribute can be."""
+"""What a setting may be written with: no path, no module and no attribute can be."""
 
 LATER = ("network", "network_as_published")
 """Settings that early records lack, from a time when there was one network of an experiment."""
@@ -55,6 +56,7 @@ def recorded_command(folder: RunFolder, files: Files | None = None) -> list[str]
     }
     if record.get("precision") is not None and "precision" in definition.options:
         settings.setdefault("precision", plain_value("precision", record["precision"], folder.path / "run.json"))
+    settings.setdefault("protocol", BEFORE)
     fonts = [key for key in FILES if key in definition.options]
     for key in given:
         if key not in fonts and not (key == "data_dir" and definition.reads_files):
@@ -74,9 +76,9 @@ def check_recorded(folder: RunFolder, config: Mapping[str, Any]) -> None:
     Raises:
         RegrepError: naming those that differ.
     """
-    told = (folder.record or {}).get("config", {})
-    compared = {key: value for key, value in config.items() if key not in LATER or key in told}
-    folder.check_same({**compared, **{key: told[key] for key in FILES if key in told}})
+    recorded = (folder.record or {}).get("config", {})
+    compared = {key: value for key, value in config.items() if key not in LATER or key in recorded}
+    folder.check_same({**compared, **{key: recorded[key] for key in FILES if key in recorded}})
 
 
 def plain_value(key: str, value: Any, path: Path) -> str | int | float | bool | None:
@@ -98,7 +100,7 @@ def plain_value(key: str, value: Any, path: Path) -> str | int | float | bool | 
 
 
 def _data_dir(command: Any) -> str | None:
-    """The data folder that a recorded command names; it is told, never opened."""
+    """The data folder that a recorded command names; it is named in a message, never opened."""
     words = [word for word in command if isinstance(word, str)] if isinstance(command, list) else []
     named = None
     for k, word in enumerate(words):

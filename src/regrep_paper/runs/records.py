@@ -24,6 +24,7 @@ from typing import Any, Literal
 
 from regrep.errors import RegrepError
 from regrep_paper.runs.origin import git_state, versions
+from regrep_paper.tables.protocol import BEFORE
 
 FORMAT = 1
 """Version of the record format, written into every JSON file of a run."""
@@ -150,7 +151,7 @@ def run_id(config: Mapping[str, Any]) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON knows it: equal settings are spelt alike, what is not a finite number becomes null.
+    """A value as JSON knows it: equal settings are written alike, and what is not a finite number becomes null.
 
     >>> plain({"rate": 1.0, "folder": Path("runs"), "loss": float("nan"), "sizes": (2, 0.5)})
     {'rate': 1, 'folder': 'runs', 'loss': None, 'sizes': [2, 0.5]}
@@ -295,12 +296,11 @@ class RunFolder:
             RegrepError: naming those that differ.
         """
         record = self.record or {}
-        before, now = plain(record.get("config", {})), plain(config)
+        older = {"protocol": BEFORE}
+        before, now = ({**older, **plain(settings)} for settings in (record.get("config", {}), config))
         if before.get("precision") is None or now.get("precision") is None:  # the machine chose it
-            before["precision"] = (
-                before.get("precision") or record.get("precision") or now.get("precision") or precision
-            )
-            now["precision"] = now.get("precision") or precision or before["precision"]
+            known = before.get("precision") or record.get("precision"), now.get("precision") or precision
+            before["precision"], now["precision"] = known[0] or known[1], known[1] or known[0]
         self._refuse_changes(before, now)
 
     def _refuse_changes(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
@@ -314,8 +314,8 @@ class RunFolder:
 
     @staticmethod
     def _planned(config: Mapping[str, Any], trainer: Mapping[str, Any] | None) -> dict[str, Any]:
-        record = {"format": FORMAT, "run_id": run_id(config), "config": dict(config)}
-        return record if trainer is None else {**record, "trainer": dict(trainer)}
+        further = {} if trainer is None else {"trainer": dict(trainer)}
+        return {"format": FORMAT, "run_id": run_id(config), "config": dict(config), **further}
 
     def finish(self, record: Mapping[str, Any]) -> None:
         """Write ``done.json``; ``record["status"]`` is ``finished`` or ``failed``.

@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol
 from regrep.errors import RegrepError
 from regrep_paper.runs.executors import Executor, LocalExecutor, SubmititExecutor, Task
 from regrep_paper.runs.manifest import Manifest, Settings, read_manifest
-from regrep_paper.runs.records import FolderBusyError, RunFolder, plain, run_id
+from regrep_paper.runs.records import FolderBusyError, RunFolder, run_id
 
 PROGRAM = (sys.executable, "-P", "-m", "regrep_paper")
 """Starts a run; with ``-P`` nothing is imported from the current folder."""
@@ -92,25 +92,22 @@ def plan(
     varying = _varying([run for run, _ in named.values()])
     runs = []
     for name, (run, config) in named.items():
-        folder = _folder(out, name, run, config, experiments)
+        folder = _folder(out, name, run, config)
         words = experiments.settings_command(config, folder.path / "run.json", folder.path, data_dir)
         runs.append(PlannedRun(_label(run, varying), folder, config, (*program, *words)))
     return runs
 
 
-def _folder(out: Path, name: str, run: Settings, config: Settings, experiments: Experiments) -> RunFolder:
+def _folder(out: Path, name: str, run: Settings, config: Settings) -> RunFolder:
     """The folder of a run: an earlier version named it by the settings of the file, unresolved."""
-    earlier = RunFolder(out / run_id(run))
-    if (out / name).exists() or earlier.path.name == name:
-        return RunFolder(out / name)
+    folder, earlier = RunFolder(out / name), RunFolder(out / run_id(run))
+    if folder.path.exists() or earlier.record is None:
+        return folder
     try:
-        record = earlier.record or {}
-        same = plain(experiments.resolved(record.get("config") or {}))
-    except RegrepError:  # no record of this experiment
-        return RunFolder(out / name)
-    if run.get("precision") is None:
-        same.pop("precision", None)
-    return earlier if same == plain(config) else RunFolder(out / name)
+        earlier.check_same(config)
+    except RegrepError:
+        return folder
+    return earlier
 
 
 def sweep(
