@@ -23,8 +23,9 @@ def pathway(
 class RPP(SCNN):
     """:class:`~regrep_paper.networks.scnn.SCNN` with an ordinary convolution beside each steerable one.
 
-    Both are summed before normalisation and gate; the regularizer is ``pathways.prior``. Arguments and errors as there,
-    and the two weights of the prior.
+    Both are summed before normalisation and gate; the regularizer is ``pathways.prior``. A new network has no symmetry;
+    where the ordinary convolutions are 0 it has that of SCNN, under which it is measured. Arguments and errors as
+    there, and the two weights of the prior.
     """
 
     def __init__(
@@ -39,5 +40,5 @@ class RPP(SCNN):
         self.decays = equivariant_decay, free_decay
 
     def regularizer(self) -> Tensor:
-        """The prior of section 1.5 as a penalty."""
+        """The prior on both pathways as a penalty."""
         return prior(self, *self.decays)
