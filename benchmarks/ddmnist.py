@@ -14,7 +14,8 @@ from torch import nn
 
 import regrep
 from regrep.objectives import OUTPUT
-from regrep_paper.data.double_digits import DoubleDigits, Views
+from regrep_paper.data.double_digits import DoubleDigits
+from regrep_paper.data.samples import Views
 from regrep_paper.experiments.ddmnist import DDMNIST
 from regrep_paper.networks.double_digit_cnn import AveragePool
 from regrep_paper.training.machine import default_precision, tune_allocator

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from regrep.errors import MissingExtraError, RegrepError
+from regrep_paper.data.samples import Split
 
 Source = Literal["digits", "mnist"]
-Split = Literal["train", "validation", "test"]
 
 SPLIT_SEED = 20240522
 """Seed of the permutation that splits digits; fixed, so that all runs share the splits."""

@@ -13,8 +13,9 @@ from regrep.actions import RotateFlip2d, SideBySide, rotate, sample
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup, parse
 from regrep_paper.data.batches import mix
-from regrep_paper.data.digits import Digits, Source, Split, load
-from regrep_paper.data.moved import Batch, MovedData, Samples, Views
+from regrep_paper.data.digits import Digits, Source, load
+from regrep_paper.data.moved import MovedData
+from regrep_paper.data.samples import Batch, Samples, Split, Views
 from regrep_paper.tables.table4 import DEFAULTS, check_group
 
 MEAN, DEVIATION = 0.5 * 0.1307, math.sqrt(0.3081)
@@ -96,13 +97,12 @@ class DoubleDigits(MovedData):
     def load(self) -> dict[Split, Samples]:
         """Load the digits and draw the pairs of each split."""
         self.digits = load(self.source_name, self.data_dir)
-        pairs: dict[Split, Samples] = {}
+        samples: dict[Split, Samples] = {}
         for offset, (split, count) in enumerate(self.per_class.items()):
             generator = torch.Generator().manual_seed(mix(self.seed, offset))
-            pairs[split] = PairDataset(
-                self.digits.images[split], self.digits.labels[split], self.classes, count, generator
-            )
-        return pairs
+            labels, index = pairs(self.digits.labels[split], self.classes, count, generator)
+            samples[split] = Samples(self.digits.images[split], labels, split, index)
+        return samples
 
     def source(self) -> dict[str, Any]:
         """Where the digits are from, and how many each split has."""
@@ -149,27 +149,30 @@ class DoubleDigits(MovedData):
         return (rotate(flat, -angle) if self.turn_back else flat).reshape(digits.shape)
 
 
-class PairDataset(Samples):
-    """Pairs of digits with label ``classes · left + right``, the same number for each label."""
+def pairs(labels: Tensor, classes: int, per_class: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Random pairs of digits with label ``classes · left + right``, the same number for each label.
 
-    def __init__(
-        self, images: Tensor, labels: Tensor, classes: int, per_class: int, generator: torch.Generator
-    ) -> None:
-        self.images = images
-        members = [torch.nonzero(labels == k).flatten() for k in range(classes)]
-        left, right = torch.meshgrid(torch.arange(classes), torch.arange(classes), indexing="ij")
-        left, right = (side.flatten().repeat_interleave(per_class) for side in (left, right))
-        self.labels = classes * left + right
-        self.index = torch.empty(len(left), 2, dtype=torch.int64)
-        for column, side in enumerate((left, right)):
-            for k, digits in enumerate(members):
-                where = side == k
-                draw = torch.randint(len(digits), (int(where.sum()),), generator=generator)
-                self.index[where, column] = digits[draw]
+    Args:
+        labels: int64 [n], of single digits.
+        classes: digits 0 .. classes - 1 are used.
+        per_class: pairs of each label.
+        generator: draws the digits.
 
-    def __getitem__(self, batch: tuple[Tensor, int]) -> Batch:
-        index, seed = batch
-        return Batch(self.images[self.index[index]], self.labels[index], seed)
+    Returns:
+        Labels int64 [N] and digits int64 [N, 2].
+
+    >>> found, index = pairs(torch.tensor([0, 1]), 2, 1, torch.Generator())
+    >>> found.tolist(), index.tolist()
+    ([0, 1, 2, 3], [[0, 0], [0, 1], [1, 0], [1, 1]])
+    """
+    left, right = torch.meshgrid(torch.arange(classes), torch.arange(classes), indexing="ij")
+    left, right = (side.flatten().repeat_interleave(per_class) for side in (left, right))
+    index = torch.empty(len(left), 2, dtype=torch.int64)
+    for column, side in enumerate((left, right)):
+        for k in range(classes):
+            members, where = torch.nonzero(labels == k).flatten(), side == k
+            index[where, column] = members[torch.randint(len(members), (int(where.sum()),), generator=generator)]
+    return classes * left + right, index
 
 
 def canvas(digits: Tensor) -> Tensor:

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from regrep.errors import MissingExtraError, RegrepError
 from regrep.groups import cyclic
-from regrep_paper.data.digits import Split
 from regrep_paper.data.downloads import checksum
-from regrep_paper.data.pairs import PairData, Samples, check_counts
+from regrep_paper.data.pairs import PairData, check_counts
+from regrep_paper.data.samples import Samples, Split
 from regrep_paper.tables import exploration
 
 DEFAULTS = exploration.TMNIST.defaults
@@ -95,8 +95,9 @@ class GlyphPairs(PairData):
         a, b = (render(font) for font in self.fonts)
         if torch.equal(a, b):
             raise RegrepError(f"two fonts are swapped, but {self.fonts[0]} and {self.fonts[1]} draw the same digits")
-        glyphs, digits = torch.stack([a, b], dim=1), torch.arange(10)
-        return {split: Samples(glyphs, digits, torch.arange(n) % 10, split) for split, n in self.sizes.items()}
+        glyphs = torch.stack([a, b], dim=1)
+        digits = {split: torch.arange(n) % 10 for split, n in self.sizes.items()}
+        return {split: Samples(glyphs, digit, split, index=digit) for split, digit in digits.items()}
 
     def move(self, images: Tensor, g: Tensor, split: Split, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Both fonts in the same pose, and the choice of the font for x."""

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from regrep.errors import RegrepError
-from regrep_paper.data.digits import Split
 from regrep_paper.data.downloads import Release, checksum
+from regrep_paper.data.samples import Split
 from regrep_paper.runs.data_folder import data_folder
 
 Size = Literal[28, 64]

@@ -1,74 +1,30 @@
-"""Labelled samples moved at random and upright: what the data modules of the tables share."""
+"""Labelled samples, transformed at random and upright: what the data modules of the tables share."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from regrep.actions import Action
 from regrep_paper.data.batches import mix
+from regrep_paper.data.samples import Batch, Views
 from regrep_paper.data.splits import SplitData
 from regrep_paper.runs.arrays import as_bytes, write_arrays
-
-
-class Batch(NamedTuple):
-    """A batch as the loader yields it, before any augmentation.
-
-    Attributes:
-        images: uint8 [B, ...].
-        labels: int64 [B].
-        seed: of the batch's augmentation.
-    """
-
-    images: Tensor
-    labels: Tensor
-    seed: int
-
-
-class Views(NamedTuple):
-    """A batch as the model sees it.
-
-    Attributes:
-        x: [B, 1, ...], inputs.
-        y: int64 [B], labels.
-        g: int64 [B], group elements.
-        gx: moved inputs with noise of their own, or None where the action makes them of x.
-    """
-
-    x: Tensor
-    y: Tensor
-    g: Tensor
-    gx: Tensor | None
-
-
-class Samples(Dataset[Batch]):
-    """Images uint8 [n, ...] with labels int64 [n], taken by (indices, seed)."""
-
-    def __init__(self, images: Tensor, labels: Tensor) -> None:
-        self.images, self.labels = images, labels
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, batch: tuple[Tensor, int]) -> Batch:
-        index, seed = batch
-        return Batch(self.images[index], self.labels[index], seed)
 
 
 class MovedData(SplitData):
     """Loaders of batches that travel as uint8 and are augmented, all at once, on the device.
 
-    Train batches are drawn anew in every epoch. Validation and test are fixed, once moved at random and once upright. A
-    loader yields a :class:`Batch`, of which :meth:`views` makes the model's :class:`Views`.
+    Train batches are drawn anew in every epoch. Validation and test are fixed, once transformed at random and once
+    upright. A loader yields a :class:`Batch`, of which :meth:`views` makes the model's :class:`Views`.
 
     Args:
-        action: moves x to gx.
+        action: takes x to gx.
         seed: of all draws.
         batch_size: samples in a batch.
 
@@ -93,16 +49,12 @@ class MovedData(SplitData):
         return self.loader("train", shuffle=True)
 
     def val_dataloader(self) -> list[DataLoader[Batch]]:
-        """The validation samples, moved at random, and upright."""
+        """The validation samples, transformed at random, and upright."""
         return [self.loader("validation"), self.loader("validation")]
 
     def test_dataloader(self) -> list[DataLoader[Batch]]:
-        """The test samples, moved at random, and upright."""
+        """The test samples, transformed at random, and upright."""
         return [self.loader("test"), self.loader("test")]
-
-    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        """Move the images as uint8, a quarter of the bytes of what they become."""
-        return Batch(batch.images.to(device), batch.labels.to(device), batch.seed)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Views:
         """Augment on the device; the second loader of validation and test stays upright."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -13,33 +13,16 @@ from torch.utils.data import DataLoader, Dataset
 from regrep.actions import VectorField2d, sample
 from regrep.errors import RegrepError
 from regrep.groups import cyclic
+from regrep_paper.data.samples import Batch, Split, Views
 from regrep_paper.data.smoke_files import DOMAIN, TRAIN, Simulations, centred, generate, load
 from regrep_paper.data.splits import SplitData
 from regrep_paper.runs.data_folder import data_folder
 from regrep_paper.tables.table6 import DEFAULTS, WINDOW
 
-Split = Literal["train", "validation", "future", "domain"]
-
 Sampling = Literal["centres", "faces"]
 
 FRAMES, SIMULATIONS = 100, 6
 """Of the set that is simulated where no folder is given: under two minutes at 32 x 32."""
-
-
-class Window(NamedTuple):
-    """A batch as the loader yields it."""
-
-    frames: Tensor  # float32 [B, 10 + T, 2, H, H], components at the faces of cells
-    seed: int  # of the batch's elements
-
-
-class Views(NamedTuple):
-    """A batch as the model sees it."""
-
-    x: Tensor  # [B, 20, H, H], the window
-    y: Tensor  # [B, T, 2, H, H], the frames after it
-    g: Tensor  # int64 [B], elements of C4
-    gx: None  # the action itself moves the window
 
 
 def action() -> VectorField2d:
@@ -144,7 +127,7 @@ class Smoke(SplitData):
         self.rollout, self.horizon, self.sampling, self.as_published = rollout, horizon, sampling, as_published
         self.simulations: Simulations | None = None
 
-    def load(self) -> dict[Split, WindowDataset]:
+    def load(self) -> dict[Split, Windows]:
         """Map the simulations, and divide them."""
         folder = self.data_dir
         if folder is None:
@@ -169,8 +152,8 @@ class Smoke(SplitData):
             "domain": WINDOW + self.horizon,
         }
         return {
-            split: WindowDataset(
-                [found.velocity[k] for k in (held if split == "domain" else trained)], span, lengths[split]
+            split: Windows(
+                [found.velocity[k] for k in (held if split == "domain" else trained)], span, lengths[split], split
             )
             for split, span in spans(found.frames, self.rollout, self.horizon, self.as_published).items()
         }
@@ -194,47 +177,47 @@ class Smoke(SplitData):
         found = self.simulations.equivariance
         return torch.tensor(list(found.values()), dtype=torch.float64) if found else None
 
-    def train_dataloader(self) -> DataLoader[Window]:
+    def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled windows."""
         return self.loader("train", shuffle=True)
 
-    def val_dataloader(self) -> DataLoader[Window]:
+    def val_dataloader(self) -> DataLoader[Batch]:
         """Windows after those of training."""
         return self.loader("validation")
 
-    def test_dataloader(self) -> list[DataLoader[Window]]:
+    def test_dataloader(self) -> list[DataLoader[Batch]]:
         """Future and Domain."""
         return [self.loader("future"), self.loader("domain")]
 
-    def on_after_batch_transfer(self, batch: Window, dataloader_idx: int) -> Views:
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Views:
         """Window, frames after it, and group elements."""
         return self.views(batch)
 
-    def views(self, batch: Window) -> Views:
+    def views(self, batch: Batch) -> Views:
         """What the model sees of a batch, a function of the batch alone (its seed included)."""
-        frames = centred(batch.frames) if self.sampling == "centres" else batch.frames
+        x, y = (centred(v) if self.sampling == "centres" else v for v in (batch.images, batch.labels))
         generator = torch.Generator().manual_seed(batch.seed)
-        g = sample(cyclic(4), len(frames), generator=generator).to(frames.device)
-        return Views(frames[:, :WINDOW].flatten(1, 2), frames[:, WINDOW:], g, None)
+        return Views(x.flatten(1, 2), y, sample(cyclic(4), len(x), generator=generator).to(x.device), None)
 
 
-class WindowDataset(Dataset[Window]):
+class Windows(Dataset[Batch]):
     """Windows of several simulations, none of them held in memory: a batch is cut from the arrays when it is asked for.
 
     Args:
         velocity: [frames, 2, H, H] of each simulation.
         starts: first frames of the windows, the same for all simulations.
-        length: frames of a window with those after it.
+        length: frames of a window with those after it, float32 [2, H, H] with components at the faces of cells.
+        split: its name.
     """
 
-    def __init__(self, velocity: Sequence[Tensor], starts: range, length: int) -> None:
-        self.velocity, self.starts, self.length = velocity, starts, length
+    def __init__(self, velocity: Sequence[Tensor], starts: range, length: int, split: Split) -> None:
+        self.velocity, self.starts, self.length, self.split = velocity, starts, length, split
 
     def __len__(self) -> int:
         return len(self.velocity) * len(self.starts)
 
-    def __getitem__(self, batch: tuple[Tensor, int]) -> Window:
+    def __getitem__(self, batch: tuple[Tensor, int]) -> Batch:
         index, seed = batch
         places = [divmod(k, len(self.starts)) for k in index.tolist()]
-        cut = [self.velocity[n][self.starts[k] : self.starts[k] + self.length] for n, k in places]
-        return Window(torch.stack(cut), seed)
+        cut = torch.stack([self.velocity[n][self.starts[k] : self.starts[k] + self.length] for n, k in places])
+        return Batch(cut[:, :WINDOW], cut[:, WINDOW:], seed, self.split)

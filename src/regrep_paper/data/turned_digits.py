@@ -11,8 +11,9 @@ from torch import Tensor
 from regrep.actions import RotateFlip2d, resample
 from regrep.errors import RegrepError
 from regrep.groups import dihedral
-from regrep_paper.data.digits import Digits, Source, Split, load
-from regrep_paper.data.pairs import PairData, Samples
+from regrep_paper.data.digits import Digits, Source, load
+from regrep_paper.data.pairs import PairData
+from regrep_paper.data.samples import Samples, Split
 from regrep_paper.tables import exploration
 
 DEFAULTS = exploration.MNIST.defaults
@@ -69,10 +70,7 @@ class TurnedDigits(PairData):
         """The digits in the splits they share with the other experiments."""
         self.digits = load(self.digits_of, self.data_dir)
         labels = self.digits.labels
-        return {
-            split: Samples(images[:, None], labels[split], torch.arange(len(images)), split)
-            for split, images in self.digits.images.items()
-        }
+        return {split: Samples(images[:, None], labels[split], split) for split, images in self.digits.images.items()}
 
     def move(self, images: Tensor, g: Tensor, split: Split, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """One resampling for x and one for gx, whose map is the product of both."""

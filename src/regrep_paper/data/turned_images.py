@@ -12,8 +12,9 @@ from regrep.actions import RotateFlip2d
 from regrep.errors import RegrepError
 from regrep.groups import cyclic
 from regrep_paper.data.cifar10 import Images, cifar10
-from regrep_paper.data.digits import SPLIT_SEED, Split
-from regrep_paper.data.pairs import PairData, Samples, check_counts
+from regrep_paper.data.digits import SPLIT_SEED
+from regrep_paper.data.pairs import PairData, check_counts
+from regrep_paper.data.samples import Samples, Split
 from regrep_paper.tables import exploration
 
 DEFAULTS = exploration.CIFAR10.defaults
@@ -67,10 +68,10 @@ class TurnedImages(PairData):
                 f"train_images is at most the {len(train)} training images, got {self.train_images}; leave it out"
                 " to train on all of them"
             )
+        parts: dict[Split, Tensor] = {"train": train[: self.train_images], "validation": order[:held]}
         return {
-            "train": Samples(data.train, data.train_labels, train[: self.train_images], "train"),
-            "validation": Samples(data.train, data.train_labels, order[:held], "validation"),
-            "test": Samples(data.test, data.test_labels, torch.arange(len(data.test)), "test"),
+            **{split: Samples(data.train, data.train_labels[rows], split, rows) for split, rows in parts.items()},
+            "test": Samples(data.test, data.test_labels, "test"),
         }
 
     def move(self, images: Tensor, g: Tensor, split: Split, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -13,9 +13,10 @@ from regrep.errors import RegrepError
 from regrep.groups import octahedral
 from regrep_paper.data import polycubes
 from regrep_paper.data.batches import mix
-from regrep_paper.data.digits import SPLIT_SEED, Split
+from regrep_paper.data.digits import SPLIT_SEED
 from regrep_paper.data.medmnist import Size, Volumes, medmnist3d
-from regrep_paper.data.moved import Batch, MovedData, Samples, Views
+from regrep_paper.data.moved import MovedData
+from regrep_paper.data.samples import Batch, Samples, Split, Views
 from regrep_paper.tables.methods import METHODS, check_method
 from regrep_paper.tables.table5 import DEFAULTS, VolumeSource, classes_of
 
@@ -75,7 +76,7 @@ class MovedVolumes(MovedData):
         else:
             self.volumes = medmnist3d(self.source_name, cast(Size, self.size), self.data_dir, self.any_file)
         labels = self.volumes.labels
-        return {split: Samples(images, labels[split]) for split, images in self.volumes.images.items()}
+        return {split: Samples(images, labels[split], split) for split, images in self.volumes.images.items()}
 
     def source(self) -> dict[str, Any]:
         """Where the volumes are from."""

@@ -15,8 +15,8 @@ from regrep.errors import RegrepError
 from regrep.nn import EncoderHead
 from regrep.objectives import RepresentationObjective
 from regrep.representations import LearnedRepresentation
-from regrep_paper.data.digits import Split
-from regrep_paper.data.pairs import PairData, Samples
+from regrep_paper.data.pairs import PairData
+from regrep_paper.data.samples import Samples, Split
 from regrep_paper.runs.records import RunFolder
 from regrep_paper.training.learned_module import RepresentationModule
 from regrep_paper.training.run import TRAINER, check_run, prepare, train
@@ -114,6 +114,7 @@ def learn(
         "seed": seed,
         "epochs": epochs,
         "patience": patience,
+        "protocol": "published",
     }
     folder = RunFolder(Path(out))
     with folder.lock():
@@ -180,7 +181,7 @@ class TensorPairs(PairData):
     def load(self) -> dict[Split, Samples]:
         """The tensors as they were given."""
         return {
-            split: Samples(x, torch.zeros(len(x), dtype=torch.int64) if y is None else y, torch.arange(len(x)), split)
+            split: Samples(x, torch.zeros(len(x), dtype=torch.int64) if y is None else y, split)
             for split, (x, y) in ((split, self.data[split]) for split in SPLITS)
         }
 

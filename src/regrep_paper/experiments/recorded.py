@@ -14,12 +14,13 @@ from typing import Any
 from regrep.errors import RegrepError
 from regrep_paper.runs.records import RunFolder
 from regrep_paper.tables.index import EXPERIMENTS, config_command, definition_of
+from regrep_paper.tables.protocol import BEFORE
 
 FONTS = ("font_a", "font_b")
 """Settings that are files."""
 
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+=,-]{0,199}")
-"""What a setting may be spelt with: no path, no module and no attribute can be."""
+"""What a setting may be written with: no path, no module and no attribute can be."""
 
 LATER = ("network", "network_as_published")
 """Settings that early records lack, from a time when there was one network of an experiment."""
@@ -56,6 +57,7 @@ def recorded_command(folder: RunFolder, files: Files | None = None) -> list[str]
         for key in definition.options
         if key not in FONTS and config.get(key) is not None
     }
+    settings.setdefault("protocol", BEFORE)
     fonts = [key for key in FONTS if key in definition.options]
     for key in given:
         if key not in fonts and not (key == "data_dir" and definition.reads_files):
@@ -75,9 +77,9 @@ def check_recorded(folder: RunFolder, config: Mapping[str, Any]) -> None:
     Raises:
         RegrepError: naming those that differ.
     """
-    told = (folder.record or {}).get("config", {})
-    compared = {key: value for key, value in config.items() if key not in LATER or key in told}
-    folder.check_same({**compared, **{key: told[key] for key in FONTS if key in told}})
+    recorded = (folder.record or {}).get("config", {})
+    compared = {key: value for key, value in config.items() if key not in LATER or key in recorded}
+    folder.check_same({**compared, **{key: recorded[key] for key in FONTS if key in recorded}})
 
 
 def plain_value(key: str, value: Any, path: Path) -> str | int | float | bool | None:
@@ -99,7 +101,7 @@ def plain_value(key: str, value: Any, path: Path) -> str | int | float | bool | 
 
 
 def _data_dir(command: Any) -> str | None:
-    """The data folder that a recorded command names; it is told, never opened."""
+    """The data folder that a recorded command names; it is named in a message, never opened."""
     words = [word for word in command if isinstance(word, str)] if isinstance(command, list) else []
     named = None
     for k, word in enumerate(words):

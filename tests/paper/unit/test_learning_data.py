@@ -13,7 +13,8 @@ from regrep.groups import cyclic, dihedral
 from regrep_paper.data import turned_images as images_module
 from regrep_paper.data.cifar10 import Counts, cifar10
 from regrep_paper.data.glyphs import GlyphPairs, angles, default_font, render, rotate_and_scale
-from regrep_paper.data.pairs import Pair, check_counts, draw
+from regrep_paper.data.pairs import check_counts, draw
+from regrep_paper.data.samples import Views
 from regrep_paper.data.turned_digits import TurnedDigits, element_matrices
 from regrep_paper.data.turned_images import TurnedImages
 from tolerance import assert_near
@@ -70,7 +71,7 @@ def test_a_batch_is_a_pair_in_0_to_1(make, kind):
     module = make(kind)
     pair = pairs(module, module.train_dataloader())[0]
     shape = (8, 3, 32, 32) if kind is TurnedImages else (8, 1, 28, 28)
-    assert isinstance(pair, Pair)
+    assert isinstance(pair, Views)
     assert pair.x.shape == pair.gx.shape == shape
     assert pair.x.dtype == pair.gx.dtype == torch.float32
     assert pair.y.dtype == pair.g.dtype == torch.int64
@@ -140,13 +141,13 @@ def test_no_picture_crosses_splits(make, kind):
 
 def test_splits_of_images_divide_the_training_images(make):
     samples = make(TurnedImages).splits
-    rows = torch.cat([samples["train"].rows, samples["validation"].rows])
+    rows = torch.cat([samples["train"].index, samples["validation"].index])
     assert torch.equal(rows.sort().values, torch.arange(40))
     assert len(samples["validation"]) == 4
     assert samples["test"].images is not samples["train"].images
     few = make(TurnedImages, train_images=7, seed=5).splits
-    assert torch.equal(few["train"].rows, samples["train"].rows[:7])
-    assert torch.equal(few["validation"].rows, samples["validation"].rows)
+    assert torch.equal(few["train"].index, samples["train"].index[:7])
+    assert torch.equal(few["validation"].index, samples["validation"].index)
 
 
 def test_bands_of_angles_are_disjoint_and_fill_the_range():

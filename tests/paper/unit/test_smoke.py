@@ -173,7 +173,7 @@ def test_smaller_sets_lie_in_larger_ones():
 
 def test_generation_resumes_and_verifies(tmp_path, simulated):
     def make(count, **changed):
-        return generate(tmp_path / "set", **{"size": 64, "frames": 3, "simulations": count, **changed}, told=list)
+        return generate(tmp_path / "set", **{"size": 64, "frames": 3, "simulations": count, **changed}, progress=list)
 
     make(4)
     assert simulated == [4]
@@ -289,7 +289,8 @@ def test_windows_are_cut_from_their_simulations(data):
     for loader, number in ((data.train_dataloader(), 33), (data.test_dataloader()[1], 6)):
         windows = loader.dataset
         last = len(windows) - 1
-        frames = windows[(torch.tensor([last]), 0)].frames[0]
+        batch = windows[(torch.tensor([last]), 0)]
+        frames = torch.cat([batch.images, batch.labels], dim=1)[0]
         start = windows.starts[-1]
         assert torch.equal(frames, torch.from_numpy(field(number)[start : start + windows.length]))
     views = data.views(next(iter(data.train_dataloader())))
@@ -298,8 +299,8 @@ def test_windows_are_cut_from_their_simulations(data):
     whole = Smoke(data.data_dir, size=SIZE, rollout=3, horizon=5, sampling="faces")
     whole.setup()
     batch = whole.val_dataloader().dataset[(torch.tensor([0]), 5)]
-    assert torch.equal(whole.views(batch).x[0].unflatten(0, (10, 2)), batch.frames[0, :10])
-    assert_near(data.views(batch).y, centred(batch.frames[:, 10:]))
+    assert torch.equal(whole.views(batch).x[0].unflatten(0, (10, 2)), batch.images[0])
+    assert_near(data.views(batch).y, centred(batch.labels))
     assert torch.equal(data.views(batch).g, whole.views(batch).g)
 
 

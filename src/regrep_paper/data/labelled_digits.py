@@ -11,8 +11,9 @@ from regrep.actions import RotateFlip2d, sample
 from regrep.errors import RegrepError
 from regrep.groups import parse
 from regrep_paper.data.batches import mix
-from regrep_paper.data.digits import Digits, Source, Split, load
-from regrep_paper.data.moved import Batch, MovedData, Samples, Views
+from regrep_paper.data.digits import Digits, Source, load
+from regrep_paper.data.moved import MovedData
+from regrep_paper.data.samples import Batch, Samples, Split, Views
 
 EPOCH = 6400
 """Samples in an epoch, at least: few digits are shown several times, each time under another element."""
@@ -21,7 +22,7 @@ TEST_VIEWS = 4
 """Random elements under which each test digit is seen."""
 
 
-class SingleDigits(MovedData):
+class LabelledDigits(MovedData):
     """Digits transformed by a random element of G; the label is the digit.
 
     The digits of each split are those of every other experiment on them. An epoch has at least 6,400 samples. The test
@@ -38,7 +39,7 @@ class SingleDigits(MovedData):
     Raises:
         RegrepError: fewer labels than 1, or more than a class has.
 
-    >>> data = SingleDigits(labels=3)
+    >>> data = LabelledDigits(labels=3)
     >>> data.setup()
     >>> len(data.splits["train"]), len(set(data.splits["train"].index.tolist()))
     (6420, 30)
@@ -70,7 +71,10 @@ class SingleDigits(MovedData):
             "validation": torch.arange(len(digits.labels["validation"])),
             "test": torch.arange(len(digits.labels["test"])).repeat(TEST_VIEWS),
         }
-        return {split: Chosen(digits.images[split], digits.labels[split], rows) for split, rows in index.items()}
+        return {
+            split: Samples(digits.images[split], digits.labels[split][rows], split, rows)
+            for split, rows in index.items()
+        }
 
     def source(self) -> dict[str, Any]:
         """Where the digits are from, and how many are labelled."""
@@ -106,21 +110,3 @@ class SingleDigits(MovedData):
                 raise RegrepError(f"each class has labelled digits enough, but {k} has {len(members)} of {self.labels}")
             rows.append(members[torch.randperm(len(members), generator=generator)[: self.labels]])
         return torch.cat(rows)
-
-
-class Chosen(Samples):
-    """Digits taken by their rows: sample k is image ``index[k]``.
-
-    Args:
-        images: uint8 [n, 28, 28].
-        labels: int64 [n].
-        index: int64 [N].
-    """
-
-    def __init__(self, images: torch.Tensor, labels: torch.Tensor, index: torch.Tensor) -> None:
-        super().__init__(images, labels[index])
-        self.index = index
-
-    def __getitem__(self, batch: tuple[torch.Tensor, int]) -> Batch:
-        rows, seed = batch
-        return Batch(self.images[self.index[rows]], self.labels[rows], seed)
