@@ -8,34 +8,37 @@ from __future__ import annotations
 import sys
 
 import torch
+from sklearn.datasets import load_digits
 from torch import nn
 
 import regrep
-from regrep_paper.data.digits import load
 
 
 def main(epochs: int = 20) -> None:
     torch.manual_seed(0)
-    digits = load("digits")
-    x, y = {split: images[:, None].float() / 255 for split, images in digits.images.items()}, digits.labels
-    encoder = nn.Sequential(nn.Flatten(), nn.Linear(28 * 28, 128), nn.ReLU(), nn.Linear(128, 96))
+    x, y = (torch.tensor(array) for array in load_digits(return_X_y=True))
+    x = x.float().reshape(-1, 1, 8, 8) / 16
+    train, held_out = torch.randperm(len(x)).split([1400, len(x) - 1400])
+    encoder = nn.Sequential(nn.Flatten(), nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 96))
     head = nn.Sequential(nn.ReLU(), nn.Linear(96, 10))
     optimiser = torch.optim.Adam([*encoder.parameters(), *head.parameters()], lr=1e-3)
 
     group = regrep.groups.dihedral(4)
-    act, rho = regrep.actions.RotateFlip2d(group), regrep.latent(group, dim=96)
-    objective = regrep.EquivariantObjective(encoder, head, nn.functional.cross_entropy, act, rho, penalty="relative")
+    act, rho = regrep.actions.RotateFlip2d(group), regrep.latent_representation(group, dim=96)
+    objective = regrep.EquivariantObjective(
+        encoder, head, nn.functional.cross_entropy, act, rho, weight=0.3, penalty="whitened", latent_augmentation=True
+    )
 
     for epoch in range(epochs):
-        for rows in torch.randperm(len(x["train"])).split(64):
-            terms = objective(x["train"][rows], y["train"][rows])
+        for rows in train[torch.randperm(len(train))].split(200):
+            terms = objective(x[rows], y[rows])
             optimiser.zero_grad()
             terms.total.backward()
             optimiser.step()
         with torch.no_grad():
-            accuracy = (head(encoder(x["validation"])).argmax(dim=1) == y["validation"]).float().mean()
-        print(f"epoch {epoch + 1}: loss {terms.total:.3f}, validation accuracy {accuracy:.3f}")
-    print(regrep.equivariance_error(encoder, x["validation"], act, rho))
+            accuracy = (head(encoder(x[held_out])).argmax(dim=1) == y[held_out]).float().mean()
+        print(f"epoch {epoch + 1}: loss {terms.total:.3f}, accuracy on held-out digits {accuracy:.3f}")
+    print(regrep.equivariance_error(encoder, x[held_out], act, rho))
 
 
 if __name__ == "__main__":

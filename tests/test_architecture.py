@@ -214,6 +214,13 @@ def constant_is_documented(face, name: str) -> bool:
     return False
 
 
+def test_type_checkers_see_every_public_name():
+    body = ast.parse((SOURCES / "regrep" / "__init__.py").read_text()).body
+    (block,) = (node for node in body if isinstance(node, ast.If))
+    typed = {alias.name for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert typed == set(regrep.__all__) - {"MissingExtraError", "RegrepError", "__version__"}
+
+
 def test_dir_lists_the_public_names():
     assert set(regrep.__all__) <= set(dir(regrep))
 

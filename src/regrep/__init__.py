@@ -1,5 +1,6 @@
 """regrep: approximate equivariance under any finite group, for any network, by one loss term."""
 
+# ruff: noqa: F401  (the names are exported: __all__ derives from the table below)
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -7,7 +8,7 @@ from regrep._version import __version__
 from regrep.errors import MissingExtraError, RegrepError
 
 if TYPE_CHECKING:
-    from regrep import actions, diagnostics, groups, objectives, representations
+    from regrep import actions, diagnostics, groups, nn, objectives, representations
     from regrep.diagnostics import (
         equivariance_error,
         linear_equivariance,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         direct_sum,
         irreps,
         latent,
+        latent_representation,
         natural,
         regular,
         restrict,
@@ -44,6 +46,7 @@ _HOME = {
     "actions": (),
     "diagnostics": ("equivariance_error", "linear_equivariance", "profile", "profile_layers", "through_rho"),
     "groups": ("FiniteGroup",),
+    "nn": (),
     "objectives": (
         "CapacityWarning",
         "EquivariantObjective",
@@ -60,6 +63,7 @@ _HOME = {
         "direct_sum",
         "irreps",
         "latent",
+        "latent_representation",
         "natural",
         "regular",
         "restrict",
@@ -70,41 +74,9 @@ _HOME = {
 }
 """Which folder holds a public name. Imported when first asked for, so that ``regrep --help`` starts no torch."""
 
-__all__ = [
-    "CapacityWarning",
-    "EquivariantObjective",
-    "FiniteGroup",
-    "Irrep",
-    "LearnedRepresentation",
-    "MissingExtraError",
-    "RegrepError",
-    "Representation",
-    "RepresentationObjective",
-    "__version__",
-    "actions",
-    "diagnostics",
-    "direct_sum",
-    "equivariance_error",
-    "equivariance_loss",
-    "groups",
-    "irreps",
-    "latent",
-    "latent_of",
-    "linear_equivariance",
-    "natural",
-    "objectives",
-    "profile",
-    "profile_layers",
-    "regular",
-    "relative_error",
-    "representations",
-    "restrict",
-    "sign",
-    "standard",
-    "through_rho",
-    "trivial",
-    "whitened_error",
-]
+__all__ = sorted(
+    {"MissingExtraError", "RegrepError", "__version__", *_HOME, *(name for names in _HOME.values() for name in names)}
+)
 
 
 def __getattr__(name: str) -> Any:

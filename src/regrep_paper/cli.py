@@ -185,7 +185,9 @@ def _add_settings(parser: Parser, told: str) -> None:
 def sweep(words: Sequence[str]) -> int:
     """``regrep sweep FILE``: run all configs of a sweep file, or continue."""
     parser = _parser("sweep")
-    parser.add_argument("file", metavar="FILE", type=Path, help="the sweep file (YAML)")
+    parser.add_argument(
+        "file", metavar="FILE", type=Path, help="a sweep file (YAML), or a packaged sweep such as ddmnist/table4"
+    )
     parser.add_argument("--dry-run", action="store_true", help="print the configs and their states, run none")
     parser.add_argument("--jobs", metavar="N", type=int, default=1, help="runs at a time (default 1)")
     parser.add_argument("--out", metavar="DIR", type=Path, help="folder of the runs, instead of the file's")
@@ -202,9 +204,10 @@ def sweep(words: Sequence[str]) -> int:
     from regrep_paper import tables as experiments
     from regrep_paper.runs import sweep as sweeps
     from regrep_paper.runs.manifest import parse_assignments
+    from regrep_paper.tables.sweeps import sweep_file
 
     return sweeps.sweep(
-        options.file,
+        sweep_file(options.file),
         experiments,
         out=options.out,
         data_dir=options.data_dir,

@@ -7,6 +7,7 @@ from regrep.representations.learned import LearnedRepresentation, SingularMatrix
 from regrep.representations.permutation import (
     PermutationRepresentation,
     latent,
+    latent_representation,
     natural,
     regular,
     sign,
@@ -33,6 +34,7 @@ __all__ = [
     "direct_sum",
     "irreps",
     "latent",
+    "latent_representation",
     "layouts",
     "natural",
     "regular",

@@ -141,7 +141,7 @@ def standard(group: FiniteGroup) -> MatrixRepresentation:
     return MatrixRepresentation(group, matrices, "standard")
 
 
-def latent(group: FiniteGroup, dim: int, copies: int | None = None) -> PermutationRepresentation:
+def latent_representation(group: FiniteGroup, dim: int, copies: int | None = None) -> PermutationRepresentation:
     """The representation of the method, Eq. (5): m copies of the regular one, the rest trivial.
 
     rho_Z = m · regular ⊕ (dim - m·n) · trivial, n the order of the group, m = floor(dim / n) by default.
@@ -155,7 +155,7 @@ def latent(group: FiniteGroup, dim: int, copies: int | None = None) -> Permutati
         RegrepError: the latent cannot hold the copies.
 
     >>> import regrep
-    >>> rho = latent(regrep.groups.dihedral(4), dim=66)
+    >>> rho = latent_representation(regrep.groups.dihedral(4), dim=66)
     >>> rho, rho.invariant_dim
     (<8 regular ⊕ 2 trivial of D4, dim 66>, 10)
     """
@@ -180,6 +180,10 @@ def latent(group: FiniteGroup, dim: int, copies: int | None = None) -> Permutati
         "" if not rest else " ⊕ trivial" if rest == 1 else f" ⊕ {rest} trivial"
     )
     return PermutationRepresentation(group, sum_index(parts), name)
+
+
+latent = latent_representation
+"""Short name of :func:`latent_representation`."""
 
 
 def sum_index(parts: Sequence[Tensor]) -> Tensor:

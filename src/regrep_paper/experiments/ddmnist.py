@@ -7,6 +7,7 @@ from regrep.representations import latent as latent_representation
 from regrep_paper.data.double_digits import action_of
 from regrep_paper.experiments.objective import objective_for
 from regrep_paper.networks.choice import build
+from regrep_paper.tables.protocol import Schedule
 from regrep_paper.tables.table4 import DEFAULTS, DEFINITION
 from regrep_paper.training.module import ClassifierModule
 
@@ -28,6 +29,8 @@ class DDMNIST(ClassifierModule):
         as_published: shifted task loss of weight 0, as in the published code.
         classes: digits used; the network has classes² outputs.
         network: one of the table's.
+        protocol: of the run, for the learning rate's default.
+        schedule: of the rate, where it is not the protocol's.
     """
 
     def __init__(
@@ -43,6 +46,8 @@ class DDMNIST(ClassifierModule):
         as_published: bool = DEFAULTS["as_published"],
         classes: int = DEFAULTS["classes"],
         network: str = DEFAULTS["network"],
+        protocol: str = DEFAULTS["protocol"],
+        schedule: Schedule | None = None,
     ) -> None:
         config = DEFINITION.configured(
             group=group,
@@ -56,6 +61,8 @@ class DDMNIST(ClassifierModule):
             as_published=as_published,
             classes=classes,
             network=network,
+            protocol=protocol,
+            schedule=schedule,
         )
         act = action_of(group)
         rho = latent_representation(act.group, latent, copies)

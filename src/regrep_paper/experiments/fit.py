@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
@@ -22,6 +22,7 @@ from regrep_paper.suggestions import repair
 from regrep_paper.tables import definition_of
 from regrep_paper.tables.definition import Definition
 from regrep_paper.tables.network import load
+from regrep_paper.tables.protocol import PROTOCOLS, Schedule, Selection, protocol_in
 from regrep_paper.training.machine import default_precision
 from regrep_paper.training.run import TRAINER, check_run, load_best, measured, prepare, train
 
@@ -105,6 +106,20 @@ class ExperimentCLI(LightningCLI):
         parser.add_argument(
             "--patience", type=int | None, default=None, help="stop after that many epochs without gain"
         )
+        parser.add_argument(
+            "--protocol",
+            type=Literal[tuple(PROTOCOLS)],
+            default=self.definition.defaults["protocol"],
+            help="decaying: a one-cycle rate, re-estimated statistics, whole batches, the last epoch's weights;"
+            " published: the paper's constant rate and the best epoch on validation",
+        )
+        for name, kind, what in (
+            ("schedule", Schedule, "of the learning rate"),
+            ("recalibrate", bool, "re-estimate the statistics of normalisations before evaluations that count"),
+            ("whole_batches", bool, "leave out an epoch's last batch where it is not full"),
+            ("select", Selection, "whose weights are tested: those of the last epoch, or the best on validation"),
+        ):
+            parser.add_argument(f"--{name}", type=kind | None, default=None, help=f"{what} (default: the protocol's)")
         for setting in self.definition.settings:
             if setting.option and setting.also:
                 parser.link_arguments(setting.option, setting.also)
@@ -128,7 +143,10 @@ def fit(name: str, args: Sequence[str]) -> dict[str, Any]:
             return folder.done or {}
         cli.parser.save(cli.config, out / "config.yaml", overwrite=True, skip_validation=True)
         command = ["regrep", "fit", name, *args]
-        return train(folder, cli.trainer, cli.model, cli.datamodule, _config(cli), command, cli.config.patience)
+        config = _config(cli)
+        return train(
+            folder, cli.trainer, cli.model, cli.datamodule, config, command, cli.config.patience, protocol_in(config)
+        )
 
 
 def check(command: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ from regrep.representations import latent
 from regrep_paper.experiments.objective import objective_for
 from regrep_paper.networks.choice import build
 from regrep_paper.tables.methods import METHODS
+from regrep_paper.tables.protocol import Schedule
 from regrep_paper.tables.table5 import DEFAULTS, DEFINITION, VolumeSource, classes_of
 from regrep_paper.training.module import ClassifierModule
 
@@ -35,6 +36,8 @@ class MedMNIST3D(ClassifierModule):
         select: validation accuracy that chooses the best epoch, on ``moved`` (turned at random) or ``upright`` volumes.
         size: points along each side of a volume.
         network: one of the table's.
+        protocol: of the run, for the learning rate's default.
+        schedule: of the rate, where it is not the protocol's.
     """
 
     ranked = True
@@ -51,6 +54,8 @@ class MedMNIST3D(ClassifierModule):
         select: Literal["moved", "upright"] = DEFAULTS["select"],
         size: int = DEFAULTS["size"],
         network: str = DEFAULTS["network"],
+        protocol: str = DEFAULTS["protocol"],
+        schedule: Schedule | None = None,
     ) -> None:
         config = DEFINITION.configured(
             data=source,
@@ -63,6 +68,8 @@ class MedMNIST3D(ClassifierModule):
             select=select,
             size=size,
             network=network,
+            protocol=protocol,
+            schedule=schedule,
         )
         if select not in SELECTIONS:
             raise RegrepError(f"the best epoch is chosen on {' or '.join(SELECTIONS)} volumes, got {select!r}")

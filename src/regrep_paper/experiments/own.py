@@ -114,6 +114,7 @@ def learn(
         "seed": seed,
         "epochs": epochs,
         "patience": patience,
+        "protocol": "published",
     }
     folder = RunFolder(Path(out))
     with folder.lock():

@@ -14,6 +14,7 @@ from typing import Any
 from regrep.errors import RegrepError
 from regrep_paper.runs.records import RunFolder
 from regrep_paper.tables.index import EXPERIMENTS, config_command, definition_of
+from regrep_paper.tables.protocol import BEFORE
 
 FONTS = ("font_a", "font_b")
 """Settings that are files."""
@@ -56,6 +57,7 @@ def recorded_command(folder: RunFolder, files: Files | None = None) -> list[str]
         for key in definition.options
         if key not in FONTS and config.get(key) is not None
     }
+    settings.setdefault("protocol", BEFORE)
     fonts = [key for key in FONTS if key in definition.options]
     for key in given:
         if key not in fonts and not (key == "data_dir" and definition.reads_files):

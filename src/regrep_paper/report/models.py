@@ -21,7 +21,7 @@ def models() -> list[dict[str, Any]]:
     >>> [(line["model"], line["paper_row"], line["paper_accuracy"]) for line in models() if line["group"] == "D4"][:3]
     [('cnn', 'CNN', 0.8), ('cnn', 'Ours', 0.868), ('scnn', 'SCNN', 0.431)]
     """
-    return [_record(entry, method) for entry in entries() for method in _methods(entry)]
+    return [_record(entry, method) for name in TABLES for entry in entries(name) for method in _methods(entry)]
 
 
 def models_text() -> str:

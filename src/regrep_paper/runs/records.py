@@ -27,6 +27,7 @@ from typing import Any, Literal
 
 from regrep._version import __version__
 from regrep.errors import RegrepError
+from regrep_paper.tables.protocol import BEFORE
 
 FORMAT = 1
 """Version of the record format, written into every JSON file of a run."""
@@ -303,7 +304,8 @@ class RunFolder:
         Raises:
             RegrepError: naming those that differ.
         """
-        before, now = plain((self.record or {}).get("config", {})), plain(config)
+        older = {"protocol": BEFORE}
+        before, now = ({**older, **plain(settings)} for settings in ((self.record or {}).get("config", {}), config))
         differing = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
         if differing:
             changes = ", ".join(f"{key} {before.get(key)!r} -> {now.get(key)!r}" for key in differing)

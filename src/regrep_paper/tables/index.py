@@ -8,7 +8,7 @@ from typing import Any
 
 from regrep.errors import RegrepError
 from regrep_paper.suggestions import repair
-from regrep_paper.tables import exploration, table4, table5, table6
+from regrep_paper.tables import exploration, study, table4, table5, table6
 from regrep_paper.tables.columns import Experiment
 from regrep_paper.tables.definition import Definition
 from regrep_paper.tables.methods import method_of
@@ -16,7 +16,11 @@ from regrep_paper.tables.network import Entry
 from regrep_paper.tables.published import Published
 
 DEFINITIONS = {
-    one.name: one for one in (table4.DEFINITION, table5.DEFINITION, table6.DEFINITION, *exploration.DEFINITIONS)
+    one.name: one
+    for one in (
+        *(table4.DEFINITION, table5.DEFINITION, table6.DEFINITION, study.DEFINITION),
+        *exploration.DEFINITIONS,
+    )
 }
 """Every experiment by name."""
 
@@ -54,7 +58,7 @@ def entries(experiment: str | None = None) -> list[Entry]:
     """All networks, or those of one experiment, in the order of the tables.
 
     >>> list(dict.fromkeys(entry.experiment for entry in entries()))
-    ['ddmnist', 'medmnist3d', 'smoke']
+    ['ddmnist', 'medmnist3d', 'smoke', 'single-digits']
     """
     return [entry for name, one in DEFINITIONS.items() if experiment in (None, name) for entry in one.networks]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
@@ -29,16 +30,39 @@ class Protocol:
     whole_batches: bool
     selection: Selection
 
-    def as_config(self) -> dict[str, Any]:
-        """Its settings by their names in a config."""
-        return dict(vars(self))
-
 
 PROTOCOLS = {
     "decaying": Protocol("onecycle", recalibrate=True, whole_batches=True, selection="last"),
     "published": Protocol("constant", recalibrate=False, whole_batches=False, selection="best"),
 }
 """``decaying`` is that of our comparisons, ``published`` that of the paper."""
+
+
+BEFORE = "published"
+"""Of records that are older than the setting."""
+
+OPTIONS = {name: name for name in ("schedule", "recalibrate", "whole_batches")} | {"selection": "select"}
+"""Settings that change one thing of a protocol, and the options of ``regrep fit`` that set them."""
+
+
+def check_protocol(name: str) -> None:
+    """Raise unless there is such a protocol.
+
+    >>> check_protocol("papers")
+    Traceback (most recent call last):
+    regrep.errors.RegrepError: a protocol is decaying or published, got 'papers'
+    """
+    if name not in PROTOCOLS:
+        raise RegrepError(f"a protocol is {' or '.join(PROTOCOLS)}, got {name!r}")
+
+
+def protocol_in(config: Mapping[str, Any]) -> Protocol:
+    """The protocol of a config.
+
+    >>> protocol_in({"protocol": "decaying", "selection": "best"}).selection
+    'best'
+    """
+    return protocol_of(config.get("protocol", BEFORE), **{name: config.get(name) for name in OPTIONS})
 
 
 def protocol_of(name: str, **given: Any) -> Protocol:
@@ -50,8 +74,7 @@ def protocol_of(name: str, **given: Any) -> Protocol:
     >>> protocol_of("published", schedule="onecycle", selection=None)
     Protocol(schedule='onecycle', recalibrate=False, whole_batches=False, selection='best')
     """
-    if name not in PROTOCOLS:
-        raise RegrepError(f"a protocol is {' or '.join(PROTOCOLS)}, got {name!r}")
+    check_protocol(name)
     chosen = replace(PROTOCOLS[name], **{key: value for key, value in given.items() if value is not None})
     for what, value, allowed in (
         ("schedule", chosen.schedule, get_args(Schedule)),

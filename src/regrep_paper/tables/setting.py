@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from regrep_paper.tables.protocol import OPTIONS, check_protocol
+
 Rule = Callable[[Mapping[str, Any]], Any]
 """A default that depends on other settings: a function of all of them, its own as it was given (None if it was not)."""
 
@@ -46,11 +48,23 @@ def of_data(**defaults: Any) -> tuple[Setting, ...]:
     return tuple(Setting(name, f"data.{name}", default) for name, default in defaults.items())
 
 
-def of_run(epochs: int, precision: str | None = None) -> tuple[Setting, ...]:
-    """Settings of the run: where ``precision`` is None the machine chooses it, and only the run's record has it."""
+def of_run(
+    epochs: int, precision: str | None = None, protocol: str = "decaying", model: bool = False
+) -> tuple[Setting, ...]:
+    """Settings of the run.
+
+    Args:
+        epochs: by default.
+        precision: by default; where None the machine chooses it, and only the run's record has it.
+        protocol: by default.
+        model: whether the model takes ``protocol`` and ``schedule`` too, because its learning rate depends on them.
+    """
+    also = {"schedule": "model.schedule"} if model else {}
     return (
         Setting("seed", "seed_everything", 0, also="data.seed"),
         Setting("epochs", "trainer.max_epochs", epochs),
         Setting("patience", "patience"),
         Setting("precision", "trainer.precision", precision, quiet=precision is None),
+        Setting("protocol", "protocol", protocol, also="model.protocol" if model else None, check=check_protocol),
+        *(Setting(name, option, also=also.get(name), quiet=True) for name, option in OPTIONS.items()),
     )

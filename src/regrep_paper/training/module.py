@@ -72,11 +72,16 @@ class ConfiguredModule(lightning.LightningModule, ABC, Generic[Objective]):
     def diagnose(self, data: Any, folder: Path) -> dict[str, Any]:
         """What the record of a trained run says beyond its metrics; writes arrays into its folder."""
 
-    def one_cycle(self, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-        """The optimizer with a rate that rises to ``learning_rate`` in a tenth of the steps, then decays to nothing."""
+    def one_cycle(self, optimizer: torch.optim.Optimizer) -> Any:
+        """The optimizer with a rate that rises to ``learning_rate`` in a tenth of the steps, then decays to nothing.
+
+        The rise takes two steps at least; a run of fewer than four steps has no room for a cycle.
+        """
         steps = int(self.trainer.estimated_stepping_batches)
+        if steps < 4:
+            return optimizer
         scheduler = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, self.learning_rate, total_steps=steps, pct_start=0.1, cycle_momentum=False
+            optimizer, self.learning_rate, total_steps=steps, pct_start=max(0.1, 2 / steps), cycle_momentum=False
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 

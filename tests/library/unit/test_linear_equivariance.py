@@ -188,3 +188,13 @@ def test_refuses_wrong_input():
     with pytest.raises(RegrepError, match="finite, got NaN"):
         linear_equivariance(lambda x: x.flatten(1) * math.nan, X, RotateFlip2d(cyclic(4)))
     assert "judged on 120 samples" in str(linear_equivariance(lambda x: x.flatten(1)[:, :3], X, ACT))
+
+
+def test_the_ridge_is_chosen_for_what_it_predicts():
+    """Least squares with 40 inputs from 60 samples would do worse than the mean by far; exact maps need no ridge."""
+    generator = torch.Generator().manual_seed(0)
+    z, v = (torch.randn(120, 40, dtype=torch.float64, generator=generator) for _ in range(2))
+    fit = LinearFit(z[:60], z[60:])
+    assert -0.1 < fit(v[:60], v[60:]).r2 < 0.05
+    exact = z @ v[:40]
+    assert fit(exact[:60], exact[60:]).r2 > 1 - 1e-9

@@ -201,3 +201,9 @@ def test_a_closed_pipe_is_no_error():
 
 def test_the_entry_point_exists():
     assert importlib.import_module("regrep_paper.cli").main is main
+
+
+@pytest.mark.parametrize("name", ["ddmnist/table4", "src/regrep/experiments/ddmnist/table4.yaml"])
+def test_packaged_sweeps_have_names(name, tmp_path, capfd):
+    assert main(["sweep", name, "--dry-run", "--out", str(tmp_path), "--set", "seed=0"]) == 0
+    assert capfd.readouterr().out.splitlines()[-1] == f"18 runs in {tmp_path}: 18 to do"

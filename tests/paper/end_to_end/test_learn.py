@@ -1,8 +1,6 @@
 """`regrep learn`: from the command to records that tell what was learned."""
 
 import json
-import runpy
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -232,13 +230,3 @@ def test_own_data_that_do_not_fit(tmp_path, change, message):
     with pytest.raises(RegrepError, match="at least 1 epoch, got 0"):
         learn(nn.Identity(), nn.Identity(), data, swap, LearnedRepresentation(cyclic(2), 4), tmp_path, epochs=0)
     assert not list(tmp_path.iterdir())
-
-
-def test_examples_run(tmp_path, capsys):
-    folder = Path(__file__).parents[3] / "examples"
-    runpy.run_path(str(folder / "any_network.py"))["main"](epochs=1)
-    assert "latent scale" in capsys.readouterr().out
-    runpy.run_path(str(folder / "learned_representation.py"))["main"](str(tmp_path / "own"), epochs=1)
-    assert "representation" in capsys.readouterr().out
-    runpy.run_path(str(folder / "relations_alone.py"))["main"](str(tmp_path / "alone"), seeds=1, epochs=1)
-    assert "C4 seed 0: " in capsys.readouterr().out

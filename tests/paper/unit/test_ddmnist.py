@@ -141,12 +141,15 @@ def test_pooling_is_average_pooling(size, kernel, stride, padding):
 
 def test_settings_of_table_9():
     for group, rate, weight in (("C4", 1e-3, 2.0), ("D1", 1e-3, 1.0), ("D4", 5e-4, 1.0)):
-        ours, control, plain = (DDMNIST(group, method) for method in ("ours", "cnn-augmented", "cnn"))
+        several = ("ours", "cnn-augmented", "cnn")
+        ours, control, plain = (DDMNIST(group, method, protocol="published") for method in several)
         assert (ours.learning_rate, ours.objective.weight) == (rate, weight)
         assert (control.learning_rate, control.objective.weight) == (rate, 0.0)
         assert plain.learning_rate == (1e-3 if group == "D1" else 5e-4)
         assert plain.objective.fraction == 0
         assert DDMNIST(group, "ours-relative").objective.penalty == "relative"
+        decaying = [DDMNIST(group, method).learning_rate for method in several]
+        assert decaying == [0.002] * 3 != [DDMNIST(group, schedule="constant").learning_rate]
     assert DDMNIST(as_published=True).objective.shifted_weight == 0
     assert DDMNIST("D4", "ours").objective.latents[OUTPUT].invariant_dim == 3
 

@@ -246,7 +246,8 @@ def test_fonts_are_named_anew(tmp_path):
     with pytest.raises(RegrepError, match="pass --font-a"):
         recorded_command(RunFolder(tmp_path))
     words = recorded_command(RunFolder(tmp_path), {"font_a": tmp_path / "a.ttf"})
-    assert words == ["fit", "tmnist", f"--out={tmp_path}", "--seed_everything=1", f"--data.font_a={tmp_path / 'a.ttf'}"]
+    settings = ["--seed_everything=1", "--protocol=published", f"--data.font_a={tmp_path / 'a.ttf'}"]
+    assert words == ["fit", "tmnist", f"--out={tmp_path}", *settings]
     with pytest.raises(RegrepError, match="tmnist reads no such file; leave out --data-dir"):
         recorded_command(RunFolder(tmp_path), {"font_a": tmp_path / "a.ttf", "data_dir": tmp_path})
 

@@ -242,10 +242,12 @@ def test_settings_of_table_10():
         ("organ", 1e-4, 2.0),
         ("vessel", 1e-4, 1.0),
     ):
-        ours, control, plain = (MedMNIST3D(source, method) for method in ("ours", "cnn-augmented", "cnn"))
+        several = ("ours", "cnn-augmented", "cnn")
+        ours, control, plain = (MedMNIST3D(source, method, protocol="published") for method in several)
         assert ours.learning_rate == control.learning_rate == plain.learning_rate == rate
         assert (ours.objective.weight, control.objective.weight, plain.objective.weight) == (weight, 0, 0)
         assert (ours.objective.fraction, plain.objective.fraction) == (1, 0)
+        assert {MedMNIST3D(source, method).learning_rate for method in several} == {0.001}
     assert MedMNIST3D("organ", "ours-relative").objective.penalty == "relative"
     rho = MedMNIST3D(width=7).objective.latents[OUTPUT]
     assert (rho.dim, rho.invariant_dim) == (56, 2 + 8)

@@ -59,6 +59,13 @@ def test_one_cycle_rises_to_the_rate_and_decays_to_nothing(tmp_path):
     assert rates[-1] < RATE / 100
 
 
+@pytest.mark.parametrize("epochs", [1, 2, 5])
+def test_short_runs_have_a_cycle_too(tmp_path, epochs):
+    _, rates, *_ = fitted(tmp_path, PROTOCOLS["decaying"], epochs)
+    assert max(rates) == pytest.approx(RATE)
+    assert len(rates) == 2 * epochs
+
+
 def test_the_published_rate_is_constant_and_batches_need_not_be_whole(tmp_path):
     _, rates, *_ = fitted(tmp_path, PROTOCOLS["published"])
     assert rates == [RATE] * EPOCHS * 3  # two batches of 32 pairs, and one of 16

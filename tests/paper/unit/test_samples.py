@@ -7,8 +7,8 @@ import torch
 
 from regrep_paper.data.double_digits import DoubleDigits
 from regrep_paper.data.glyphs import GlyphPairs
+from regrep_paper.data.labelled_digits import LabelledDigits
 from regrep_paper.data.samples import Batch, Samples, Views
-from regrep_paper.data.single_digits import SingleDigits
 from regrep_paper.data.smoke_windows import Smoke, Windows
 from regrep_paper.data.turned_digits import TurnedDigits
 
@@ -36,7 +36,7 @@ def drawn(module):
     ("make", "checksum"),
     [
         (lambda: DoubleDigits(train_pairs=3, validation_pairs=2, test_pairs=1, batch_size=100), "096aa764d66eeab9"),
-        (lambda: SingleDigits(labels=3), "d8ffa5d32b625c71"),
+        (lambda: LabelledDigits(labels=3), "d8ffa5d32b625c71"),
         (lambda: GlyphPairs(train_samples=100, validation_samples=40, test_samples=40), "5ab94a71e3851d7b"),
         (lambda: TurnedDigits(identity=False), "4d46b0a0a8bb9294"),
     ],

@@ -22,7 +22,7 @@ TEST_VIEWS = 4
 """Random elements under which each test digit is seen."""
 
 
-class SingleDigits(MovedData):
+class LabelledDigits(MovedData):
     """Digits transformed by a random element of G; the label is the digit.
 
     The digits of each split are those of every other experiment on them. An epoch has at least 6,400 samples. The test
@@ -39,7 +39,7 @@ class SingleDigits(MovedData):
     Raises:
         RegrepError: fewer labels than 1, or more than a class has.
 
-    >>> data = SingleDigits(labels=3)
+    >>> data = LabelledDigits(labels=3)
     >>> data.setup()
     >>> len(data.splits["train"]), len(set(data.splits["train"].index.tolist()))
     (6420, 30)
