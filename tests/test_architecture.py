@@ -18,7 +18,7 @@ SOURCES = ROOT / "src"
 FILES = sorted(SOURCES.rglob("*.py"))
 
 LIBRARY = [
-    {"errors", "_version"},
+    {"errors", "_version", "deprecated"},
     {"groups"},
     {"representations"},
     {"actions"},

@@ -2,7 +2,7 @@
 
 
 class RegrepError(ValueError):
-    """Wrong input or a broken promise of the data, told in one sentence."""
+    """Wrong input or a broken promise of the data, explained in one sentence."""
 
 
 class MissingExtraError(ImportError):

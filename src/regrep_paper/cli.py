@@ -178,8 +178,8 @@ def evaluate(words: Sequence[str]) -> int:
     return 0
 
 
-def _add_settings(parser: Parser, told: str) -> None:
-    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help=told)
+def _add_settings(parser: Parser, text: str) -> None:
+    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help=text)
 
 
 def sweep(words: Sequence[str]) -> int:

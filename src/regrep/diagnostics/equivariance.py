@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from regrep.actions import Action
+from regrep.deprecated import warn_renamed
 from regrep.diagnostics.reading import (
     EvaluationWarning,
     beyond_identity,
@@ -22,7 +23,6 @@ from regrep.diagnostics.reading import (
     plain,
     reader,
 )
-from regrep.objectives.deprecated import warn_renamed
 from regrep.objectives.functional import LatentAction, moving_part
 from regrep.objectives.whitening import channels_last
 

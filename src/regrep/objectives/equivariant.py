@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from regrep.actions import Action, sample
+from regrep.deprecated import positional_until_now, warn_renamed
 from regrep.errors import RegrepError
 from regrep.objectives.checks import (
     Control,
@@ -23,7 +24,6 @@ from regrep.objectives.checks import (
     check_weight,
 )
 from regrep.objectives.controls import RandomPermutations
-from regrep.objectives.deprecated import positional_until_now, warn_renamed
 from regrep.objectives.functional import (
     LatentAction,
     move,

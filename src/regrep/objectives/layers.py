@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from regrep.deprecated import warn_renamed
 from regrep.errors import RegrepError
-from regrep.objectives.deprecated import warn_renamed
 
 OUTPUT = "<output>"
 """The name of a model's output where layers are named; no layer can be called so."""

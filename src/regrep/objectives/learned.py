@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from regrep.actions import Action, sample
+from regrep.deprecated import warn_renamed
 from regrep.errors import RegrepError
 from regrep.objectives.checks import check_latent, check_task, check_views, check_weight
-from regrep.objectives.deprecated import warn_renamed
 from regrep.objectives.functional import move, penalty_between, whitened_pair, wide
 from regrep.objectives.measures import error_of_whitened, uncentred
 from regrep.representations import LearnedRepresentation

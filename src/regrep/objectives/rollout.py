@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from regrep.actions import Action
+from regrep.deprecated import positional_until_now
 from regrep.objectives.checks import Control, Penalty
-from regrep.objectives.deprecated import positional_until_now
 from regrep.objectives.equivariant import EquivariantObjective, Terms
 from regrep.objectives.functional import LatentAction
 from regrep.objectives.layers import Latents

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from regrep.deprecated import renamed_argument
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
 from regrep.groups.presentations import Word
@@ -42,7 +43,7 @@ class LearnedRepresentation(nn.Module):
         noise: standard deviation of the noise of ``"orthogonal+noise"``.
         weights: of the relators in the algebra loss: one number per relator, or a mapping from a relator's text to
             its weight (1 for those left out).
-        regulariser: weight of the regulariser of power relators, relative to that of the relator.
+        regularizer: weight of the regularizer of power relators, relative to that of the relator.
         generator: draws the start; torch's global one when not given.
 
     Attributes:
@@ -65,6 +66,7 @@ class LearnedRepresentation(nn.Module):
     matrices: nn.Parameter
     init: str
 
+    @renamed_argument("regulariser", "regularizer")
     def __init__(
         self,
         group: FiniteGroup,
@@ -72,18 +74,18 @@ class LearnedRepresentation(nn.Module):
         init: Start | str | Mapping[str, int] | Tensor = "orthogonal",
         noise: float = 0.3,
         weights: Sequence[float] | Mapping[str, float] | None = None,
-        regulariser: float = 1.0,
+        regularizer: float = 1.0,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         check_group(group)
         if not hasattr(dim, "__index__") or dim < 1:
-            raise RegrepError(f"a learned representation has an integer dimension of at least 1, got {dim!r}; mend dim")
+            raise RegrepError(f"a learned representation has an integer dimension of at least 1, got {dim!r}")
         if not (math.isfinite(noise) and noise >= 0):
             raise RegrepError(f"the noise of a start is a finite number of at least 0, got {noise}; 0 adds none")
-        if not (math.isfinite(regulariser) and regulariser >= 0):
-            raise RegrepError(f"the regulariser's weight is a finite number of at least 0, got {regulariser}")
-        self.group, self.dim, self.regulariser = group, dim, float(regulariser)
+        if not (math.isfinite(regularizer) and regularizer >= 0):
+            raise RegrepError(f"the regularizer's weight is a finite number of at least 0, got {regularizer}")
+        self.group, self.dim, self.regularizer = group, dim, float(regularizer)
         self.init, self._start, self._noise = _start_text(init), init, noise
         self.relators: tuple[Word, ...] = group.presentation.relators
         self.weights = _relator_weights(group, weights)
@@ -136,7 +138,7 @@ class LearnedRepresentation(nn.Module):
 
     def redrawn(self, generator: torch.Generator | None = None) -> LearnedRepresentation:
         """Another start, drawn as this one was: what training has to be compared with."""
-        arguments = (self.group, self.dim, self._start, self._noise, self.weights, self.regulariser, generator)
+        arguments = (self.group, self.dim, self._start, self._noise, self.weights, self.regularizer, generator)
         return LearnedRepresentation(*arguments)
 
     def snapshot(self) -> Tensor:
@@ -162,7 +164,7 @@ class LearnedRepresentation(nn.Module):
         return {self.group.presentation.word_text(word): part for word, (part, _) in self._parts().items()}
 
     def algebra_loss(self) -> Tensor:
-        """A(rho) = Σ_w weight_w · (MSE(rho(w), I) + regulariser · MSE(rho(s)^(n-1), rho(s)^-1)).
+        """A(rho) = Σ_w weight_w · (MSE(rho(w), I) + regularizer · MSE(rho(s)^(n-1), rho(s)^-1)).
 
         The second part is there for relators w = s^n that are powers of a generator (Eqs. (4), (6), (7), (8)); the
         inverse comes from a linear solve.
@@ -174,11 +176,11 @@ class LearnedRepresentation(nn.Module):
         total = self.matrices.new_zeros(())
         for word, weight in zip(self.relators, self.weights, strict=True):
             residual, extra = parts[word]
-            total = total + weight * (residual if extra is None else residual + self.regulariser * extra)
+            total = total + weight * (residual if extra is None else residual + self.regularizer * extra)
         return total
 
     def _parts(self) -> dict[Word, tuple[Tensor, Tensor | None]]:
-        """Residual and regulariser of each relator."""
+        """Residual and regularizer of each relator."""
         with torch.autocast(self.matrices.device.type, enabled=False):
             letters = {k + 1: matrix for k, matrix in enumerate(self.matrices)}
             letters |= {-k: _inverse(letters[k], self.group.presentation.names[k - 1]) for k in self._inverted()}
@@ -191,7 +193,7 @@ class LearnedRepresentation(nn.Module):
                     product = product @ letters[letter]
                 before = torch.linalg.matrix_power(product, power - 1)
                 extra = None
-                if len(base) == 1 and base[0] > 0 and self.regulariser > 0:
+                if len(base) == 1 and base[0] > 0 and self.regularizer > 0:
                     extra = (before - letters[-base[0]]).square().mean()
                 parts[word] = ((before @ product - one).square().mean(), extra)
             return parts
@@ -199,7 +201,7 @@ class LearnedRepresentation(nn.Module):
     def _inverted(self) -> tuple[int, ...]:
         """Generators, counted from 1, whose inverse the algebra loss needs."""
         used = {-letter for word in self.relators for letter in word if letter < 0}
-        if self.regulariser > 0:
+        if self.regularizer > 0:
             used |= {word[0] for word in self.relators if len(set(word)) == 1 and word[0] > 0}
         return tuple(sorted(used))
 

@@ -107,7 +107,7 @@ def generate(
     frames: int = 309,
     simulations: int = SIMULATIONS,
     jobs: int = 1,
-    report: Callable[[str], None] = say,
+    progress: Callable[[str], None] = say,
 ) -> Path:
     """Simulate a set, or what is still missing of it; a set that is complete is left alone.
 
@@ -120,7 +120,7 @@ def generate(
         frames: of each simulation.
         simulations: how many of the 36 published ones, see :func:`selection`.
         jobs: processes.
-        report: called with lines of progress.
+        progress: called with lines of progress.
 
     Returns:
         the folder.
@@ -137,12 +137,12 @@ def generate(
         todo = _missing(chosen, index)
         several = max(1, min(TOGETHER // max(1, size) ** 2, math.ceil(len(todo) / jobs)))
         parts = [todo[k : k + several] for k in range(0, len(todo), several)]
-        for part, results in _results(parts, partial(_simulated, size=size, frames=frames, report=report), jobs):
+        for part, results in _results(parts, partial(_simulated, size=size, frames=frames, progress=progress), jobs):
             for number, (velocity, entry) in zip(part, results, strict=True):
                 write_atomic(out / entry["file"], velocity)
                 index["simulations"][str(number)] = entry
             write_atomic(out / INDEX, json.dumps(index, indent=2) + "\n")
-            report(f"{len(chosen) - len(_missing(chosen, index))} of {len(chosen)} simulations are in {out}")
+            progress(f"{len(chosen) - len(_missing(chosen, index))} of {len(chosen)} simulations are in {out}")
     return out
 
 
@@ -270,18 +270,18 @@ def _results(parts: list[list[int]], work: Callable[..., Result], jobs: int) -> 
             yield running[done], done.result()
 
 
-def _simulated(numbers: list[int], size: int, frames: int, report: Callable[[str], None]) -> Result:
+def _simulated(numbers: list[int], size: int, frames: int, progress: Callable[[str], None]) -> Result:
     begin = time.monotonic()
 
-    def progress(frame: int) -> None:
+    def tell(frame: int) -> None:
         if frame % max(1, frames // 10) == 0:
             left = (time.monotonic() - begin) * (frames / frame - 1)
-            report(f"simulations {', '.join(map(str, numbers))}: frame {frame} of {frames}, about {left:.0f} s left")
+            progress(f"simulations {', '.join(map(str, numbers))}: frame {frame} of {frames}, about {left:.0f} s left")
 
     plumes = [published_plume(number, size) for number in numbers]
     result = []
     for number, plume, velocity, rest, turned in zip(
-        numbers, plumes, *simulate(plumes, size, frames, progress), strict=True
+        numbers, plumes, *simulate(plumes, size, frames, tell), strict=True
     ):
         file = io.BytesIO()
         np.save(file, velocity)

@@ -51,7 +51,7 @@ class Simulated(NamedTuple):
 
 
 def simulate(
-    plumes: Sequence[Plume], size: int, frames: int, report: Callable[[int], None] = lambda frame: None
+    plumes: Sequence[Plume], size: int, frames: int, progress: Callable[[int], None] = lambda frame: None
 ) -> Simulated:
     """Velocities of several plumes, each in a box of its own, computed side by side; see :class:`Box` for a frame.
 
@@ -61,7 +61,7 @@ def simulate(
         plumes: one per simulation.
         size: points along a side, at least 4.
         frames: kept of each simulation.
-        report: called with the number of frames done so far.
+        progress: called with the number of frames done so far.
 
     Returns:
         velocities, vx and vy, row index along +y, each component at the lower face of its cell (the upper faces of the
@@ -84,7 +84,7 @@ def simulate(
         divergence = np.maximum(divergence, box.divergence(state))
         if step:
             velocities[:, step - 1] = box.faces(state)
-            report(step)
+            progress(step)
         if step == (frames + 1) // 2:
             equivariance = turning_errors(box, before, state)
     return Simulated(velocities, divergence, equivariance)

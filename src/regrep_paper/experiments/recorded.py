@@ -20,7 +20,7 @@ FONTS = ("font_a", "font_b")
 """Settings that are files."""
 
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+=,-]{0,199}")
-"""The form of a word that a setting may be: a path, a module or an attribute does not have it."""
+"""What a setting may be written with: no path, no module and no attribute can be."""
 
 LATER = ("network", "network_as_published")
 """Settings that early records lack, from a time when there was one network of an experiment."""
@@ -77,9 +77,9 @@ def check_recorded(folder: RunFolder, config: Mapping[str, Any]) -> None:
     Raises:
         RegrepError: naming those that differ.
     """
-    before = (folder.record or {}).get("config", {})
-    compared = {key: value for key, value in config.items() if key not in LATER or key in before}
-    folder.check_same({**compared, **{key: before[key] for key in FONTS if key in before}})
+    recorded = (folder.record or {}).get("config", {})
+    compared = {key: value for key, value in config.items() if key not in LATER or key in recorded}
+    folder.check_same({**compared, **{key: recorded[key] for key in FONTS if key in recorded}})
 
 
 def plain_value(key: str, value: Any, path: Path) -> str | int | float | bool | None:
@@ -101,7 +101,7 @@ def plain_value(key: str, value: Any, path: Path) -> str | int | float | bool | 
 
 
 def _data_dir(command: Any) -> str | None:
-    """The data folder that a recorded command names; it is shown, never opened."""
+    """The data folder that a recorded command names; it is named in a message, never opened."""
     words = [word for word in command if isinstance(word, str)] if isinstance(command, list) else []
     named = None
     for k, word in enumerate(words):

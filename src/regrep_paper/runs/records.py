@@ -149,7 +149,7 @@ def run_id(config: Mapping[str, Any]) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON knows it: equal settings are spelt alike, what is not a finite number becomes null.
+    """A value as JSON knows it: equal settings are written alike, and what is not a finite number becomes null.
 
     >>> plain({"rate": 1.0, "folder": Path("runs"), "loss": float("nan"), "sizes": (2, 0.5)})
     {'rate': 1, 'folder': 'runs', 'loss': None, 'sizes': [2, 0.5]}

@@ -85,7 +85,7 @@ def train(
     model.schedule, data.whole_batches = protocol.schedule, protocol.whole_batches
     best = protocol.selection == "best"
     metrics = MetricsFile(folder.path / "metrics.csv")
-    other = {"max": "min", "min": "max"}[direction]  # two that watch nothing are told apart by their modes
+    other = {"max": "min", "min": "max"}[direction]  # two that monitor nothing differ by their modes
     checkpoints = {
         which: ModelCheckpoint(
             folder.path / "checkpoints",

@@ -103,7 +103,7 @@ def test_losses_of_the_paper():
     pair = torch.randn(2, 6, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
     r, s = pair
     weights = {"r^3": 0.5, "s^2": 0.5, "(r s)^2": 0.1}
-    learned = LearnedRepresentation(dihedral(3), 6, init=pair, weights=weights, regulariser=0.0)
+    learned = LearnedRepresentation(dihedral(3), 6, init=pair, weights=weights, regularizer=0.0)
     expected = (mse(r @ r @ r, one) + mse(s @ s, one)) / 2 + 0.1 * mse(r @ s @ r @ s, one)  # Eqs. (4) and (7)
     assert_near(learned.algebra_loss(), expected)
 
@@ -168,7 +168,7 @@ def test_half_precision_is_kept_from_the_products():
         ({"dim": 6, "weights": [1.0]}, "3 relators"),
         ({"dim": 6, "weights": {"r^5": 1.0}}, "a weight for"),
         ({"dim": 6, "weights": [1.0, -1.0, 1.0]}, "at least 0"),
-        ({"dim": 6, "regulariser": -1.0}, "at least 0"),
+        ({"dim": 6, "regularizer": -1.0}, "at least 0"),
     ],
 )
 def test_wrong_arguments(options, told):
@@ -188,9 +188,15 @@ def test_wrong_calls():
 def test_singular_matrices():
     with pytest.raises(SingularMatrixError, match="matrix of r"):
         LearnedRepresentation(cyclic(4), 3, init=torch.ones(1, 3, 3))
-    LearnedRepresentation(cyclic(4), 3, init=torch.ones(1, 3, 3), regulariser=0.0)  # no inverse is needed
+    LearnedRepresentation(cyclic(4), 3, init=torch.ones(1, 3, 3), regularizer=0.0)  # no inverse is needed
     learned = LearnedRepresentation(cyclic(4), 3)
     with torch.no_grad():
         learned.matrices.zero_()
     with pytest.raises(SingularMatrixError, match="has become singular"):
         learned.algebra_loss()
+
+
+def test_the_old_spelling_is_accepted_with_a_warning():
+    with pytest.warns(DeprecationWarning, match="regulariser is an old name; use regularizer"):
+        learned = LearnedRepresentation(cyclic(4), 3, regulariser=0.25)
+    assert learned.regularizer == 0.25

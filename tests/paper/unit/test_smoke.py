@@ -56,7 +56,7 @@ def simulated(monkeypatch):
     """Generation without PhiFlow: fields that tell which plume they belong to."""
     calls = []
 
-    def fake(plumes, size, frames, report):
+    def fake(plumes, size, frames, told):
         calls.append(len(plumes))
         values = np.array([sum(p.buoyancy) for p in plumes], dtype=np.float32)
         velocity = np.broadcast_to(values[:, None, None, None, None], (len(plumes), frames, 2, size, size))
@@ -173,7 +173,7 @@ def test_smaller_sets_lie_in_larger_ones():
 
 def test_generation_resumes_and_verifies(tmp_path, simulated):
     def make(count, **changed):
-        return generate(tmp_path / "set", **{"size": 64, "frames": 3, "simulations": count, **changed}, report=list)
+        return generate(tmp_path / "set", **{"size": 64, "frames": 3, "simulations": count, **changed}, progress=list)
 
     make(4)
     assert simulated == [4]
@@ -509,7 +509,7 @@ def test_forecasts_are_compared_with_those_of_moved_windows(data, tmp_path):
     assert_near(torch.tensor(record["forecast_equivariance_own_change"]["mean"][2]), torch.tensor(2.0))
 
 
-def test_configs_become_commands_and_mistakes_are_named(tmp_path):
+def test_cells_become_commands_and_mistakes_are_told(tmp_path):
     command = config_command(
         {"experiment": "smoke", "method": "ours", "layout": "both", "size": 64}, tmp_path, tmp_path
     )

@@ -55,6 +55,33 @@ def positional_until_now(
     return decorate
 
 
+def renamed_argument(old: str, new: str) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
+    """Accept an argument by its old name, too, with a ``DeprecationWarning``.
+
+    >>> @renamed_argument("gray", "grey")
+    ... def shade(grey):
+    ...     return grey
+    >>> with warnings.catch_warnings(record=True) as seen:
+    ...     warnings.simplefilter("always")
+    ...     shade(gray=3)
+    3
+    >>> str(seen[0].message)
+    'gray is an old name; use grey'
+    """
+
+    def decorate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+        @functools.wraps(function)
+        def call(*args: Any, **settings: Any) -> Result:
+            if old in settings and new not in settings:
+                warn_renamed(old, new)
+                settings[new] = settings.pop(old)
+            return function(*args, **settings)
+
+        return call
+
+    return decorate
+
+
 def warn_renamed(old: str, new: str, stacklevel: int = 3) -> None:
     """Say that a name is an old one."""
     warnings.warn(f"{old} is an old name; use {new}", DeprecationWarning, stacklevel=stacklevel)
