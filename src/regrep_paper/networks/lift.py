@@ -1,4 +1,4 @@
-"""The lifting network of Table 6: an equivariant trunk beside a free code."""
+"""The lifting network of Table 6: an equivariant trunk and a free code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Residual pathway priors on pairs of digits: an ordinary convolution beside each steerable one."""
+"""Residual pathway priors on pairs of digits: an ordinary convolution in parallel to each steerable one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from regrep_paper.steerable.pathways import EQUIVARIANT_DECAY, FREE_DECAY, Resid
 def pathway(
     index: int, fields_in: Fields, fields_out: Fields, kernel: int, stride: int, padding: int, bias: bool
 ) -> ResidualPathway:
-    """A steerable convolution beside an ordinary one on the same channels."""
+    """A steerable and an ordinary convolution in parallel, on the same channels."""
     return ResidualPathway(
         steerable(index, fields_in, fields_out, kernel, stride, padding, bias),
         nn.Conv2d(fields_in.channels, fields_out.channels, kernel, stride, padding, bias=bias),
@@ -21,7 +21,7 @@ def pathway(
 
 
 class RPP(SCNN):
-    """:class:`~regrep_paper.networks.scnn.SCNN` with an ordinary convolution beside each steerable one.
+    """:class:`~regrep_paper.networks.scnn.SCNN` with an ordinary convolution in parallel to each steerable one.
 
     Both are summed before normalisation and gate; the regularizer is ``pathways.prior``. A new network has no symmetry;
     where the ordinary convolutions are 0 it has that of SCNN, under which it is measured. Arguments and errors as

@@ -12,7 +12,7 @@ PUBLISHED_DECAY = 1e-6
 
 
 class SmokeRPP(RegularFieldNetwork):
-    """The E2CNN with an ordinary convolution beside each of its five (Finzi, Benton and Wilson 2021).
+    """The E2CNN with an ordinary convolution in parallel to each of its five (Finzi, Benton and Wilson 2021).
 
     ``encoder``: one vector per frame, [B, 2·frames, H, W], to [B, 4·width, H, W], four times both paths, BatchNorm per
     channel, ReLU; ``head``: both paths to one vector [B, 2, H, W]. 4,355,650 parameters with width 92. A new network

@@ -30,7 +30,7 @@ class Residual(nn.Module):
         self.block, self.skip = block, skip
 
     def forward(self, x: Tensor) -> Tensor:
-        """The sum of block and skip."""
+        """The sum of both branches."""
         return self.block(x) + self.skip(x)
 
 

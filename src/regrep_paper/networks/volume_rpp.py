@@ -1,4 +1,4 @@
-"""Residual pathway priors on volumes: ordinary blocks beside the steerable ones."""
+"""Residual pathway priors on volumes: ordinary blocks in parallel to the steerable ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from regrep_paper.steerable.pathways import EQUIVARIANT_DECAY, FREE_DECAY, Resid
 
 
 class VolumeRPP(EncoderHead):
-    """:class:`~regrep_paper.networks.volume_scnn.VolumeSCNN` with a block of the CNN beside each of its blocks.
+    """:class:`~regrep_paper.networks.volume_scnn.VolumeSCNN` with a block of the CNN in parallel to each of its blocks.
 
     The CNN's blocks have as many channels as the steerable ones behind their gates, and an ELU on the skips of the
     first two; the next block sees the sum. The regularizer is ``pathways.prior`` over
