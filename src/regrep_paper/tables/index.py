@@ -76,7 +76,7 @@ def resolved(config: Mapping[str, Any]) -> dict[str, Any]:
 
     >>> settings = resolved({"experiment": "ddmnist", "group": "C4", "seed": 1})
     >>> settings["method"], settings["learning_rate"], settings["weight"], settings["epochs"]
-    ('ours', 0.001, 2.0, 50)
+    ('ours', 0.002, 2.0, 50)
     >>> resolved(settings) == settings
     True
     """
