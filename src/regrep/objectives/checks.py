@@ -9,8 +9,6 @@ from torch import Tensor
 
 from regrep.errors import RegrepError
 
-Penalty = Literal["mse", "relative", "whitened", "moving"]
-
 Control = Literal["permuted", "shuffled", "shrunk"]
 
 

@@ -16,7 +16,6 @@ from regrep.deprecated import positional_until_now, warn_renamed
 from regrep.errors import RegrepError
 from regrep.objectives.checks import (
     Control,
-    Penalty,
     check_choice,
     check_latent,
     check_task,
@@ -26,6 +25,7 @@ from regrep.objectives.checks import (
 from regrep.objectives.controls import RandomPermutations
 from regrep.objectives.functional import (
     LatentAction,
+    Penalty,
     move,
     penalty_between,
     relative_to_variance,

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
-from regrep.objectives.checks import Penalty, check_choice
+from regrep.objectives.checks import check_choice
 from regrep.objectives.whitening import channels_last, whiten
 from regrep.representations import PermutationRepresentation
+
+Penalty = Literal["mse", "relative", "whitened", "moving"]
+"""Names of the penalties that :func:`penalty_between` knows."""
 
 LatentAction = Callable[[Tensor, Tensor], Tensor]
 """A map (z, g) -> rho(g) z: a representation, a data action, or any function of that form."""

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from regrep.actions import Action
 from regrep.deprecated import positional_until_now
-from regrep.objectives.checks import Control, Penalty
+from regrep.objectives.checks import Control
 from regrep.objectives.equivariant import EquivariantObjective, Terms
-from regrep.objectives.functional import LatentAction
+from regrep.objectives.functional import LatentAction, Penalty
 from regrep.objectives.layers import Latents
 
 

@@ -1,7 +1,7 @@
 """The pickles of CIFAR10 read by a grammar of their own: a dictionary, lists, numbers, words and arrays of bytes.
 
-Nothing is looked up, called or built by name. numpy's own way to set up an array from a pickle trusts the sizes that
-the pickle tells, and so do not we.
+Nothing is looked up, called or built by name. numpy's own way to set up an array from a pickle trusts the sizes in
+it; this reader does not.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Pairs of digits on one canvas, drawn, moved and normalised as batched tensor work (appendix C.1)."""
+"""Pairs of digits on one canvas, drawn, transformed and normalised as batched tensor work (appendix C.1)."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class DoubleDigits(MovedData):
     """Double-digit images: two digits side by side on a square canvas, the label is the pair.
 
     Each digit is turned by a random angle and back (the rotation noise of appendix C.1; not for D1), then
-    moved by a random element of G; the two are pasted in the middle rows and the canvas is normalised. The
-    paper's number is the accuracy on the test pairs moved at random.
+    transformed by a random element of G; the two are pasted in the middle rows and the canvas is normalised. The
+    paper's number is the accuracy on the test pairs transformed at random.
 
     Args:
         group: ``C4``, ``D1`` or ``D4``.

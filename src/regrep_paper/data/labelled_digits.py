@@ -26,7 +26,7 @@ class LabelledDigits(MovedData):
     """Digits transformed by a random element of G; the label is the digit.
 
     The digits of each split are those of every other experiment on them. An epoch has at least 6,400 samples. The test
-    shows each digit under four random elements, which :meth:`units` tells apart from four digits.
+    shows each digit under four random elements, which :meth:`units` distinguishes from four digits.
 
     Args:
         group: a group of the square: C2, C4, D1, D2 or D4.

@@ -131,7 +131,7 @@ def medmnist3d(
     counts: dict[Split, int] = {split: len(y) for split, y in labels.items()}
     if not any_file and counts != published.counts:
         raise RegrepError(
-            f"{file} should hold {_told(published.counts)} volumes, got {_told(counts)}; download it again"
+            f"{file} should hold {_listed(published.counts)} volumes, got {_listed(counts)}; download it again"
         )
     found = checksum(path)
     official = found == published.md5[size]
@@ -181,5 +181,5 @@ def _read(path: Path, size: int, classes: int) -> tuple[dict[Split, Tensor], dic
     return images, labels
 
 
-def _told(counts: dict[Split, int]) -> str:
+def _listed(counts: dict[Split, int]) -> str:
     return " / ".join(map(str, counts.values()))

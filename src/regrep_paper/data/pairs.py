@@ -83,7 +83,7 @@ def draw(group: FiniteGroup, batch: int, identity: bool, generator: torch.Genera
     if identity:
         return sample(group, batch, generator)
     if group.order == 1:
-        raise RegrepError(f"{group.name} has no element beside the identity; draw that too, with identity=True")
+        raise RegrepError(f"{group.name} has no element but the identity; draw that too, with identity=True")
     return torch.randint(1, group.order, (batch,), generator=generator)
 
 

@@ -1,4 +1,4 @@
-"""How well fields obey the transport of vorticity, before and after they are moved."""
+"""How well fields obey the transport of vorticity, before and after they are transformed."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def transport_error(frames: Tensor) -> float:
 
 
 def transport_errors(frames: Tensor, act: Action) -> list[float]:
-    """:func:`transport_error` of frames [B, T, 2, H, W] moved by each element of a group.
+    """:func:`transport_error` of frames [B, T, 2, H, W] under each element of a group.
 
-    Figure 7 of the paper says that a moved field has to have its vectors turned with it. This is that statement as a
+    Figure 7 of the paper says that the vectors of a field have to turn with the field. This is that statement as a
     number: an action that maps flows to flows leaves this error of the data as it is, for every element; one that
     turns the vectors wrongly does not. With the rows counted the wrong way quarter turns negate the vectors, which
     keeps the field free of divergence, and reverses the flow in time.

@@ -24,10 +24,10 @@ THIRD = 120.0
 
 
 class TurnedDigits(PairData):
-    """Digits turned by a random angle, and moved by D3 from there.
+    """Digits turned by a random angle, and transformed by D3 from there.
 
-    x is the digit turned by an angle uniform in 0..360 degrees; gx is turned by that angle and then moved by
-    g. Both are resampled once from the upright digit, so that interpolation blurs them alike.
+    x is the digit turned by an angle uniform in 0..360 degrees; gx is turned by that angle and then
+    transformed by g. Both are resampled once from the upright digit, so that interpolation blurs them alike.
 
     Args:
         source: ``digits`` (embedded) or ``mnist``.

@@ -98,7 +98,7 @@ class MovedVolumes(MovedData):
         return Views(images[:, None].float() / 127.5 - 1, batch.labels, g, None)
 
     def pictures(self, x: Tensor) -> Tensor:
-        """The brightest points seen from the front, below it from above, beside it from the side, on one square.
+        """The brightest points from the front, from above (below it) and from the side (to its right), on one square.
 
         >>> MovedVolumes(size=14).pictures(torch.zeros(2, 1, 14, 14, 14)).shape
         torch.Size([2, 28, 28])

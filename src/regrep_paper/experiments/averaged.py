@@ -22,7 +22,7 @@ def test_averaged(run: Path, out: Path | None, files: Files) -> dict[str, Any]:
 
     Args:
         run: the run folder.
-        out: the folder of the new record; where None the run's own name with ``-averaged``, beside it.
+        out: the folder of the new record; defaults to the run's own name with ``-averaged``, next to it.
         files: data folder and fonts, where the run had some.
 
     Raises:

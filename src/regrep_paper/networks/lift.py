@@ -1,4 +1,4 @@
-"""The lifting network of Table 6: an equivariant trunk beside a free code."""
+"""The lifting network of Table 6: an equivariant trunk and a free code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ class Lift(RegularFieldNetwork):
 
     ``encoder``: see :class:`LiftEncoder`, to regular fields [B, 4·width, size, size]; ``head``: a steerable
     convolution to one vector [B, 2, size, size]. 8,227,652 parameters with width 92 and size 64. The published first
-    layer is made for windows of 62 x 23 points, 3,314,852 parameters, and cannot run on square data.
+    layer is made for windows of 62 x 23 points, 3,314,852 parameters, and cannot run on square data. The latent is
+    measured under the regular fields of the steerable layers, whose symmetry the code breaks.
 
     Args:
         width: regular fields of the hidden layers, and entries of the code, so a multiple of 4.

@@ -34,7 +34,7 @@ class AveragedNetwork(EncoderHead):
         return list(dict.fromkeys(convolution.likelihood for convolution in self.convolutions))
 
     def regularizer(self) -> Tensor:
-        """Keeps the identity likeliest and lets no layer become more equivariant than the one before for nothing."""
+        """Keeps the identity likeliest and each likelihood near the one before, see :func:`chain_regularizer`."""
         return chain_regularizer(self.likelihoods, step=self.step, uniform=self.uniform)
 
     def parameters_as_published(self) -> int:

@@ -19,7 +19,8 @@ class RSteer(RegularFieldNetwork):
 
     ``encoder``: one vector per frame, [B, 2·frames, H, W], to four times width channels [B, 4·width, H, W], a ReLU
     after each convolution, no normalisation; ``head``: one more to one vector [B, 2, H, W]. 5,595,442 parameters with
-    width 92.
+    width 92. A new network has no symmetry; the latent is measured under the regular fields that it has where all
+    weights agree over the kernel.
 
     Args:
         width: fields of the hidden layers.
@@ -57,7 +58,7 @@ class RelaxedSteerableConv(nn.Module):
         outputs: fields after.
         source: kind of the fields before.
         target: kind of the fields after.
-        rows: which way the row index runs.
+        rows: "up" where the row index grows with +y, else "down".
 
     Attributes:
         weight: [outputs, b, inputs, 9].

@@ -1,4 +1,4 @@
-"""Residual pathway priors on pairs of digits: an ordinary convolution beside each steerable one."""
+"""Residual pathway priors on pairs of digits: an ordinary convolution in parallel to each steerable one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from regrep_paper.steerable.pathways import EQUIVARIANT_DECAY, FREE_DECAY, Resid
 def pathway(
     index: int, fields_in: Fields, fields_out: Fields, kernel: int, stride: int, padding: int, bias: bool
 ) -> ResidualPathway:
-    """A steerable convolution beside an ordinary one on the same channels."""
+    """A steerable and an ordinary convolution in parallel, on the same channels."""
     return ResidualPathway(
         steerable(index, fields_in, fields_out, kernel, stride, padding, bias),
         nn.Conv2d(fields_in.channels, fields_out.channels, kernel, stride, padding, bias=bias),
@@ -21,10 +21,11 @@ def pathway(
 
 
 class RPP(SCNN):
-    """:class:`~regrep_paper.networks.scnn.SCNN` with an ordinary convolution beside each steerable one.
+    """:class:`~regrep_paper.networks.scnn.SCNN` with an ordinary convolution in parallel to each steerable one.
 
-    Both are summed before normalisation and gate; the regularizer is ``pathways.prior``. Arguments and errors as there,
-    and the two weights of the prior.
+    Both are summed before normalisation and gate; the regularizer is ``pathways.prior``. A new network has no symmetry;
+    where the ordinary convolutions are 0 it has that of SCNN, under which it is measured. Arguments and errors as
+    there, and the two weights of the prior.
     """
 
     def __init__(
@@ -39,5 +40,5 @@ class RPP(SCNN):
         self.decays = equivariant_decay, free_decay
 
     def regularizer(self) -> Tensor:
-        """The prior of section 1.5 as a penalty."""
+        """The prior on both pathways as a penalty."""
         return prior(self, *self.decays)

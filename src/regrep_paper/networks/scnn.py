@@ -38,7 +38,7 @@ class SCNN(EncoderHead):
 
     Args:
         group: "C4", "D4", or "D1" for the left-right mirror.
-        latent: invariant channels; the paper's text has 66, its column of parameters belongs to 48 (D-DD6).
+        latent: invariant channels; the paper's text has 66, its column of parameters belongs to 48.
         classes: of the output.
         convolution: makes the six convolutions, indices 0 to 5.
 

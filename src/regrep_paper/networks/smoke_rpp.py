@@ -12,10 +12,11 @@ PUBLISHED_DECAY = 1e-6
 
 
 class SmokeRPP(RegularFieldNetwork):
-    """The E2CNN with an ordinary convolution beside each of its five (Finzi, Benton and Wilson 2021).
+    """The E2CNN with an ordinary convolution in parallel to each of its five (Finzi, Benton and Wilson 2021).
 
     ``encoder``: one vector per frame, [B, 2·frames, H, W], to [B, 4·width, H, W], four times both paths, BatchNorm per
-    channel, ReLU; ``head``: both paths to one vector [B, 2, H, W]. 4,355,650 parameters with width 92.
+    channel, ReLU; ``head``: both paths to one vector [B, 2, H, W]. 4,355,650 parameters with width 92. A new network
+    has no symmetry; where the ordinary convolutions are 0 it has that of E2CNN, under which it is measured.
 
     Args:
         width: fields of the hidden layers, each of four channels.
@@ -40,7 +41,7 @@ class SmokeRPP(RegularFieldNetwork):
             self.unused = nn.BatchNorm2d(2)
 
     def regularizer(self) -> Tensor:
-        """The prior of section 1.5 as a penalty."""
+        """The prior on both pathways as a penalty."""
         if self.as_published:
             free = squares(conv.free.weight for conv in self.modules() if isinstance(conv, TwoPathConv))
             return (PUBLISHED_DECAY * free).square()
@@ -55,7 +56,7 @@ class TwoPathConv(ResidualPathway):
         outputs: fields after.
         source: kind of the fields before.
         target: kind of the fields after.
-        rows: which way the row index runs.
+        rows: "up" where the row index grows with +y, else "down".
     """
 
     equivariant: SteerableConv

@@ -30,7 +30,7 @@ class Residual(nn.Module):
         self.block, self.skip = block, skip
 
     def forward(self, x: Tensor) -> Tensor:
-        """The sum of both ways."""
+        """The sum of both branches."""
         return self.block(x) + self.skip(x)
 
 
@@ -65,7 +65,7 @@ class VolumeCNN(EncoderHead):
     a plane (nearest neighbour, as published), larger ones by averaging. Volumes of at most 14 points are brought
     to 15 and skip the first pooling: the same layers and parameters for an eighth of the work.
 
-    The paper's listing has width 6 (0.14 million parameters); its tables say 0.19 million, which is width 7 (D-ME2).
+    The paper's listing has width 6 (0.14 million parameters); its tables say 0.19 million, which is width 7.
 
     >>> [sum(p.numel() for p in VolumeCNN(classes=2, width=c).parameters()) for c in (6, 7)]
     [141998, 191942]

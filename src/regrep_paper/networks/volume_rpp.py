@@ -1,4 +1,4 @@
-"""Residual pathway priors on volumes: ordinary blocks beside the steerable ones."""
+"""Residual pathway priors on volumes: ordinary blocks in parallel to the steerable ones."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from regrep_paper.steerable.pathways import EQUIVARIANT_DECAY, FREE_DECAY, Resid
 
 
 class VolumeRPP(EncoderHead):
-    """:class:`~regrep_paper.networks.volume_scnn.VolumeSCNN` with a block of the CNN beside each of its blocks.
+    """:class:`~regrep_paper.networks.volume_scnn.VolumeSCNN` with a block of the CNN in parallel to each of its blocks.
 
     The CNN's blocks have as many channels as the steerable ones behind their gates, and an ELU on the skips of the
     first two; the next block sees the sum. The regularizer is ``pathways.prior`` over
-    all parameters of both ways. Arguments and errors as there, and the two weights of the prior.
+    all parameters of both pathways. Arguments and errors as there, and the two weights of the prior.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class VolumeRPP(EncoderHead):
         fields = volume_fields(group, width)
         one, two, three = convolutional_blocks([field.channels for field in fields])
         free = [*(Residual(b.block, nn.Sequential(b.skip, nn.ELU(inplace=True))) for b in (one, two)), three]
-        paths = [ResidualPathway(*ways) for ways in zip(steerable_blocks(fields), free, strict=True)]
+        paths = [ResidualPathway(*pair) for pair in zip(steerable_blocks(fields), free, strict=True)]
         self.encoder = volumes_encoder(size, paths)
         self.head = latent_head(8 * width, classes)
         self.latent_shape = (8 * width,)
@@ -43,5 +43,5 @@ class VolumeRPP(EncoderHead):
         return invariance(*self.latent_shape)
 
     def regularizer(self) -> Tensor:
-        """The prior of section 1.5 as a penalty."""
+        """The prior on both pathways as a penalty."""
         return prior(self, *self.decays)

@@ -95,7 +95,7 @@ def stage(convolution: nn.Module, fields: Fields, gate: nn.Module) -> nn.Sequent
 
 
 def first(fields: list[Fields], convolution: Convolution) -> Residual:
-    """Block on 29 (15) points, to 27 (13); both ways end in one gate with one bias."""
+    """Block on 29 (15) points, to 27 (13); both branches end in one gate with one bias."""
     source, middle, target = fields[:3]
     gate = Gate(target)
     return Residual(
@@ -108,7 +108,7 @@ def first(fields: list[Fields], convolution: Convolution) -> Residual:
 
 
 def second(fields: list[Fields], convolution: Convolution) -> Residual:
-    """Block on 13 points, to 3; both ways end in one gate with one bias."""
+    """Block on 13 points, to 3; both branches end in one gate with one bias."""
     source, middle, target = fields[2:5]
     gate = Gate(target)
     return Residual(

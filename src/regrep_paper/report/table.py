@@ -89,7 +89,9 @@ def rows_of(runs: Sequence[Run], costs: Sequence[Cost] = ()) -> list[Row]:
     """Every setting that was run, with its seeds and the cost of its method, in table order."""
     grouped: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
-        config = {key: value for key, value in run.config.items() if key != "seed" and value is not None}
+        settings = {"precision": run.record.get("precision"), **run.config}
+        settings |= {f"trainer {key}": value for key, value in (run.record.get("trainer") or {}).items()}
+        config = {key: value for key, value in settings.items() if key != "seed" and value is not None}
         grouped[json.dumps(config, sort_keys=True)].append(run)
     rows = []
     for text, members in grouped.items():

@@ -1,4 +1,4 @@
-"""Residual pathway priors: equivariant ways beside free ones, both held small by a penalty (section 1.5)."""
+"""Residual pathway priors: free pathways beside equivariant ones, both held small by a penalty."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from torch import Tensor, nn
 
 EQUIVARIANT_DECAY, FREE_DECAY = 1e-5, 1e-3
-"""Weights of the squares of all parameters of the two ways, without a factor of a half (published code: defaults)."""
+"""Weights of the squares of all parameters of a pathway, without a factor of a half, as in the published code."""
 
 
 class ResidualPathway(nn.Module):
@@ -18,7 +18,7 @@ class ResidualPathway(nn.Module):
         self.equivariant, self.free = equivariant, free
 
     def forward(self, x: Tensor) -> Tensor:
-        """The sum of both ways."""
+        """The sum of both pathways."""
         return self.equivariant(x) + self.free(x)
 
 

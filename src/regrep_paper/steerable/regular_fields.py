@@ -69,7 +69,7 @@ class SteerableConv(nn.Module):
         outputs: fields after.
         source: kind of the fields before.
         target: kind of the fields after; vectors have no bias, as none is invariant.
-        rows: which way the row index runs.
+        rows: "up" where the row index grows with +y, else "down".
     """
 
     basis: Tensor

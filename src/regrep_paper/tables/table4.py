@@ -118,7 +118,7 @@ DEFINITION = Definition(
         ),
         usual={"latent": 66},
         words={"latent": "{} channels"},
-        factors=("left digit moved by", "right digit moved by"),
+        factors=("left digit transformed by", "right digit transformed by"),
     ),
     # Test accuracy by group; every model is trained on augmented data.
     paper=PaperTable(

@@ -123,7 +123,7 @@ def test_wrong_settings_are_refused():
         GroupAveraged(nn.Identity(), act, RotateFlip2d(cyclic(2)))
 
 
-def told(folder):
+def read_record(folder):
     return json.loads((folder / "run.json").read_text()), json.loads((folder / "done.json").read_text())
 
 
@@ -158,7 +158,7 @@ def test_a_finished_run_is_averaged_once_and_is_a_row_of_its_own(tmp_path, capsy
     files = ["--data-dir", str(tmp_path / "fields")] if name == "smoke" else []
     assert main(["test", str(run), "--averaged", *files]) == 0
     averaged = run.with_name("one-averaged")
-    (before, own), (record, done) = told(run), told(averaged)
+    (before, own), (record, done) = read_record(run), read_record(averaged)
     assert record["config"] == {**before["config"], "averaged": True}
     assert record["run_id"] != before["run_id"] == done["averaged"]["run_id"]
     assert done["averaged"]["elements"] == elements
@@ -166,8 +166,8 @@ def test_a_finished_run_is_averaged_once_and_is_a_row_of_its_own(tmp_path, capsy
     assert {key: done[key] for key in ("best_epoch", "epochs")} == {"best_epoch": 0, "epochs": 1}
     for split in ("validation", "test"):  # every measure but those of the latent
         latent = ("equivariance", "whitened_error", "moving_share", "latent_scale", "through_rho")
-        told_too = {key for key in own[split] if not key.startswith(latent)}
-        assert set(done[split]) == told_too
+        expected = {key for key in own[split] if not key.startswith(latent)}
+        assert set(done[split]) == expected
     assert done["test"] != {key: own["test"][key] for key in done["test"]}
     if name == "smoke":
         errors = [max(record["output_equivariance"]["total"]) for record in (done, own)]

@@ -190,7 +190,7 @@ def test_wrong_settings_say_so(make, message):
         make()
 
 
-def test_cells_become_commands(tmp_path):
+def test_configs_become_commands(tmp_path):
     config = {"experiment": "ddmnist", "method": "ours", "second_noise": True, "weight": None, "seed": 3}
     assert config_command(config, tmp_path, tmp_path / "data") == [
         "fit", "ddmnist", f"--out={tmp_path}", f"--data.data_dir={tmp_path / 'data'}", "--model.method=ours",

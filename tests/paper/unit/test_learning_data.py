@@ -281,7 +281,7 @@ def test_wrong_arguments(make):
         (lambda: TurnedImages(batch_size=0), "batch_size is at least 1, got 0"),
         (lambda: TurnedImages(train_images=0), "train_images is at least 1, got 0"),
         (lambda: make(TurnedImages, train_images=37), "at most the 36 training images, got 37"),
-        (lambda: draw(cyclic(1), 3, False, torch.Generator()), "no element beside the identity"),
+        (lambda: draw(cyclic(1), 3, False, torch.Generator()), "no element but the identity"),
         (lambda: check_counts(a=1, b=0), "b is at least 1"),
     ]:
         with pytest.raises(RegrepError, match=message):
