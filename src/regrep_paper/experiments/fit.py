@@ -17,6 +17,7 @@ from regrep.diagnostics import EquivarianceError, RepresentationAnalysis
 from regrep.errors import RegrepError
 from regrep_paper.experiments.options_file import OptionsFile
 from regrep_paper.experiments.recorded import Files, check_recorded, recorded_command
+from regrep_paper.experiments.settings_file import OPTION, expanded
 from regrep_paper.runs.records import RunFolder
 from regrep_paper.suggestions import repair
 from regrep_paper.tables import definition_of
@@ -25,6 +26,13 @@ from regrep_paper.tables.network import load
 from regrep_paper.tables.protocol import PROTOCOLS, Schedule, Selection, protocol_in
 from regrep_paper.training.machine import default_precision
 from regrep_paper.training.run import TRAINER, check_run, load_best, measured, prepare, train
+
+HARMLESS = (
+    *("max_epochs", "precision"),  # settings
+    *("accelerator", "default_root_dir", "logger", "profiler", "log_every_n_steps"),
+    *("enable_checkpointing", "enable_model_summary", "enable_progress_bar", "num_sanity_val_steps"),
+)
+"""Options of the trainer that have a place of their own in a record, or change no number."""
 
 
 class _Parser(LightningArgumentParser):
@@ -67,6 +75,7 @@ class ExperimentCLI(LightningCLI):
 
     def __init__(self, definition: Definition, args: Sequence[str]) -> None:
         self.definition = definition
+        self.settings, words = expanded(definition, args)
         super().__init__(
             load(definition.model),
             load(definition.data),
@@ -77,7 +86,7 @@ class ExperimentCLI(LightningCLI):
                 "precision": definition.defaults["precision"] or default_precision(),
                 "max_epochs": definition.defaults["epochs"],
             },
-            args=list(args),
+            args=words,
             run=False,
             auto_configure_optimizers=False,
         )
@@ -102,6 +111,7 @@ class ExperimentCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Options of the run beside those of model, data and trainer."""
+        parser.add_argument(OPTION, type=Path, default=None, help="a JSON file of settings, such as a run.json")
         parser.add_argument("--out", type=Path, default=Path("runs/latest"), help="the run folder")
         parser.add_argument(
             "--patience", type=int | None, default=None, help="stop after that many epochs without gain"
@@ -124,6 +134,25 @@ class ExperimentCLI(LightningCLI):
             if setting.option and setting.also:
                 parser.link_arguments(setting.option, setting.also)
 
+    @property
+    def named_config(self) -> dict[str, Any]:
+        """All settings, resolved, as they name the run: with a precision only where the machine does not choose it."""
+        definition = self.definition
+        found = {name: self.config.get(option) for name, option in definition.options.items()}
+        if self.settings.get("precision") is None and found["precision"] == default_precision():
+            found["precision"] = definition.defaults["precision"]
+        return definition.resolved(found)
+
+    @property
+    def trainer_options(self) -> dict[str, Any]:
+        """Options of the trainer that may change results and are no settings, where they are not the defaults."""
+        defaults = self.parser.get_defaults().trainer
+        return {
+            name: value
+            for name, value in vars(self.config.trainer).items()
+            if name not in HARMLESS and value != defaults.get(name)
+        }
+
 
 def fit(name: str, args: Sequence[str]) -> dict[str, Any]:
     """Train one config, test its best checkpoint once, and leave a finished record.
@@ -135,15 +164,13 @@ def fit(name: str, args: Sequence[str]) -> dict[str, Any]:
     """
     cli = _cli(name, args)
     out: Path = cli.config.out
-    folder = RunFolder(out)
+    folder, config, options = RunFolder(out), cli.named_config, cli.trainer_options
     with folder.lock():
+        folder.plan(config, options, str(cli.config.trainer.precision))
         if folder.finished:
-            folder.check_same(_config(cli))
             print(f"{out} holds a finished run; nothing to do")
             return folder.done or {}
-        cli.parser.save(cli.config, out / "config.yaml", overwrite=True, skip_validation=True)
         command = ["regrep", "fit", name, *args]
-        config = _config(cli)
         return train(
             folder, cli.trainer, cli.model, cli.datamodule, config, command, cli.config.patience, protocol_in(config)
         )
@@ -243,12 +270,6 @@ def trained(folder: RunFolder, files: Files | None = None) -> ExperimentCLI:
         raise RegrepError(f"{run} holds no trained run (run.json, checkpoints/best.ckpt); train it with regrep fit")
     _, name, *words = recorded_command(folder, files)
     cli = _cli(name, words)
-    check_recorded(folder, _config(cli))
+    check_recorded(folder, cli.named_config)
     load_best(folder, cli.model)
     return cli
-
-
-def _config(cli: ExperimentCLI) -> dict[str, Any]:
-    """All settings of model, data and run that name the config, resolved; the precision is that of this machine."""
-    definition = cli.definition
-    return definition.resolved({name: cli.config.get(option) for name, option in definition.options.items()})

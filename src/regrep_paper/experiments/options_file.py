@@ -9,13 +9,14 @@ from typing import Any
 from jsonargparse import ActionConfigFile
 
 from regrep.errors import RegrepError
-from regrep_paper.experiments.recorded import FONTS, plain_value
+from regrep_paper.experiments.recorded import plain_value
 from regrep_paper.runs.manifest import parse_yaml
+from regrep_paper.tables.index import FILES
 
 SECTIONS = ("trainer", "model", "data")
 """Keys that hold options of their own."""
 
-PATHS = ("data.data_dir", *(f"data.{font}" for font in FONTS), "trainer.default_root_dir")
+PATHS = ("data.data_dir", *(f"data.{font}" for font in FILES), "trainer.default_root_dir")
 """Options that are files or folders."""
 
 CODE = ("trainer.callbacks", "trainer.logger", "trainer.profiler", "trainer.plugins")

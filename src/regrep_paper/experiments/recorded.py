@@ -13,11 +13,8 @@ from typing import Any
 
 from regrep.errors import RegrepError
 from regrep_paper.runs.records import RunFolder
-from regrep_paper.tables.index import EXPERIMENTS, config_command, definition_of
+from regrep_paper.tables.index import EXPERIMENTS, FILES, config_command, definition_of
 from regrep_paper.tables.protocol import BEFORE
-
-FONTS = ("font_a", "font_b")
-"""Settings that are files."""
 
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+=,-]{0,199}")
 """What a setting may be written with: no path, no module and no attribute can be."""
@@ -55,10 +52,12 @@ def recorded_command(folder: RunFolder, files: Files | None = None) -> list[str]
     settings = {
         key: plain_value(key, config.get(key), folder.path / "run.json")
         for key in definition.options
-        if key not in FONTS and config.get(key) is not None
+        if key not in FILES and config.get(key) is not None
     }
+    if record.get("precision") is not None and "precision" in definition.options:
+        settings.setdefault("precision", plain_value("precision", record["precision"], folder.path / "run.json"))
     settings.setdefault("protocol", BEFORE)
-    fonts = [key for key in FONTS if key in definition.options]
+    fonts = [key for key in FILES if key in definition.options]
     for key in given:
         if key not in fonts and not (key == "data_dir" and definition.reads_files):
             raise RegrepError(f"{name} reads no such file; leave out --{key.replace('_', '-')}")
@@ -79,7 +78,7 @@ def check_recorded(folder: RunFolder, config: Mapping[str, Any]) -> None:
     """
     recorded = (folder.record or {}).get("config", {})
     compared = {key: value for key, value in config.items() if key not in LATER or key in recorded}
-    folder.check_same({**compared, **{key: recorded[key] for key in FONTS if key in recorded}})
+    folder.check_same({**compared, **{key: recorded[key] for key in FILES if key in recorded}})
 
 
 def plain_value(key: str, value: Any, path: Path) -> str | int | float | bool | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regrep.errors import RegrepError
-from regrep_paper.runs.records import FORMAT, parse_json, plain, read_json, read_record
+from regrep_paper.runs.records import FORMAT, parse_json, plain, read_json, read_record, started
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -86,7 +86,9 @@ def read_runs(path: Path) -> tuple[list[Run], dict[str, str]]:
     runs, unreadable = [], {}
     for folder in run_folders(path):
         try:
-            runs.append(read_run(folder, path))
+            run = read_run(folder, path)
+            if started(run.record) or run.done is not None:
+                runs.append(run)
         except RegrepError as error:
             unreadable[name_below(folder, path)] = str(error)
     for file in line_files(path):

@@ -61,8 +61,8 @@ class Row:
     @property
     def parameters(self) -> list[int]:
         """Numbers of trained parameters that its runs tell, each once."""
-        found = {run.record.get("parameters") for run in (*self.runs, *self.open)}
-        return sorted(number for number in found if isinstance(number, int))
+        found = (run.record.get("parameters") for run in (*self.runs, *self.open))
+        return sorted({number for number in found if isinstance(number, int)})
 
     def by_seed(self, measure: Measure) -> dict[int, float]:
         """Seed -> value, of the finished runs that have it."""
@@ -89,7 +89,9 @@ def rows_of(runs: Sequence[Run], costs: Sequence[Cost] = ()) -> list[Row]:
     """Every setting that was run, with its seeds and the cost of its method, in table order."""
     grouped: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
-        config = {key: value for key, value in run.config.items() if key != "seed" and value is not None}
+        settings = {"precision": run.record.get("precision"), **run.config}
+        settings |= {f"trainer {key}": value for key, value in (run.record.get("trainer") or {}).items()}
+        config = {key: value for key, value in settings.items() if key != "seed" and value is not None}
         grouped[json.dumps(config, sort_keys=True)].append(run)
     rows = []
     for text, members in grouped.items():
@@ -207,7 +209,7 @@ def _place(row: Row) -> tuple[Any, ...]:
     method = row.method
     return (
         row.heading,
-        row.key.get("latent", 0),
+        (isinstance(row.key.get("latent", 0), str), row.key.get("latent", 0)),
         ORDER.index(method) if method in ORDER else len(ORDER),
         method,
         json.dumps(row.key, sort_keys=True),

@@ -1,6 +1,6 @@
 """Run records: a folder per run that survives kills, full disks and a second process.
 
-A run folder holds ``run.json`` (what is run, with what), ``metrics.csv``, ``config.yaml``,
+A run folder holds ``run.json`` (what is run, with what), ``metrics.csv``,
 ``checkpoints/{best,last}.ckpt`` and, once the run ended, ``done.json``. Every JSON file says ``"format": 1``.
 Needs nothing but the standard library, so that reading records is cheap.
 """
@@ -11,22 +11,19 @@ import hashlib
 import json
 import math
 import os
-import platform
 import secrets
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from importlib import metadata
 from numbers import Real
 from pathlib import Path
 from typing import Any, Literal
 
-from regrep._version import __version__
 from regrep.errors import RegrepError
+from regrep_paper.runs.origin import git_state, versions
 from regrep_paper.tables.protocol import BEFORE
 
 FORMAT = 1
@@ -130,6 +127,11 @@ def read_record(path: Path | str) -> dict[str, Any]:
     return {"config" if key == "cell" else key: value for key, value in record.items()}
 
 
+def started(record: Mapping[str, Any]) -> bool:
+    """Whether a ``run.json`` is that of a run that was started, and not the settings alone."""
+    return "command" in record
+
+
 def run_id(config: Mapping[str, Any]) -> str:
     """Readable name of a config with a hash of all its settings; equal settings give equal names.
 
@@ -166,37 +168,6 @@ def plain(value: Any) -> Any:
             return None
         return int(number) if number.is_integer() else number
     return str(value)
-
-
-def versions() -> dict[str, str | None]:
-    """Versions of regrep, Python and the packages that decide numbers; None where one is absent."""
-    found: dict[str, str | None] = {"regrep": __version__, "python": platform.python_version()}
-    for name in ("torch", "numpy", "lightning"):
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = None
-    return found
-
-
-def git_state(folder: Path | None = None) -> dict[str, str | bool | None]:
-    """Commit of the repository around a folder, and whether tracked files differ from it.
-
-    Args:
-        folder: by default that of the package, which is the code that runs. Both entries are None outside a
-            repository, before its first commit, or without git.
-    """
-    folder = Path(__file__).parent if folder is None else folder
-    try:
-        commit, status = (
-            subprocess.run(
-                ["git", "-C", str(folder), *words], capture_output=True, text=True, check=True, timeout=20
-            ).stdout.strip()
-            for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
-        )
-    except (OSError, subprocess.SubprocessError):
-        return {"commit": None, "dirty": None}
-    return {"commit": commit, "dirty": bool(status)}
 
 
 class RunFolder:
@@ -279,18 +250,17 @@ class RunFolder:
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         record = self.record
-        if record is None:
+        if record is not None:
+            self.check_same(config, precision)
+        if record is None or not started(record):
             record = {
-                "format": FORMAT,
-                "run_id": run_id(config),
-                "config": dict(config),
+                **self._planned(config, (record or {}).get("trainer")),
                 "seed": seed,
                 "data": dict(data),
                 "parameters": parameters,
                 **this_start,
             }
         else:
-            self.check_same(config)
             if self.finished:
                 raise RegrepError(f"the run in {self.path} is finished; choose another folder to run it again")
             record.setdefault("resumed", []).append(this_start)
@@ -298,14 +268,42 @@ class RunFolder:
         (self.path / "done.json").unlink(missing_ok=True)
         return record
 
-    def check_same(self, config: Mapping[str, Any]) -> None:
+    def plan(
+        self, config: Mapping[str, Any], trainer: Mapping[str, Any] | None = None, precision: str | None = None
+    ) -> None:
+        """Write ``run.json`` with the settings alone, which :meth:`start` completes; one that is there must agree.
+
+        Args:
+            config: the resolved settings that name the run.
+            trainer: further options that may change results; None before they are known.
+            precision: that the run has where its config leaves the choice to the machine.
+
+        Raises:
+            RegrepError: the folder holds a run with other settings.
+        """
+        record = self.record
+        if record is not None:
+            self.check_same(config, precision)
+        if record is None or not started(record):
+            self._write("run.json", self._planned(config, trainer))
+        elif trainer is not None and "trainer" in record:
+            self._refuse_changes(record["trainer"], plain(trainer))
+
+    def check_same(self, config: Mapping[str, Any], precision: str | None = None) -> None:
         """Raise where the settings of the run in this folder are not those of a config.
 
         Raises:
             RegrepError: naming those that differ.
         """
+        record = self.record or {}
         older = {"protocol": BEFORE}
-        before, now = ({**older, **plain(settings)} for settings in ((self.record or {}).get("config", {}), config))
+        before, now = ({**older, **plain(settings)} for settings in (record.get("config", {}), config))
+        if before.get("precision") is None or now.get("precision") is None:  # the machine chose it
+            known = before.get("precision") or record.get("precision"), now.get("precision") or precision
+            before["precision"], now["precision"] = known[0] or known[1], known[1] or known[0]
+        self._refuse_changes(before, now)
+
+    def _refuse_changes(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         differing = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
         if differing:
             changes = ", ".join(f"{key} {before.get(key)!r} -> {now.get(key)!r}" for key in differing)
@@ -313,6 +311,11 @@ class RunFolder:
                 f"a run continues with the settings it began with, but in {self.path} they differ"
                 f" ({changes}); choose another folder"
             )
+
+    @staticmethod
+    def _planned(config: Mapping[str, Any], trainer: Mapping[str, Any] | None) -> dict[str, Any]:
+        further = {} if trainer is None else {"trainer": dict(trainer)}
+        return {"format": FORMAT, "run_id": run_id(config), "config": dict(config), **further}
 
     def finish(self, record: Mapping[str, Any]) -> None:
         """Write ``done.json``; ``record["status"]`` is ``finished`` or ``failed``.

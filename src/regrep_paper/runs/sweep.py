@@ -9,10 +9,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from regrep.errors import RegrepError
 from regrep_paper.runs.executors import Executor, LocalExecutor, SubmititExecutor, Task
 from regrep_paper.runs.manifest import Manifest, Settings, read_manifest
 from regrep_paper.runs.records import FolderBusyError, RunFolder, run_id
@@ -29,8 +30,11 @@ class Experiments(Protocol):
     def check_config(self, run: Settings) -> None:
         """Raise for a setting that the run's experiment does not have."""
 
-    def config_command(self, run: Settings, out: Path, data_dir: Path | None) -> list[str]:
-        """Words after ``regrep`` that run a run in the folder ``out``."""
+    def resolved(self, run: Settings) -> Settings:
+        """Every setting of a run, by default where it is not given."""
+
+    def settings_command(self, run: Settings, file: Path, out: Path, data_dir: Path | None) -> list[str]:
+        """Words after ``regrep`` that run the settings in a file in the folder ``out``."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,13 @@ class PlannedRun:
     Attributes:
         label: what tells it from the others, for people.
         folder: that it works in.
-        command: what runs it, as words.
+        config: its resolved settings.
+        command: what runs it, as words; it reads the settings from the ``run.json`` in the folder.
     """
 
     label: str
     folder: RunFolder
+    config: Mapping[str, Any] = field(hash=False)
     command: tuple[str, ...]
 
     @property
@@ -79,13 +85,29 @@ def plan(
         program: words before the command.
     """
     experiments.check_config({"experiment": manifest.experiment, **(settings or {})})
-    named = {run_id(run): run for run in manifest.configs(settings)}
-    varying = _varying(list(named.values()))
+    named: dict[str, tuple[Settings, Settings]] = {}
+    for run in manifest.configs(settings):
+        config = experiments.resolved(run)
+        named.setdefault(run_id(config), (run, config))
+    varying = _varying([run for run, _ in named.values()])
     runs = []
-    for name, run in named.items():
-        words = experiments.config_command(run, out / name, data_dir)
-        runs.append(PlannedRun(_label(run, varying), RunFolder(out / name), (*program, *words)))
+    for name, (run, config) in named.items():
+        folder = _folder(out, name, run, config)
+        words = experiments.settings_command(config, folder.path / "run.json", folder.path, data_dir)
+        runs.append(PlannedRun(_label(run, varying), folder, config, (*program, *words)))
     return runs
+
+
+def _folder(out: Path, name: str, run: Settings, config: Settings) -> RunFolder:
+    """The folder of a run: an earlier version named it by the settings of the file, unresolved."""
+    folder, earlier = RunFolder(out / name), RunFolder(out / run_id(run))
+    if folder.path.exists() or earlier.record is None:
+        return folder
+    try:
+        earlier.check_same(config)
+    except RegrepError:
+        return folder
+    return earlier
 
 
 def sweep(
@@ -195,6 +217,12 @@ class Runner:
             elif run.folder.finished:  # meanwhile, by another sweep
                 self._report_finished(run)
             else:
+                try:
+                    with run.folder.lock():
+                        run.folder.plan(run.config)
+                except FolderBusyError:
+                    self._wait(run, waiting)
+                    continue
                 tasks[self.executor.start(run.command, run.folder.path / "log.txt")] = run
 
     def _collect(self, tasks: dict[Task, PlannedRun], waiting: dict[PlannedRun, float]) -> None:

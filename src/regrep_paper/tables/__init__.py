@@ -8,6 +8,16 @@ from regrep_paper.tables.index import (
     experiment,
     published,
     resolved,
+    settings_command,
 )
 
-__all__ = ["check_config", "config_command", "definition_of", "entries", "experiment", "published", "resolved"]
+__all__ = [
+    "check_config",
+    "config_command",
+    "definition_of",
+    "entries",
+    "experiment",
+    "published",
+    "resolved",
+    "settings_command",
+]

@@ -27,6 +27,9 @@ DEFINITIONS = {
 EXPERIMENTS = tuple(name for name, one in DEFINITIONS.items() if one.model)
 """Those that ``regrep fit`` can run."""
 
+FILES = ("font_a", "font_b")
+"""Settings that are files."""
+
 TABLES = {name: one.paper for name, one in DEFINITIONS.items() if one.paper}
 """The published table of each experiment."""
 
@@ -101,14 +104,31 @@ def config_command(config: Mapping[str, Any], out: Path, data_dir: Path | None =
     ['fit', 'ddmnist', '--out=runs/a', '--data.group=D4', '--seed_everything=1']
     """
     check_config(config)
-    one = _of(config)
-    command = ["fit", one.name, f"--out={out}"]
-    if data_dir is not None and one.reads_files:
-        command.append(f"--data.data_dir={data_dir}")
-    for key, value in config.items():
-        if key != "experiment" and value is not None:
-            command.append(f"--{one.options[key]}={str(value).lower() if isinstance(value, bool) else value}")
-    return command
+    return [*_command(config, out, data_dir), *option_words(config)]
+
+
+def settings_command(config: Mapping[str, Any], file: Path, out: Path, data_dir: Path | None = None) -> list[str]:
+    """Arguments of ``regrep`` that run a config whose settings stand in a file; paths alone are said again.
+
+    >>> settings_command({"experiment": "ddmnist", "seed": 1}, Path("a/run.json"), Path("a"))
+    ['fit', 'ddmnist', '--out=a', '--settings=a/run.json']
+    """
+    paths = {key: value for key, value in config.items() if key in ("experiment", *FILES)}
+    return [*_command(config, out, data_dir), f"--settings={file}", *option_words(paths)]
+
+
+def option_words(config: Mapping[str, Any]) -> list[str]:
+    """The options of ``regrep fit`` that set what a config says.
+
+    >>> option_words({"experiment": "ddmnist", "second_noise": True, "patience": None})
+    ['--data.second_noise=true']
+    """
+    options = _of(config).options
+    return [
+        f"--{options[key]}={str(value).lower() if isinstance(value, bool) else value}"
+        for key, value in config.items()
+        if key != "experiment" and value is not None
+    ]
 
 
 def published(config: Mapping[str, Any], metric: str = "accuracy") -> Published | None:
@@ -126,6 +146,12 @@ def published(config: Mapping[str, Any], metric: str = "accuracy") -> Published 
         return None
     column = {**config, "metric": metric}.get(table.columns)
     return table.entries.get((table.rows[method], str(column)))
+
+
+def _command(config: Mapping[str, Any], out: Path, data_dir: Path | None) -> list[str]:
+    one = _of(config)
+    files = [f"--data.data_dir={data_dir}"] if data_dir is not None and one.reads_files else []
+    return ["fit", one.name, f"--out={out}", *files]
 
 
 def _of(config: Mapping[str, Any]) -> Definition:

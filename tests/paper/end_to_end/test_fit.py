@@ -57,7 +57,7 @@ def finished(tmp_path_factory):
 
 def test_leaves_a_complete_record(finished):
     out, text = finished
-    names = {"config.yaml", "run.json", "metrics.csv", "done.json", "examples.npz", "checkpoints", "lock"}
+    names = {"run.json", "metrics.csv", "done.json", "examples.npz", "checkpoints", "lock"}
     assert {path.name for path in out.iterdir()} == names
     assert {path.name for path in (out / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
     run, done = (json.loads((out / name).read_text()) for name in ("run.json", "done.json"))
@@ -88,6 +88,27 @@ def test_a_finished_run_is_not_repeated(finished):
     assert code == 1
     assert "choose another folder" in text
     assert (out / "done.json").stat().st_mtime_ns == before
+
+
+def test_the_settings_of_a_record_make_the_same_run(finished, tmp_path):
+    out, _ = finished
+    process = regrep("fit", "ddmnist", f"--settings={out / 'run.json'}", f"--out={tmp_path / 'again'}")
+    text, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, text
+    one, other = (json.loads((folder / "run.json").read_text()) for folder in (out, tmp_path / "again"))
+    assert (one["config"], one["run_id"], one["trainer"]) == (other["config"], other["run_id"], {})
+    one, other = (json.loads((folder / "done.json").read_text()) for folder in (out, tmp_path / "again"))
+    assert one["test"] == other["test"]
+
+
+def test_options_of_the_trainer_are_recorded_and_kept(finished, tmp_path):
+    out = tmp_path / "run"
+    clipped = ["--trainer.max_epochs=1", "--trainer.gradient_clip_val=0.5", "--trainer.log_every_n_steps=3"]
+    assert fit(out, *clipped)[0] == 0
+    assert json.loads((out / "run.json").read_text())["trainer"] == {"gradient_clip_val": 0.5}
+    code, text = fit(out, "--trainer.max_epochs=1")
+    assert code == 1
+    assert "gradient_clip_val 0.5 -> None" in text
 
 
 def test_test_measures_the_best_checkpoint_again(finished):

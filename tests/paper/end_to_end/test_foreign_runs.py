@@ -136,7 +136,7 @@ def test_ones_own_file_of_options_is_read(finished, tmp_path, capsys):
     fit("ddmnist", [f"--config={tmp_path / 'own.yaml'}", *SMALL, f"--out={tmp_path / 'run'}"])
     done = [json.loads((folder / "done.json").read_text())["test"] for folder in (finished, tmp_path / "run")]
     assert done[0] == done[1]
-    again = fit("ddmnist", [f"--config={finished / 'config.yaml'}", f"--out={tmp_path / 'again'}"])
+    again = fit("ddmnist", [f"--settings={finished / 'run.json'}", f"--out={tmp_path / 'again'}"])
     assert again["test"] == done[0]
     (tmp_path / "chain.yaml").write_text(f"config: {tmp_path / 'own.yaml'}")
     (tmp_path / "section.yaml").write_text(f"trainer: {tmp_path / 'own.yaml'}")

@@ -413,6 +413,35 @@ def test_unreadable_records_are_told_and_do_no_harm(records):
     assert "unreadable: " in made.text
 
 
+def places(content):
+    """Every object and list in a record, with a key of it."""
+    for key, value in content.items() if isinstance(content, dict) else enumerate(content):
+        yield content, key
+        if isinstance(value, (dict, list)):
+            yield from places(value)
+
+
+@pytest.mark.parametrize("name", ["run.json", "done.json"])
+@pytest.mark.parametrize("value", ["x", [1], {"a": 1}, -1, None])
+def test_no_odd_value_in_one_record_hides_the_others(tmp_path, name, value):
+    """Wherever it stands: the run is shown with it or listed as unreadable."""
+    for seed in (0, 1):
+        write_run(tmp_path / f"a{seed}", "ours", seed, group="D1", pictures=False)
+    path = tmp_path / "a0" / name
+    text = path.read_text()
+    for k in range(len(list(places(json.loads(text))))):
+        content = json.loads(text)
+        part, key = list(places(content))[k]
+        part[key] = value
+        path.write_text(json.dumps(content))
+        runs, unreadable = read_runs(tmp_path)
+        assert len(runs) + len(unreadable) == 2
+        rows = select(rows_of(runs))
+        assert results(rows).lines
+        assert summary(rows)
+        provenance(runs)
+
+
 def test_runs_without_metrics_or_equivariance_do_no_harm(tmp_path):
     folder = write_run(tmp_path / "a", pictures=False)
     (folder / "metrics.csv").unlink()

@@ -16,8 +16,9 @@ import torch
 from torch import nn
 
 from regrep.errors import RegrepError
-from regrep_paper.runs import records
-from regrep_paper.runs.records import FolderBusyError, RunFolder, git_state, read_json, run_id, write_atomic
+from regrep_paper.runs import origin
+from regrep_paper.runs.origin import git_state
+from regrep_paper.runs.records import FolderBusyError, RunFolder, read_json, run_id, write_atomic
 from regrep_paper.training.run import load_best
 
 CELL = {"experiment": "ddmnist", "group": "D4", "method": "ours", "weight": 1.0, "seed": 0}
@@ -140,6 +141,43 @@ def test_a_run_refuses_other_settings(tmp_path):
         begin(run, {**CELL, "weight": 2.0})
 
 
+def test_a_plan_holds_the_settings_until_the_run_starts(tmp_path):
+    run = RunFolder(tmp_path)
+    run.plan(CELL)
+    assert run.record == {"format": 1, "run_id": run_id(CELL), "config": CELL}
+    run.plan(CELL, {"max_steps": 5})
+    assert run.record["trainer"] == {"max_steps": 5}
+    with pytest.raises(RegrepError, match=r"they differ \(weight 1 -> 2\)"):
+        begin(run, {**CELL, "weight": 2})
+    record = begin(run)
+    assert (record["trainer"], record["run_id"], record["command"]) == (
+        {"max_steps": 5}, run_id(CELL), ["regrep", "fit"],
+    )  # fmt: skip
+    run.plan(CELL)
+    assert run.record == record
+
+
+def test_a_run_continues_with_the_options_of_the_trainer(tmp_path):
+    run = RunFolder(tmp_path)
+    run.plan(CELL, {"gradient_clip_val": 0.5})
+    begin(run)
+    run.plan(CELL, {"gradient_clip_val": 0.5})
+    with pytest.raises(RegrepError, match=r"they differ \(gradient_clip_val 0.5 -> None\); choose another"):
+        run.plan(CELL, {})
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_run_continues_with_its_precision(tmp_path, named):
+    """Whether the settings name it or the machine chose it."""
+    run = RunFolder(tmp_path)
+    begin(run, {**CELL, "precision": "32-true"} if named else CELL)
+    for config in (CELL, {**CELL, "precision": "32-true"}):
+        run.plan(config, {}, "32-true")
+    for config in (CELL, {**CELL, "precision": "16-mixed"}):
+        with pytest.raises(RegrepError, match=r"they differ \(precision '32-true' -> '16-mixed'\)"):
+            run.plan(config, {}, "16-mixed")
+
+
 def test_a_finished_run_is_not_started_again_but_a_failed_one_is(tmp_path):
     run = RunFolder(tmp_path)
     begin(run)
@@ -225,10 +263,10 @@ def test_git_state_notices_changes(tmp_path, monkeypatch):
 
 def test_versions_name_what_is_absent(monkeypatch):
     def absent(name):
-        raise records.metadata.PackageNotFoundError(name)
+        raise origin.metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(records.metadata, "version", absent)
-    assert records.versions()["lightning"] is None
+    monkeypatch.setattr(origin.metadata, "version", absent)
+    assert origin.versions()["lightning"] is None
 
 
 def test_a_broken_checkpoint_and_one_of_another_network_are_told_apart(tmp_path):

@@ -16,7 +16,7 @@ import pytest
 from regrep.errors import RegrepError
 from regrep_paper.runs.executors import LocalExecutor, SubmititExecutor, thread_environment
 from regrep_paper.runs.manifest import Manifest, check_keys
-from regrep_paper.runs.records import RunFolder
+from regrep_paper.runs.records import RunFolder, run_id
 from regrep_paper.runs.sweep import Runner, plan, sweep
 
 WORKER = """
@@ -24,8 +24,9 @@ import json, os, sys, time
 from pathlib import Path
 from regrep_paper.runs.records import FolderBusyError, RunFolder
 
-config, out = json.loads(sys.argv[1]), Path(sys.argv[2])
+out = Path(sys.argv[2])
 run = RunFolder(out)
+config = json.loads(Path(sys.argv[1]).read_text())["config"]
 
 def note(word):
     with open(out.parent / "journal", "a") as journal:
@@ -73,8 +74,13 @@ class Trials:
     def check_config(self, config):
         check_keys("a config", config, ("experiment", "group", "method", "seed", "sleep"))
 
-    def config_command(self, config, out, data_dir):
-        return [json.dumps(config), str(out), *([str(data_dir)] if data_dir else [])]
+    def resolved(self, config):
+        if "method" not in config:
+            raise RegrepError("no method")
+        return {"sleep": 0, **{key: value for key, value in config.items() if value is not None}}
+
+    def settings_command(self, config, file, out, data_dir):
+        return [str(file), str(out), *([str(data_dir)] if data_dir else [])]
 
 
 def runs_of(folder: Path, **grid):
@@ -225,6 +231,44 @@ def test_ctrl_c_stops_the_processes_and_tells_how_to_go_on(tmp_path, signum):
     assert "the same command continues" in output
     runs = runs_of(tmp_path, seed=[0, 1, 2], sleep=[60])
     wait_for(lambda: not any(one.folder.busy for one in runs))
+
+
+def test_a_run_gets_its_settings_as_one_file(tmp_path):
+    (planned,) = runs_of(tmp_path, seed=[3])
+    assert not planned.folder.path.exists()
+    assert run([planned]) == 0
+    record = planned.folder.record
+    assert record["config"] == {
+        "experiment": "trial", "group": "D4", "method": "ours", "seed": 3, "sleep": 0,
+    }  # fmt: skip
+    assert record["run_id"] == planned.folder.path.name == run_id(record["config"])
+    assert planned.command[2:] == (str(planned.folder.path / "run.json"), str(planned.folder.path))
+
+
+def test_names_are_those_of_the_resolved_settings(tmp_path):
+    """A default that is written out makes no other run."""
+    assert len(runs_of(tmp_path, seed=[0], sleep=[None, 0])) == 1
+
+
+def test_runs_of_an_earlier_version_are_found_by_their_settings(tmp_path, capsys):
+    """It named folders by the settings of the file, and its records say ``cell``."""
+    config = {"experiment": "trial", "group": "D4", "method": "ours", "seed": 0}
+    for seed, cell in ((0, {"sleep": 0}), (1, {"sleep": 5}), (2, None)):
+        folder = tmp_path / run_id({**config, "seed": seed})
+        folder.mkdir()
+        (folder / "done.json").write_text('{"format": 1, "status": "finished"}')
+        if cell is not None:
+            cell = {**config, "seed": seed, **cell, "precision": "bf16-mixed"}
+            (folder / "run.json").write_text(json.dumps({"format": 1, "cell": cell, "command": []}))
+    runs = runs_of(tmp_path, seed=[0, 1, 2])
+    assert [one.state for one in runs] == [
+        "finished",
+        "to do",
+        "to do",
+    ]  # the second has other settings, the third none
+    assert run(runs) == 0
+    assert "1 of 3 runs were finished before" in capsys.readouterr().out
+    assert journal(tmp_path)["start"] == {1: 1, 2: 1}
 
 
 def test_labels_name_what_varies(tmp_path):
