@@ -12,7 +12,7 @@ import lightning
 import torch
 from torch import Tensor, nn
 
-from regrep.diagnostics import EquivarianceError, RepresentationAnalysis, equivariance_error
+from regrep.diagnostics import EquivarianceError, RepresentationAnalysis, equivariance_error, profile
 from regrep.errors import RegrepError
 from regrep.nn import EncoderHead, LatentSymmetry
 from regrep.objectives import (
@@ -27,6 +27,9 @@ from regrep.objectives import (
 from regrep_paper.runs.hits import Hits
 from regrep_paper.tables.protocol import Schedule
 from regrep_paper.training.metrics import Scores, accuracy, latent_scale
+
+WIDEST = 4096
+"""Most coordinates of a latent whose profile is recorded."""
 
 Objective = TypeVar("Objective", bound=EquivariantObjective | RolloutObjective | RepresentationObjective)
 
@@ -139,7 +142,14 @@ class NetworkModule(ConfiguredModule[EquivariantObjective | RolloutObjective]):
         """What :meth:`measure` finds and under which symmetry, for the run record; else why there is none, if known."""
         symmetry = self.latent_symmetry()
         if symmetry is not None:
-            return {"equivariance": self.measure(data, samples).as_dict(), "equivariance_of": symmetry.as_dict()}
+            record = {"equivariance": self.measure(data, samples).as_dict(), "equivariance_of": symmetry.as_dict()}
+            inputs = self.validation_inputs(data, samples)
+            with torch.no_grad():
+                width = self.network.encoder(inputs[:1]).numel()
+            if width <= WIDEST:
+                found = profile(self.network.encoder, inputs, symmetry.action, symmetry.rho)
+                record["profile"] = found.as_dict()
+            return record
         note = getattr(self.network, "latent_note", None)
         return {} if note is None else {"equivariance_note": note}
 
