@@ -18,6 +18,7 @@ from smoke_fixture import SIZE
 from volumes_fixture import write
 
 from regrep_paper.data import downloads, glyphs, turned_images
+from regrep_paper.data import polycubes as data_polycubes
 from regrep_paper.data.cifar10 import Counts, cifar10
 from regrep_paper.data.digits import load
 from regrep_paper.data.double_digits import DoubleDigits
@@ -295,3 +296,16 @@ def test_every_training_digit_is_in_one_split(numbered_digits):
     assert [len(found.images[split]) for split in ("train", "validation", "test")] == [100, 20, 40]
     for split, images in found.images.items():  # each image keeps its label
         assert torch.equal(images[:, 0, 0] % 2, found.labels[split].to(torch.uint8)), split
+
+
+def test_polycubes_of_each_split_have_a_stream_of_their_own(monkeypatch):
+    """From one stream the volumes of two splits would share sizes without being equal."""
+    seeds, volumes = [], data_polycubes.volumes
+
+    def spied(shapes, size, generator):
+        seeds.append(generator.initial_seed())
+        return volumes(shapes, size, generator)
+
+    monkeypatch.setattr(data_polycubes, "volumes", spied)
+    MovedVolumes(size=8, per_class=4).setup()
+    assert len(set(seeds)) == len(seeds) == 3
