@@ -122,18 +122,32 @@ def models(words: Sequence[str]) -> int:
 
 
 def measure(words: Sequence[str]) -> int:
-    """``regrep measure RUN``: how equivariant a trained model is."""
+    """``regrep measure RUN``: how equivariant a trained model is, and where in it that is lost."""
     parser = _parser("measure")
     parser.add_argument("run", metavar="RUN", type=Path, help="the run folder")
-    parser.add_argument("--samples", metavar="N", type=int, default=256, help="validation samples (default 256)")
+    parser.add_argument("--samples", metavar="N", type=int, help="validation samples (default 256, with --layers 1024)")
+    parser.add_argument(
+        "--layers", action="store_true", help="invariance and linear equivariance of every layer, and what breaks it"
+    )
+    parser.add_argument("--figure", metavar="FILE.svg", type=Path, help="with --layers, draw them too")
     add_files(parser)
     parser.add_argument("--json", action="store_true", help="print JSON, for machines")
     options = parser.parse_all(words)
+    if options.figure and not options.layers:
+        parser.error("--figure draws the layers of a network; add --layers, or leave it out")
+    if options.figure and options.figure.suffix != ".svg":
+        parser.error(f"a figure is an SVG file, got {options.figure.name}; name it {options.figure.stem}.svg")
+    if options.figure:
+        from regrep_paper.report.layer_profile import write_figure  # before minutes of work, where it is missing
 
-    from regrep_paper.experiments.fit import measure as run
+    from regrep_paper.experiments import fit as runs
 
-    error = run(options.run, options.samples, files_of(options))
-    print(json.dumps(error.as_dict(), ensure_ascii=False) if options.json else error)
+    measured = runs.measure_layers if options.layers else runs.measure
+    samples = {} if options.samples is None else {"samples": options.samples}
+    found = measured(options.run, files=files_of(options), **samples)
+    if options.figure:
+        write_figure(options.figure, found.as_dict()["layers"], options.run.name)
+    print(json.dumps(found.as_dict(), ensure_ascii=False) if options.json else found)
     return 0
 
 

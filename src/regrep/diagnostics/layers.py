@@ -60,12 +60,13 @@ class LayerProfile:
     def __str__(self) -> str:
         labels = [f"{name or 'model'} ({self.kinds[name]})" for name in self.layers]
         shapes = [" x ".join(map(str, found.shape)) for found in self.layers.values()]
+        changes = self.changes
         width, size = max(map(len, (*labels, "layer"))), max(map(len, (*shapes, "shape")))
         lines = [f"{'layer':{width}}  {'shape':{size}}  invariance  linear R2   change  shuffled  random element"]
         for label, shape, (name, found) in zip(labels, shapes, self.layers.items(), strict=True):
             lines.append(
                 f"{label:{width}}  {shape:{size}}  {found.mean_invariance:10.4f}  {found.mean:9.4f}"
-                f"  {self.changes[name]:+7.4f}  {found.mean_null:8.4f}  {found.random_elements:14.4f}"
+                f"  {round(changes[name], 4) + 0.0:+7.4f}  {found.mean_null:8.4f}  {found.random_elements:14.4f}"
                 + (f"  {self.notes[name]}" if name in self.notes else "")
             )
         if self.skipped:

@@ -13,7 +13,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from regrep.diagnostics import EquivarianceError, RepresentationAnalysis
+from regrep.diagnostics import LayerProfile, RepresentationAnalysis
 from regrep.errors import RegrepError
 from regrep_paper.experiments.options_file import OptionsFile
 from regrep_paper.experiments.recorded import Files, check_recorded, recorded_command
@@ -25,6 +25,7 @@ from regrep_paper.tables.definition import Definition
 from regrep_paper.tables.network import load
 from regrep_paper.tables.protocol import PROTOCOLS, Schedule, Selection, protocol_in
 from regrep_paper.training.machine import default_precision
+from regrep_paper.training.measurement import Measurement
 from regrep_paper.training.run import TRAINER, check_run, load_best, measured, prepare, train
 
 HARMLESS = (
@@ -229,8 +230,8 @@ def _own_arguments() -> Iterator[None]:
         sys.argv = argv
 
 
-def measure(run: Path, samples: int = 256, files: Files | None = None) -> EquivarianceError | RepresentationAnalysis:
-    """The equivariance error of a run's best checkpoint, on validation samples transformed at random.
+def measure(run: Path, samples: int = 256, files: Files | None = None) -> Measurement | RepresentationAnalysis:
+    """The equivariance of a run's best checkpoint, on validation samples transformed at random.
 
     Of a learned representation, the analysis of its matrices.
 
@@ -242,11 +243,27 @@ def measure(run: Path, samples: int = 256, files: Files | None = None) -> Equiva
     Raises:
         RegrepError: the folder holds no trained run, or a file of it has to be named anew.
     """
+    _check_samples(samples)
+    cli = trained(RunFolder(run), files)
+    found: Measurement | RepresentationAnalysis = cli.model.measure(cli.datamodule, samples)
+    return found
+
+
+def measure_layers(run: Path, samples: int = 1024, files: Files | None = None) -> LayerProfile:
+    """Invariance and linear equivariance of every layer of a run's best checkpoint; arguments as in :func:`measure`.
+
+    Raises:
+        RegrepError: as there, or no action moves the inputs of the run.
+    """
+    _check_samples(samples)
+    cli = trained(RunFolder(run), files)
+    found: LayerProfile = cli.model.measure_layers(cli.datamodule, samples)
+    return found
+
+
+def _check_samples(samples: int) -> None:
     if samples < 1:
         raise RegrepError(f"an equivariance error needs at least one sample, got {samples}")
-    cli = trained(RunFolder(run), files)
-    found: EquivarianceError | RepresentationAnalysis = cli.model.measure(cli.datamodule, samples)
-    return found
 
 
 def trained(folder: RunFolder, files: Files | None = None) -> ExperimentCLI:
