@@ -137,6 +137,8 @@ def measure(words: Sequence[str]) -> int:
         parser.error("--figure draws the layers of a network; add --layers, or leave it out")
     if options.figure and options.figure.suffix != ".svg":
         parser.error(f"a figure is an SVG file, got {options.figure.name}; name it {options.figure.stem}.svg")
+    if options.figure and not options.figure.parent.is_dir():
+        parser.error(f"there is no folder {options.figure.parent} for the figure; make it first")
     if options.figure:
         from regrep_paper.report.layer_profile import write_figure  # before minutes of work, where it is missing
 
@@ -146,7 +148,7 @@ def measure(words: Sequence[str]) -> int:
     samples = {} if options.samples is None else {"samples": options.samples}
     found = measured(options.run, files=files_of(options), **samples)
     if options.figure:
-        write_figure(options.figure, found.as_dict()["layers"], options.run.name)
+        write_figure(options.figure, found.as_dict(), options.run.name)
     print(json.dumps(found.as_dict(), ensure_ascii=False) if options.json else found)
     return 0
 
@@ -372,7 +374,7 @@ def doctor(words: Sequence[str]) -> int:
 COMMANDS: dict[str, tuple[str, Callable[[Sequence[str]], int]]] = {
     "groups": ("elements, table, classes, characters and irreducibles of a group", groups),
     "models": ("every network of the tables: latent, parameters, symmetry, the paper's numbers", models),
-    "measure": ("how equivariant a trained model is, per group element", measure),
+    "measure": ("how equivariant a trained model is, by group element or by layer", measure),
     "fit": ("train one run, or continue it", fit),
     "test": ("evaluate a trained run", evaluate),
     "learn": ("learn the representation of a latent, and analyse it", learn),

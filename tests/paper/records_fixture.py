@@ -53,7 +53,7 @@ def write_run(
     draw = random.Random(f"{folder.name} {seed}")
     final = FINAL_ERROR.get(method, 0.8)
     told = epochs if done_epochs is None else done_epochs
-    lines = ["epoch,step,seconds,train/total,validation/accuracy,validation/relative_error,validation/latent_scale"]
+    lines = ["epoch,step,seconds,train/total,validation/accuracy,validation/whitened_error,validation/latent_scale"]
     for epoch in range(told):
         rise = 1 - math.exp(-4 * (epoch + 1) / epochs)
         error = 1.41 + (final - 1.41) * rise
@@ -68,9 +68,9 @@ def write_run(
             "format": 1, "status": status, "message": "the loss is not finite", "best_epoch": told - 1, "epochs": told,
             "seconds": 600 + seed, "validation": {"accuracy": validation},
             "test": {
-                "accuracy": test, "accuracy_upright": test - 0.02, "relative_error": final, "latent_scale": 0.05,
+                "accuracy": test, "accuracy_upright": test - 0.02, "whitened_error": final, "latent_scale": 0.05,
             },
-            "equivariance": {"elements": names, "absolute": [0.1] * len(names), "relative": relative},
+            "equivariance": {"elements": names, "absolute": [0.1] * len(names), "whitened_error": relative},
         }  # fmt: skip
         (folder / "done.json").write_text(json.dumps(done))
     if pictures:
@@ -181,7 +181,7 @@ def write_learned(
 
 def _write_course(folder: Path, experiment: str, seed: int, epochs: int) -> None:
     names = ["epoch", *(f"train/{name}" for name in ("total", "task", "output", "latent", "algebra"))]
-    names += [f"validation/{name}" for name in ("loss", "equivariance", "relative_error", "latent_scale")]
+    names += [f"validation/{name}" for name in ("loss", "equivariance", "whitened_error", "latent_scale")]
     lines = [",".join([*names, "validation/accuracy"] if experiment == "cifar10" else names)]
     for epoch in range(epochs):
         fall = math.exp(-0.5 * epoch) * (1 + 0.1 * seed)
@@ -195,7 +195,7 @@ def _write_outcome(path: Path, experiment: str, seed: int, shift: int, extras: b
     _, dim, expected, orders = LEARNED[experiment]
     done = json.loads(path.read_text())
     del done["equivariance"]
-    measured = {"loss": 0.02 + 0.001 * seed, "equivariance": 0.004, "relative_error": 0.08, "latent_scale": 0.8}
+    measured = {"loss": 0.02 + 0.001 * seed, "equivariance": 0.004, "whitened_error": 0.08, "latent_scale": 0.8}
     measured |= {"accuracy": 0.7} if experiment == "cifar10" else {}
     done |= {"validation": measured, "test": measured}
     nearest = dict(expected)

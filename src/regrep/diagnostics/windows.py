@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
@@ -32,8 +33,8 @@ def lopsided(module: nn.Module, shape: Sequence[int]) -> str:
     'pads 1 before and 2 after'
     """
     if isinstance(module, PADDINGS):
-        pads = list(module.padding)
-        return _padded([(pads[k], pads[k + 1]) for k in range(0, len(pads), 2)])
+        ends = list(module.padding)
+        return _padded([(ends[k], ends[k + 1]) for k in range(0, len(ends), 2)])
     if not isinstance(module, _ConvNd | _MaxPoolNd | _AvgPoolNd) or isinstance(module, _ConvTransposeNd):
         return ""
     axes = len(module.kernel_size) if isinstance(module, _ConvNd) else _axes(module)
@@ -42,7 +43,8 @@ def lopsided(module: nn.Module, shape: Sequence[int]) -> str:
     reach = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
     if module.padding == "same":
         return _padded([((r - 1) // 2, r - 1 - (r - 1) // 2) for r in reach])
-    padding = _each(0 if module.padding == "valid" else module.padding, axes)
+    pads: Any = module.padding
+    padding = _each(0 if pads == "valid" else pads, axes)
     for size, r, s, p in zip(sizes, reach, stride, padding, strict=True):
         beyond = _beyond(size, r, s, p, bool(getattr(module, "ceil_mode", False)))
         if beyond:

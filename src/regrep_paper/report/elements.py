@@ -21,6 +21,8 @@ COLUMNS = 4
 SIZE, STEP, LEFT = 2.15, (2.75, 3.55), 0.75
 """Side of a map, from one to the next (right and down), and left of the first; in inches."""
 
+LABEL = "whitened error (1 = unrelated)"
+
 Errors = tuple[list[str], np.ndarray]
 """Names of the elements, and the errors of each run, [n, order]."""
 
@@ -36,7 +38,7 @@ class Bars(NamedTuple):
 
 
 def elements(rows: Sequence[Row]) -> Figure | None:
-    """Relative error of each element at the best epoch, a line of panels per problem; None without records."""
+    """Whitened error of each element, a line of panels per problem; None without records."""
     parts = by_elements(rows)
     if not parts:
         return None
@@ -57,7 +59,7 @@ def elements(rows: Sequence[Row]) -> Figure | None:
                     names,
                     same,
                     highest,
-                    "relative error",
+                    LABEL,
                 )
             else:
                 spots = [divmod(k, COLUMNS) for k in range(len(shown))]
@@ -128,7 +130,7 @@ def _maps(
     for axis in axes[::COLUMNS]:
         axis.set_ylabel(vertical)
     if image is not None:
-        figure.colorbar(image, cax=bar, label="relative error").outline.set_visible(False)
+        figure.colorbar(image, cax=bar, label=LABEL).outline.set_visible(False)
 
 
 def bars(axis: Axes, names: Sequence[str], shown: Sequence[Bars], top: float, label: str) -> None:
@@ -157,8 +159,8 @@ def _mean(errors: np.ndarray) -> np.ndarray:
 
 
 def _errors(row: Row) -> Errors | None:
-    """The uncentred errors, under the name of newer records or of older ones."""
-    return read_errors(row, "equivariance", "uncentred") or read_errors(row, "equivariance", "relative")
+    """The whitened errors; older records have none that a constant in the latent does not lower."""
+    return read_errors(row, "equivariance", "whitened_error")
 
 
 def read_errors(row: Row, entry: str, name: str) -> Errors | None:

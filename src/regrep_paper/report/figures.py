@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -11,11 +12,12 @@ from regrep_paper.report.curves import Curve, curves
 from regrep_paper.report.elements import elements
 from regrep_paper.report.examples import examples
 from regrep_paper.report.forecasts import forecasts, horizon
+from regrep_paper.report.isotypic import profile_figure
 from regrep_paper.report.learned_part import learned_rows, slug
 from regrep_paper.report.reconstructions import reconstructions
 from regrep_paper.report.style import Drawing, drawing
 from regrep_paper.report.symmetry import symmetry
-from regrep_paper.report.table import Row
+from regrep_paper.report.table import Row, by_heading
 from regrep_paper.report.trajectories import trajectories
 
 UNRELATED = 1.0
@@ -60,11 +62,11 @@ def draw(rows: Sequence[Row]) -> list[Drawing]:
             curves(rows, Curve("validation/moving_share", "moving share")),
         ),
         (
-            "relative-error",
-            "Relative equivariance error over training",
-            "On the validation split, in older records; not centred, so that a constant in the latent lowers it. Line:"
-            " mean over seeds; band: their range.",
-            curves(rows, Curve("validation/relative_error", "relative error ‖ρ(g)E(x) − E(gx)‖ / ‖E(gx)‖", "auto")),
+            "profile",
+            "Profile of the latent",
+            "Share of the latent's variance in each irreducible representation, and how far each part is from"
+            " equivariant, on validation samples of each method's first run.",
+            profile_figure(_profiles(rows)),
         ),
         (
             "latent-scale",
@@ -125,6 +127,15 @@ def draw(rows: Sequence[Row]) -> list[Drawing]:
         ),
     ]
     return _drawn(plans)
+
+
+def _profiles(rows: Sequence[Row]) -> dict[str, Any]:
+    """Of each method of the first problem that has any: that of its first run."""
+    for members in by_heading(rows).values():
+        found = {row.label: [one for run in row.runs if (one := (run.done or {}).get("profile"))] for row in members}
+        if any(found.values()):
+            return {label: profiles[0] for label, profiles in found.items() if profiles}
+    return {}
 
 
 def draw_learned(rows: Sequence[Row]) -> dict[str, list[Drawing]]:

@@ -17,7 +17,7 @@ from regrep_paper.report.text import DASH, markdown
 Layer = Mapping[str, Any]
 """A layer as :meth:`regrep.diagnostics.LayerProfile.as_dict` records it."""
 
-SERIES = (
+SERIES: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("mean", "linear R²", {"color": "#009e73", "marker": "o", "linewidth": 1.8}),
     ("random_elements", "random element", {"color": "#e69f00", "marker": "s", "linewidth": 1.0, "linestyle": "--"}),
     ("mean_invariance", "invariance R²", {"color": "#0072b2", "marker": "^", "linewidth": 1.0}),
@@ -62,15 +62,14 @@ def layer_figure(layers: Sequence[Layer], heading: str) -> Figure:
     return figure
 
 
-def write_figure(path: Path, layers: Sequence[Layer], heading: str) -> None:
-    """The figure as an SVG file; the same layers give the same bytes.
+def write_figure(path: Path, record: Mapping[str, Any], heading: str) -> None:
+    """The figure of a profile of layers, as its record, as an SVG file; the same layers give the same bytes.
 
     Raises:
-        RegrepError: no layers, or a folder that is not there.
+        RegrepError: no layers.
     """
-    if not path.parent.is_dir():
-        raise RegrepError(f"a figure is written into a folder that is there, got {path.parent}; make it first")
-    path.write_text(drawing("layers", heading, "", layer_figure(layers, heading)).svg, encoding="utf-8")
+    figure = layer_figure(record["layers"], heading)
+    path.write_text(drawing("layers", heading, "", figure).svg, encoding="utf-8")
 
 
 def layer_table(layers: Sequence[Layer]) -> str:
@@ -92,13 +91,13 @@ def layer_tables(record: Mapping[str, Any]) -> str:
 def _line(layer: Layer) -> list[str]:
     shape = " x ".join(map(str, layer["shape"]))
     numbers = [_text(layer[name]) for name in ("mean_invariance", "mean")]
-    change = DASH if layer["change"] is None else f"{layer['change']:+.2f}"
     more = [_text(layer[name]) for name in ("mean_null", "random_elements")]
+    change = _text(layer["change"], "+.2f")
     return [f"{layer['layer'] or 'model'} ({layer['kind']})", shape, *numbers, change, *more, layer["note"]]
 
 
-def _text(value: float | None) -> str:
-    return DASH if value is None else f"{value:.2f}"
+def _text(value: float | None, form: str = ".2f") -> str:
+    return DASH if value is None else format(round(value, 2) + 0.0, form)  # no -0.00
 
 
 def _number(value: float | None) -> float:

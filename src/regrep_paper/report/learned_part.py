@@ -107,11 +107,11 @@ def settings(rows: Sequence[Row]) -> Table:
                 *(f"{_spread(values[name], 2)} [{_short(expected.get(name))}]" for name in irreps),
                 f"{sum(agree)} of {len(agree)}" if agree else DASH,
                 _spread([_number(one.get("defect")) for one in found], 2),
-                *(_spread([_number(test.get(key)) for test in tests], 3) for key in ("relative_error", "task")),
+                *(_spread([_number(test.get(key)) for test in tests], 3) for key in ("whitened_error", "task")),
             ]
         )
-    headings = ["setting", "n", *irreps, "round to regular", "defect", "relative error", "task loss"]
-    return Table(headings, lines)
+    headings = ["setting", "n", *irreps, "round to regular", "defect", "whitened error", "task loss"]
+    return _without_empty(Table(headings, lines))
 
 
 def plain_sections(parts: Sequence[Section]) -> str:
@@ -159,7 +159,7 @@ def _runs(runs: Sequence[tuple[str, Run]]) -> Table:
         "run",
         *irreps,
         *(f"{name} near {', '.join(root_name(k, n) for k in range(n))}" for name, n in roots.items()),
-        *("algebra loss", "equivariance loss", "relative error", "smallest confidence", "defect", "rounds to expected"),
+        *("algebra loss", "equivariance loss", "whitened error", "smallest confidence", "defect", "rounds to expected"),
     ]
     lines = []
     for (name, run), one in zip(runs, measured, strict=True):
@@ -173,7 +173,7 @@ def _runs(runs: Sequence[tuple[str, Run]]) -> Table:
                 *(", ".join(map(str, _roots(one, generator))) or DASH for generator in roots),
                 _short(_algebra(run)),
                 _short(_number(test.get("equivariance"))),
-                _short(_number(test.get("relative_error"))),
+                _short(_number(test.get("whitened_error"))),
                 _short(min(confidences, default=None), 4),
                 _short(_number(one.get("defect"))),
                 _rounded(one) if run.finished else run.state,
@@ -182,7 +182,13 @@ def _runs(runs: Sequence[tuple[str, Run]]) -> Table:
     if expected:
         line = ["expected", *(_short(expected.get(irrep)) for irrep in irreps)]
         lines.insert(0, line + [""] * (len(headings) - len(line)))
-    return Table(headings, lines)
+    return _without_empty(Table(headings, lines))
+
+
+def _without_empty(table: Table) -> Table:
+    """The table without columns in which nothing stands."""
+    keep = [k for k in range(len(table.headings)) if any(line[k] not in ("", DASH) for line in table.lines)]
+    return Table([table.headings[k] for k in keep], [[line[k] for k in keep] for line in table.lines])
 
 
 def _controls(rows: Sequence[Row]) -> Table | None:

@@ -17,7 +17,7 @@ from regrep_paper.tables.index import TABLES, experiment
 ALWAYS = ("setting", "method", "n", "parameters")
 """Columns that are shown even where they are empty."""
 
-BRIEF = ("through rho", "whitened error", "relative error", "latent scale")
+BRIEF = ("through rho", "whitened error", "latent scale")
 """Of the columns beside the results, those that the terminal shows."""
 
 

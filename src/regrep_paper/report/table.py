@@ -61,8 +61,8 @@ class Row:
     @property
     def parameters(self) -> list[int]:
         """Numbers of trained parameters that its runs tell, each once."""
-        found = {run.record.get("parameters") for run in (*self.runs, *self.open)}
-        return sorted(number for number in found if isinstance(number, int))
+        found = (run.record.get("parameters") for run in (*self.runs, *self.open))
+        return sorted({number for number in found if isinstance(number, int)})
 
     def by_seed(self, measure: Measure) -> dict[int, float]:
         """Seed -> value, of the finished runs that have it."""
@@ -209,7 +209,7 @@ def _place(row: Row) -> tuple[Any, ...]:
     method = row.method
     return (
         row.heading,
-        row.key.get("latent", 0),
+        (isinstance(row.key.get("latent", 0), str), row.key.get("latent", 0)),
         ORDER.index(method) if method in ORDER else len(ORDER),
         method,
         json.dumps(row.key, sort_keys=True),

@@ -36,10 +36,9 @@ LATENT = (
     Measure("through rho", "test", "through_rho"),
     Measure("whitened error", "test", "whitened_error"),
     Measure("moving share", "test", "moving_share"),
-    Measure("relative error", "test", "relative_error"),
     Measure("latent scale", "test", "latent_scale"),
 )
-"""What is measured of a latent; the relative error by older records only."""
+"""What is measured of a latent. Older records have an error that is not centred, which is not shown."""
 
 
 @dataclass(frozen=True)

@@ -14,24 +14,25 @@ class Measurement:
     Attributes:
         error: errors per element.
         through_rho: accuracy of head(rho(g) E(x)); None where there is no head for labels that the group leaves alone.
-        profile: share, error and offset of each irreducible.
+        profile: share, error and offset of each irreducible; None for a wide latent, such as a map of vectors.
     """
 
     error: EquivarianceError
     through_rho: ThroughRho | None
-    profile: Profile
+    profile: Profile | None
 
     def as_dict(self) -> dict[str, object]:
         """Plain values for a record: those of the errors, and the other two by name."""
         return {
             **self.error.as_dict(),
             "through_rho": None if self.through_rho is None else self.through_rho.as_dict(),
-            "profile": self.profile.as_dict(),
+            "profile": None if self.profile is None else self.profile.as_dict(),
         }
 
     def __str__(self) -> str:
         parts = [str(self.error)]
         if self.through_rho is not None:
             parts.append(f"accuracy through rho, of head(rho(g) E(x))\n{self.through_rho}")
-        parts.append(f"by irreducible, errors as means over the elements but e\n{self.profile}")
+        if self.profile is not None:
+            parts.append(f"by irreducible, errors as means over the elements but e\n{self.profile}")
         return "\n\n".join(parts)

@@ -14,7 +14,9 @@ from torch import Tensor, nn
 
 from regrep.actions import Action
 from regrep.diagnostics import (
+    EquivarianceError,
     LayerProfile,
+    Profile,
     RepresentationAnalysis,
     ThroughRho,
     equivariance_error,
@@ -37,6 +39,9 @@ from regrep_paper.runs.hits import Hits
 from regrep_paper.tables.protocol import Schedule
 from regrep_paper.training.measurement import Measurement
 from regrep_paper.training.metrics import Scores, accuracy, latent_scale
+
+WIDEST = 4096
+"""Most coordinates of a latent whose profile is made."""
 
 Objective = TypeVar("Objective", bound=EquivariantObjective | RolloutObjective | RepresentationObjective)
 
@@ -180,12 +185,17 @@ class NetworkModule(ConfiguredModule[EquivariantObjective | RolloutObjective]):
             reason = getattr(self.network, "latent_note", None) or "no representation acts on its latent"
             raise RegrepError(f"the latent of this network has no equivariance error: {reason}; measure another run")
         x, y = self.validation_samples(data, samples)
-        encoder = self.network.cpu().encoder
-        return Measurement(
-            equivariance_error(encoder, x, symmetry.action, symmetry.rho),
-            self.through(x, y),
-            profile(encoder, x, symmetry.action, symmetry.rho),
-        )
+        error, parts = self._of_latent(symmetry, x)
+        return Measurement(error, self.through(x, y), parts)
+
+    def _of_latent(self, symmetry: LatentSymmetry, x: Tensor) -> tuple[EquivarianceError, Profile | None]:
+        """Errors by element and, of a latent that is not too wide to hold all samples at once, by irreducible."""
+        # In training mode the look at one latent below would change the statistics of normalisations.
+        encoder, act, rho = self.network.cpu().eval().encoder, symmetry.action, symmetry.rho
+        error = equivariance_error(encoder, x, act, rho)
+        with torch.no_grad():
+            width = encoder(x[:1]).numel()
+        return error, profile(encoder, x, act, rho) if width <= WIDEST else None
 
     def through(self, x: Tensor, y: Tensor) -> ThroughRho | None:
         """A metric of the head on moved latents of x, per element; None where the targets are not invariant."""
@@ -195,9 +205,9 @@ class NetworkModule(ConfiguredModule[EquivariantObjective | RolloutObjective]):
         """Errors of the latent and under which symmetry, for the run record; else why there are none, if known."""
         symmetry = self.latent_symmetry()
         if symmetry is not None:
-            x, _ = self.validation_samples(data, samples)
-            error = equivariance_error(self.network.encoder.cpu(), x, symmetry.action, symmetry.rho)
-            return {"equivariance": error.as_dict(), "equivariance_of": symmetry.as_dict()}
+            error, found = self._of_latent(symmetry, self.validation_samples(data, samples)[0])
+            record = {"equivariance": error.as_dict(), "equivariance_of": symmetry.as_dict()}
+            return record if found is None else {**record, "profile": found.as_dict()}
         note = getattr(self.network, "latent_note", None)
         return {} if note is None else {"equivariance_note": note}
 

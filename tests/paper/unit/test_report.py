@@ -226,8 +226,12 @@ def test_there_is_one_baseline_or_none(tmp_path):
     assert baseline(select(rows_in(tmp_path))) is None
 
 
-def test_names_of_old_and_new_measures_stand_in_one_table(tmp_path):
-    write_run(tmp_path / "old")
+def test_the_error_of_older_records_is_not_shown(tmp_path):
+    """It was not centred, and cannot be made anew from a record."""
+    old = write_run(tmp_path / "old") / "done.json"
+    content = json.loads(old.read_text())
+    content["test"]["relative_error"] = content["test"].pop("whitened_error")
+    old.write_text(json.dumps(content))
     done = write_run(tmp_path / "new", "cnn-augmented") / "done.json"
     content = json.loads(done.read_text())
     content["test"] = {"accuracy": 0.7, "through_rho": 0.25, "whitened_error": 0.5, "moving_share": float("nan")}
@@ -235,7 +239,7 @@ def test_names_of_old_and_new_measures_stand_in_one_table(tmp_path):
     table = results(select(rows_in(tmp_path)))
     assert column(table, "whitened error") == ["0.500 (–)", "–"]
     assert column(table, "through rho") == ["0.250 (–)", "–"]
-    assert column(table, "relative error") == ["–", "0.600 (–)"]
+    assert "relative error" not in table.columns
     assert "moving share" not in table.columns  # nan is no value, and the column is empty
 
 
@@ -411,6 +415,35 @@ def test_unreadable_records_are_told_and_do_no_harm(records):
     made = build(records)
     assert "record format 7" in made.page.read_text()
     assert "unreadable: " in made.text
+
+
+def places(content):
+    """Every object and list in a record, with a key of it."""
+    for key, value in content.items() if isinstance(content, dict) else enumerate(content):
+        yield content, key
+        if isinstance(value, (dict, list)):
+            yield from places(value)
+
+
+@pytest.mark.parametrize("name", ["run.json", "done.json"])
+@pytest.mark.parametrize("value", ["x", [1], {"a": 1}, -1, None])
+def test_no_odd_value_in_one_record_hides_the_others(tmp_path, name, value):
+    """Wherever it stands: the run is shown with it or listed as unreadable."""
+    for seed in (0, 1):
+        write_run(tmp_path / f"a{seed}", "ours", seed, group="D1", pictures=False)
+    path = tmp_path / "a0" / name
+    text = path.read_text()
+    for k in range(len(list(places(json.loads(text))))):
+        content = json.loads(text)
+        part, key = list(places(content))[k]
+        part[key] = value
+        path.write_text(json.dumps(content))
+        runs, unreadable = read_runs(tmp_path)
+        assert len(runs) + len(unreadable) == 2
+        rows = select(rows_of(runs))
+        assert results(rows).lines
+        assert summary(rows)
+        provenance(runs)
 
 
 def test_runs_without_metrics_or_equivariance_do_no_harm(tmp_path):

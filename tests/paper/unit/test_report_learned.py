@@ -50,7 +50,7 @@ def test_a_line_per_run(records):
         *("yes", "no: 22, 20", "yes"),
         *("failed: the loss is not finite", "unfinished, epoch 6 of 12"),
     ]
-    assert (lines[1]["smallest confidence"], lines[1]["relative error"]) == ("0.989", "0.08")
+    assert (lines[1]["smallest confidence"], lines[1]["whitened error"]) == ("0.989", "0.08")
     assert lines[1]["algebra loss"] == "4.09e-07"  # 1e-4 exp(-5.5), the last epoch
     assert lines[4]["A"] == lines[4]["defect"] == lines[5]["equivariance loss"] == "–"
 

@@ -542,7 +542,7 @@ def test_fit_leaves_a_record_that_the_report_reads(folder, tmp_path):
     column = rows[0].split(",").index("validation/rmse")
     values = [float(row.split(",")[column]) for row in rows[1:]]
     assert done["validation"]["rmse"] == pytest.approx(min(values))  # the best weights, not the last
-    assert measure(out, 4, {"data_dir": folder}).elements == ("e", "r", "r2", "r3")
+    assert measure(out, 4, {"data_dir": folder}).error.elements == ("e", "r", "r2", "r3")
 
 
 def test_without_a_folder_a_small_set_is_simulated_once(simulated, tmp_path, monkeypatch):
