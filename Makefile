@@ -38,11 +38,11 @@ test: setup
 	$(BIN)/python -m pytest -q
 
 test-baselines: setup-baselines
-	$(BASELINES)/python -m pytest -q tests/paper/networks
+	$(BASELINES)/python -m pytest -q tests/paper/networks tests/paper/steerable
 
 test-all: setup setup-baselines
 	$(BIN)/python -m pytest -q -m "slow or not slow"
-	$(BASELINES)/python -m pytest -q -m "slow or not slow" tests/paper/networks
+	$(BASELINES)/python -m pytest -q -m "slow or not slow" tests/paper/networks tests/paper/steerable
 
 lint: setup
 	$(BIN)/ruff check .

@@ -3,8 +3,8 @@
 python docs/tables.py
 
 A block between ``<!-- KIND of FILE -->`` and ``<!-- end -->`` is made anew, where KIND is ``table`` (the choice of
-tuned settings made), ``all`` (every setting), and for learned representations ``runs``, ``settings``, ``controls``
-or ``summary``, and ``layers`` for what ``examples/face_detectors.py --out`` writes.
+tuned settings made), ``brief`` (the same in fewer columns), ``all`` (every setting), and for learned representations
+``runs``, ``settings``, ``controls`` or ``summary``; ``layers`` is what ``examples/face_detectors.py --out`` wrote.
 """
 
 from __future__ import annotations
@@ -48,6 +48,11 @@ def _rows(rows: list[Row]) -> str:
     return markdown(table.columns, table.signed)
 
 
+def _brief(rows: list[Row]) -> str:
+    table = results(rows).without(set(SIDE))
+    return markdown(table.columns, table.signed)
+
+
 def _each(one: Callable[[Section], str]) -> Callable[[list[Row]], str]:
     return lambda rows: "\n".join(one(section) for section in sections(rows))
 
@@ -56,8 +61,21 @@ def _table(table: Table | None) -> str:
     return markdown(table.headings, table.lines) if table else ""
 
 
+SIDE = (
+    "validation accuracy",
+    "learning rate",
+    "weight",
+    "moving share",
+    "latent scale",
+    "upright accuracy",
+    "parameters",
+)
+"""Columns that a brief table leaves out."""
+
+
 KINDS: dict[str, Callable[[list[Row]], str]] = {
     "table": lambda rows: _rows(select(rows)),
+    "brief": lambda rows: _brief(select(rows)),
     "all": _rows,
     "runs": _each(lambda section: _table(section.runs)),
     "settings": lambda rows: _table(settings(rows)),

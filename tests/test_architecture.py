@@ -137,6 +137,18 @@ def test_files_have_names_of_their_own():
     assert {name for name in names if names.count(name) > 1} == set()
 
 
+def test_tests_of_the_reproduction_lie_in_the_room_they_test():
+    """Where a file of sources lies tells where its tests lie, and a test of many rooms at once stands out.
+
+    The other way round, a room that is renamed takes its tests along. What runs from the command line, or joins
+    rooms, lies in ``end_to_end``.
+    """
+    rooms = {file.parent.name for file in (SOURCES / "regrep_paper").glob("*/__init__.py")} | {"end_to_end"}
+    files = [file.relative_to(ROOT / "tests" / "paper") for file in (ROOT / "tests" / "paper").rglob("test_*.py")]
+    assert len(files) > 50
+    assert [str(file) for file in files if len(file.parts) != 2 or file.parts[0] not in rooms] == []
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(SOURCES)))
 def test_a_file_is_one_noun(file):
     assert len(file.read_text(encoding="utf-8").splitlines()) <= 400

@@ -230,40 +230,44 @@ def _own_arguments() -> Iterator[None]:
         sys.argv = argv
 
 
-def measure(run: Path, samples: int = 256, files: Files | None = None) -> Measurement | RepresentationAnalysis:
+def measure(run: Path, samples: int | None = None, files: Files | None = None) -> Measurement | RepresentationAnalysis:
     """The equivariance of a run's best checkpoint, on validation samples transformed at random.
 
     Of a learned representation, the analysis of its matrices.
 
     Args:
         run: the run folder; nothing in it is trusted.
-        samples: how many samples, at least 1.
+        samples: how many samples, at least 1; 256 by default.
         files: data folder and fonts, where the run had some.
 
     Raises:
         RegrepError: the folder holds no trained run, or a file of it has to be named anew.
     """
-    _check_samples(samples)
+    count = _count(samples, 256)
     cli = trained(RunFolder(run), files)
-    found: Measurement | RepresentationAnalysis = cli.model.measure(cli.datamodule, samples)
+    found: Measurement | RepresentationAnalysis = cli.model.measure(cli.datamodule, count)
     return found
 
 
-def measure_layers(run: Path, samples: int = 1024, files: Files | None = None) -> LayerProfile:
-    """Invariance and linear equivariance of every layer of a run's best checkpoint; arguments as in :func:`measure`.
+def measure_layers(run: Path, samples: int | None = None, files: Files | None = None) -> LayerProfile:
+    """Invariance and linear equivariance of every layer of a run's best checkpoint.
+
+    Arguments as in :func:`measure`; 1,024 samples by default, for linear maps are fitted.
 
     Raises:
         RegrepError: as there, or no action moves the inputs of the run.
     """
-    _check_samples(samples)
+    count = _count(samples, 1024)
     cli = trained(RunFolder(run), files)
-    found: LayerProfile = cli.model.measure_layers(cli.datamodule, samples)
+    found: LayerProfile = cli.model.measure_layers(cli.datamodule, count)
     return found
 
 
-def _check_samples(samples: int) -> None:
-    if samples < 1:
+def _count(samples: int | None, default: int) -> int:
+    """How many samples are measured."""
+    if samples is not None and samples < 1:
         raise RegrepError(f"an equivariance error needs at least one sample, got {samples}")
+    return default if samples is None else samples
 
 
 def trained(folder: RunFolder, files: Files | None = None) -> ExperimentCLI:

@@ -91,7 +91,10 @@ def rows_of(runs: Sequence[Run], costs: Sequence[Cost] = ()) -> list[Row]:
     for run in runs:
         settings = {"precision": run.record.get("precision"), **run.config}
         settings |= {f"trainer {key}": value for key, value in (run.record.get("trainer") or {}).items()}
-        config = {key: value for key, value in settings.items() if key != "seed" and value is not None}
+        # Of settings that make another problem, None says something where there is a word for it.
+        one = experiment(settings["experiment"])
+        kept = {name for name in one.task if name in one.words}
+        config = {k: value for k, value in settings.items() if k != "seed" and (value is not None or k in kept)}
         grouped[json.dumps(config, sort_keys=True)].append(run)
     rows = []
     for text, members in grouped.items():
@@ -181,14 +184,8 @@ def _differences(row: Row, rows: Sequence[Row], counts: Callable[[Row, str], boo
         if counts(row, name) and any(
             name in other.key and other.key[name] != value for other in rows if other.heading == row.heading
         ):
-            spelt = name.replace("_", " ")
-            if row.experiment.usual.get(name) == value:
-                continue
-            if name in row.experiment.words:
-                words.append(row.experiment.words[name].format(value))
-            else:
-                words.append((spelt if value else f"no {spelt}") if isinstance(value, bool) else f"{spelt} {value}")
-    return words
+            words.append(row.experiment.worded(name, value, row.key))
+    return [word for word in words if word]
 
 
 def _missing(chosen: Sequence[Row]) -> list[Row]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,8 +53,8 @@ class Experiment:
         task: settings that make another problem; configs that differ in them are never compared.
         baseline: the method that the others are compared with, seed by seed.
         tuned: settings that are chosen on validation; they name no row of their own.
-        usual: values that a label leaves out.
-        words: how a label spells a setting, where not by its name.
+        usual: values that a label leaves out, or functions of a config that give them.
+        words: how a label says a setting, where not by its name: a format, or a function of the value.
         factors: what the two parts of an element ``(g, h)`` transform.
         learned: whether ρ itself is learned, so that its multiplicities are the result.
     """
@@ -69,7 +69,22 @@ class Experiment:
     learned: bool = False
     tuned: tuple[str, ...] = ("learning_rate", "weight")
     usual: Mapping[str, Any] = field(default_factory=dict)
-    words: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, str | Callable[[Any], str]] = field(default_factory=dict)
+
+    def worded(self, name: str, value: Any, config: Mapping[str, Any]) -> str:
+        """A setting as a label says it; empty where it has its usual value.
+
+        >>> Experiment("X", usual={"latent": 66}).worded("latent", 66, {}), Experiment("X").worded("quick", False, {})
+        ('', 'no quick')
+        """
+        usual = self.usual.get(name)
+        if value == (usual(config) if callable(usual) else usual) and not (value is None and name in self.words):
+            return ""
+        spelling = self.words.get(name)
+        if spelling is not None:
+            return spelling(value) if callable(spelling) else spelling.format(value)
+        plain = name.replace("_", " ")
+        return (plain if value else f"no {plain}") if isinstance(value, bool) else f"{plain} {value}"
 
     @property
     def measures(self) -> tuple[Measure, ...]:

@@ -103,6 +103,12 @@ def augments_latent(config: Mapping[str, Any]) -> bool:
     return METHODS[config["method"]].latent_augmentation if given is None else bool(given)
 
 
+def usual_augmentation(config: Mapping[str, Any]) -> bool | None:
+    """Whether the method of a config trains the head on rho(g) E(x) by itself; None for an unknown method."""
+    method = METHODS.get(str(config.get("method")))
+    return method.latent_augmentation if method and "latent_augmentation" in config else None
+
+
 def method_of(config: Mapping[str, Any]) -> str:
     """The name of a config's method in tables: that of its network first, unless it is the plain one.
 

@@ -8,7 +8,7 @@ from typing import Any
 from regrep.errors import RegrepError
 from regrep_paper.tables.columns import Experiment, Measure
 from regrep_paper.tables.definition import Definition
-from regrep_paper.tables.methods import augments_latent, check_method, weight_of
+from regrep_paper.tables.methods import augments_latent, check_method, usual_augmentation, weight_of
 from regrep_paper.tables.network import PLAIN, Entry
 from regrep_paper.tables.setting import Setting, of_data, of_model, of_run
 
@@ -64,8 +64,8 @@ DEFINITION = Definition(
             Measure("upright accuracy", "test", "accuracy_upright"),
         ),
         task=("data", "group", "labels"),
-        usual={"latent": 64},
-        words={"labels": "{} labels per class", "latent": "latent {}"},
+        usual={"latent": 64, "latent_augmentation": usual_augmentation},
+        words={"labels": lambda n: "all labels" if n is None else f"{n} labels per class", "latent": "latent {}"},
     ),
     networks=(
         Entry(

@@ -8,7 +8,7 @@ from typing import Any
 from regrep.errors import RegrepError
 from regrep_paper.tables.columns import LATENT, Experiment, Measure
 from regrep_paper.tables.definition import Definition
-from regrep_paper.tables.methods import METHODS, augments_latent, check_method, weight_of
+from regrep_paper.tables.methods import METHODS, augments_latent, check_method, usual_augmentation, weight_of
 from regrep_paper.tables.network import INVARIANT, LEARNED, PLAIN, WITHOUT, Entry
 from regrep_paper.tables.protocol import protocol_in
 from regrep_paper.tables.published import PaperTable, parse_entries
@@ -116,7 +116,7 @@ DEFINITION = Definition(
             *("data", "group", "classes", "train_pairs", "validation_pairs", "test_pairs"),
             *("second_noise", "noise_as_published"),
         ),
-        usual={"latent": 66},
+        usual={"latent": 66, "latent_augmentation": usual_augmentation},
         words={"latent": "{} channels"},
         factors=("left digit transformed by", "right digit transformed by"),
     ),

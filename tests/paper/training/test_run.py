@@ -1,21 +1,19 @@
-"""The protocol of a run: schedule of the rate, statistics that are re-estimated, whole batches, whose weights count."""
+"""Training under a protocol: schedule of the rate, statistics, whole batches, whose weights count, hits."""
 
 from dataclasses import replace
 
 import lightning
-import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
 
-from regrep.errors import RegrepError
 from regrep.objectives import OUTPUT
 from regrep_paper.data.double_digits import DoubleDigits
 from regrep_paper.experiments.ddmnist import DDMNIST
 from regrep_paper.runs.hits import Hits
 from regrep_paper.runs.records import RunFolder
-from regrep_paper.tables.protocol import PROTOCOLS, Protocol, protocol_of
+from regrep_paper.tables.protocol import PROTOCOLS, Protocol
 from regrep_paper.training.run import TRAINER, prepare, train
 
 RATE, EPOCHS = 0.01, 3
@@ -94,16 +92,6 @@ def test_statistics_are_those_of_training_batches_under_the_last_weights(tmp_pat
     assert torch.allclose(norm.running_mean, expected, rtol=1e-3, atol=1e-5) == recalibrate
 
 
-def test_a_protocol_is_known_by_name():
-    assert protocol_of("decaying", schedule="constant") == replace(PROTOCOLS["decaying"], schedule="constant")
-    with pytest.raises(RegrepError, match="a protocol is decaying or published, got 'papers'"):
-        protocol_of("papers")
-    with pytest.raises(RegrepError, match="select is last or best, got 'first'"):
-        protocol_of("decaying", selection="first")
-    with pytest.raises(RegrepError, match="schedule is onecycle or constant, got 'cosine'"):
-        protocol_of("decaying", schedule="cosine")
-
-
 def test_a_record_holds_which_test_samples_were_right(tmp_path):
     """Both digits of a pair are told, and the share of right ones is the accuracy."""
     _, _, _, data, record = fitted(tmp_path, PROTOCOLS["published"], epochs=2)
@@ -113,13 +101,6 @@ def test_a_record_holds_which_test_samples_were_right(tmp_path):
     assert hits.units.tolist() == data.splits["test"].index.tolist()
     labels = data.digits.labels["test"][torch.from_numpy(hits.units.astype("int64"))]
     assert (2 * labels[:, 0] + labels[:, 1]).tolist() == data.splits["test"].labels.tolist()
-
-
-def test_damaged_hits_are_refused():
-    whole = Hits(np.array([True, False, True]), np.array([[1], [2], [3]], dtype=np.uint32)).as_dict()
-    for damage in ({"correct": "!"}, {"units": "AAAA"}, {"samples": None}):
-        with pytest.raises(RegrepError, match="hits of a record cannot be read"):
-            Hits.from_dict({**whole, **damage})
 
 
 def test_through_rho_is_the_accuracy_on_transformed_latents(tmp_path):

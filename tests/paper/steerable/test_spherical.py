@@ -5,7 +5,7 @@ import torch
 
 pytest.importorskip("escnn")
 
-from networks.spherical_fixture import GROUPS, elements, moved, quick_grid
+from spherical_fixture import GROUPS, elements, moved, quick_grid
 
 from regrep.errors import RegrepError
 from regrep_paper.steerable import spherical

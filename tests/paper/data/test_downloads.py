@@ -1,6 +1,5 @@
-"""Downloads with checksums, and the idx format, from a server of this process."""
+"""Files of MNIST: mirrors, checksums, and what is refused."""
 
-import gzip
 import hashlib
 import threading
 from functools import partial
@@ -8,21 +7,18 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
+from idx_fixture import idx
+
+pytest.importorskip("pooch")
 
 from regrep.errors import RegrepError
 from regrep_paper.data.downloads import MNIST, Release, mnist
 from regrep_paper.data.idx import read_idx
-from regrep_paper.runs.data_folder import data_folder
-
-pytest.importorskip("pooch")
 
 FILES = list(MNIST.md5)
+
+
 TEST_PAIR = FILES[2:]
-
-
-def idx(array: np.ndarray) -> bytes:
-    header = bytes([0, 0, 8, array.ndim]) + b"".join(size.to_bytes(4, "big") for size in array.shape)
-    return gzip.compress(header + array.astype(np.uint8).tobytes(), mtime=0)
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -125,38 +121,3 @@ def test_half_a_pair_is_completed(tmp_path, served, mirror):
     mnist(tmp_path / "data", good)
     (tmp_path / "data" / FILES[0]).unlink()
     assert set(mnist(tmp_path / "data", good)[0]) == {"train", "test"}
-
-
-def test_the_folder_comes_from_the_argument_then_from_the_environment(tmp_path, monkeypatch):
-    monkeypatch.setenv("REGREP_DATA_DIR", str(tmp_path / "a"))
-    assert data_folder() == tmp_path / "a"
-    assert data_folder(tmp_path / "b") == tmp_path / "b"
-    monkeypatch.delenv("REGREP_DATA_DIR")
-    assert data_folder().name == "regrep"
-
-
-def test_idx_round_trip(tmp_path):
-    array = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
-    (tmp_path / "x.gz").write_bytes(idx(array))
-    np.testing.assert_array_equal(read_idx(tmp_path / "x.gz"), array)
-
-
-GOOD = gzip.decompress(idx(np.arange(6).reshape(2, 3)))
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"not gzip", "is not a complete gzip file"),
-        (gzip.compress(GOOD)[:-9], "is not a complete gzip file"),
-        (gzip.compress(GOOD[:-1]), "should hold 2 x 3 bytes after its header of 12, but holds 5"),
-        (gzip.compress(GOOD + b"x"), "should hold 2 x 3 bytes after its header of 12, but holds 7"),
-        (gzip.compress(GOOD[:6]), "but holds 0"),
-        (gzip.compress(bytes([0, 0, 13]) + GOOD[3:]), "begins with 00 00 08, but .* with 00 00 0d"),
-        (gzip.compress(b""), "begins with 00 00 08"),
-    ],
-)
-def test_idx_refuses(tmp_path, content, message):
-    (tmp_path / "x.gz").write_bytes(content)
-    with pytest.raises(RegrepError, match=message):
-        read_idx(tmp_path / "x.gz")

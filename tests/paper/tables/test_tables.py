@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from regrep.errors import RegrepError
-from regrep_paper.tables import definition_of, entries, resolved
+from regrep_paper.tables import check_config, definition_of, entries, resolved
 from regrep_paper.tables.index import EXPERIMENTS
 from regrep_paper.tables.methods import METHODS
 from regrep_paper.tables.network import load
@@ -107,3 +107,16 @@ def test_sizes_of_a_network_are_those_of_its_experiment():
         "smoke": {"width", "frames", "size"},
         "single-digits": {"latent", "classes"},
     }
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: check_config({"experiment": "ddmnist", "wieght": 1}), "no setting 'wieght'; did you mean weight"),
+        (lambda: check_config({"experiment": "minst"}), "the experiments are ddmnist, .* got 'minst'"),
+        (lambda: check_config({"group": "D4"}), "a config names its experiment"),
+    ],
+)
+def test_wrong_keys_of_a_config_say_so(make, message):
+    with pytest.raises(RegrepError, match=message):
+        make()

@@ -5,7 +5,7 @@ import torch
 
 pytest.importorskip("escnn")
 
-from networks.spherical_fixture import GROUPS, quick_grid
+from spherical_fixture import GROUPS, quick_grid
 
 from regrep.actions import Rotate3d
 from regrep.errors import RegrepError

@@ -1,0 +1,86 @@
+"""Digits drawn in two fonts: splits by angle, glyphs, and fonts that cannot be used."""
+
+import pytest
+import torch
+
+pytest.importorskip("matplotlib")
+pytest.importorskip("sklearn")
+
+from regrep.actions import rotate
+from regrep.errors import RegrepError
+from regrep_paper.data.glyphs import GlyphPairs, angles, default_font, render, rotate_and_scale
+from tolerance import assert_near
+
+
+def test_bands_of_angles_are_disjoint_and_fill_the_range():
+    bands = {}
+    for split in ("train", "validation", "test"):
+        angle = angles(split, 200_000, torch.Generator().manual_seed(0))
+        assert -90 <= angle.min() < -75
+        assert 65 < angle.max() < 90
+        bands[split] = set((angle / 5).floor().int().tolist())
+    assert sorted(band for found in bands.values() for band in found) == list(range(-18, 18))
+    assert all(band % 5 == 4 for band in bands["test"])
+    assert all(band % 5 == 3 for band in bands["validation"])
+
+
+def test_rotate_and_scale():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(4, 1, 9, 9, generator=generator, dtype=torch.float64)
+    angle = 180 * torch.rand(4, generator=generator, dtype=torch.float64)
+    ones = torch.ones(4, dtype=torch.float64)
+    assert_near(rotate_and_scale(x, angle, ones), rotate(x, angle))
+    disc = torch.zeros(1, 1, 41, 41)
+    disc[..., 15:26, 15:26] = 1
+    for scale in (0.8, 1.2):
+        area = rotate_and_scale(disc, torch.tensor([30.0]), torch.tensor([scale])).sum()
+        assert area == pytest.approx(121 * scale**2, rel=0.02)
+
+
+def test_glyphs_are_centred_and_of_one_size():
+    digits = render(default_font("DejaVuSans.ttf"))
+    assert digits.dtype == torch.uint8
+    assert digits.shape == (10, 28, 28)
+    for digit in digits:
+        rows, columns = (torch.nonzero(digit.amax(dim=d)).flatten() for d in (1, 0))
+        assert max(len(rows), len(columns)) == 20
+        for found in (rows, columns):
+            assert abs(int(found[0]) + int(found[-1]) - 27) <= 1
+
+
+def test_the_swap_changes_the_font_and_nothing_else(make):
+    module = make(GlyphPairs, identity=False, train_samples=10)
+    fixed = module.splits["train"][torch.arange(10), 0]
+    straight = torch.zeros(10)
+    posed = rotate_and_scale(fixed.images.float() / 255, straight, straight + 1)
+    assert torch.equal((posed * 255).round().byte(), module.splits["train"].images)
+    pair = module.views(fixed)
+    swapped = module.views(fixed._replace(images=fixed.images.flip(1)))
+    assert torch.equal(pair.x, swapped.gx)
+    assert torch.equal(pair.gx, swapped.x)
+    assert torch.equal(pair.y, torch.arange(10))
+    assert module.action is None
+
+
+def test_fonts_that_cannot_be_used(tmp_path):
+    text = tmp_path / "text.ttf"
+    text.write_text("no font")
+    for font, message in [
+        (tmp_path / "absent.ttf", "there is none at .*absent.ttf"),
+        (tmp_path, "a font is a file"),
+        (text, "is not a scalable font"),
+        (default_font("STIXSizOneSymReg.ttf"), "draws each of 0..9, but .* lacks the digits 0, 1,"),
+    ]:
+        with pytest.raises(RegrepError, match=message):
+            render(font)
+    font = default_font("DejaVuSans.ttf")
+    with pytest.raises(RegrepError, match="draw the same digits"):
+        GlyphPairs(font, font).setup()
+
+
+def test_pictures_alike_are_no_digits():
+    last_resort = default_font("LastResortHE-Regular.ttf")
+    if not last_resort.exists():
+        pytest.skip("this matplotlib has no font that draws all digits alike")
+    with pytest.raises(RegrepError, match="lacks ten different digits"):
+        render(last_resort)

@@ -1,0 +1,117 @@
+"""Files of smoke: selections, generation, reading, and what is refused."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from smoke_fixture import SIZE, field, published_files
+
+from regrep.errors import MissingExtraError, RegrepError
+from regrep_paper.data import smoke_files as sets
+from regrep_paper.data.smoke_files import DOMAIN, TRAIN, centred, generate, load, selection
+from regrep_paper.data.smoke_simulation import published_plume
+from regrep_paper.data.smoke_windows import Smoke
+from tolerance import assert_near
+
+
+def test_smaller_sets_lie_in_larger_ones():
+    for count in range(2, 36):
+        assert set(selection(count)) <= set(selection(count + 1))
+        assert len(set(selection(count))) == count
+    assert not set(TRAIN) & set(DOMAIN)
+    assert set(selection(36)) == set(range(1, 37))
+    with pytest.raises(RegrepError, match="from 2 to 36 simulations, got 1"):
+        selection(1)
+
+
+def test_generation_resumes_and_verifies(tmp_path, simulated):
+    def make(count, **changed):
+        return generate(tmp_path / "set", **{"size": 64, "frames": 3, "simulations": count, **changed}, progress=list)
+
+    make(4)
+    assert simulated == [4]
+    make(4)
+    assert simulated == [4]  # complete: left alone
+    index = json.loads((tmp_path / "set" / "smoke.json").read_text())
+    assert index["rows"] == "+y"
+    assert index["simulations"]["27"]["plume"]["centre"] == [32, 59]
+    assert index["simulations"]["3"]["equivariance"] == [0, 2, 4, 2]
+    (tmp_path / "set" / "simulation_33.npy").unlink()
+    del index["simulations"]["6"]  # killed between the array and the index
+    del index["simulations"]["27"]["equivariance"]  # of an older version
+    (tmp_path / "set" / "smoke.json").write_text(json.dumps(index))
+    make(7)
+    assert simulated == [4, 4, 1]  # 33 and 6 anew, and three more
+    found = load(tmp_path / "set")
+    assert sorted(found.velocity) == sorted(selection(7))
+    assert sorted(found.equivariance) == sorted(set(selection(7)) - {27})
+    for number, velocity in found.velocity.items():
+        assert_near(velocity[0, 0, 0, 0].double(), torch.tensor(sum(published_plume(number).buoyancy)).double())
+    with pytest.raises(RegrepError, match="not 3 of 32 x 32; choose another folder"):
+        make(4, size=32)
+    path = tmp_path / "set" / "simulation_27.npy"
+    path.write_bytes(path.read_bytes()[:-4] + b"\1\2\3\4")
+    with pytest.raises(RegrepError, match="simulation_27.npy is truncated or altered"):
+        load(tmp_path / "set")
+
+
+def test_generation_names_its_extra(tmp_path, monkeypatch):
+    def absent(name):
+        raise sets.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(sets.metadata, "version", absent)
+    with pytest.raises(MissingExtraError, match=r"\[sim\]"):
+        generate(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (torch.zeros(5, 2, 4, 6), "on a square, but holds torch.float32 [5, 2, 4, 6]"),
+        (torch.zeros(5, 3, 4, 4), "[5, 3, 4, 4]"),
+        (torch.zeros(5, 2, 4, 4, dtype=torch.float64), "torch.float64"),
+        ([1, 2], "holds list"),
+    ],
+)
+def test_wrong_files_are_refused(tmp_path, content, told):
+    torch.save(content, tmp_path / "raw_data_27_2.pt")
+    with pytest.raises(RegrepError) as error:
+        load(tmp_path)
+    assert told in str(error.value)
+
+
+def test_folders_without_what_is_needed_are_refused(tmp_path, smoke_folder):
+    with pytest.raises(RegrepError, match="holds no simulations"):
+        load(tmp_path)
+    (tmp_path / "raw_data_27_2.pt").write_bytes(b"no tensor")
+    with pytest.raises(RegrepError, match="raw_data_27_2.pt cannot be read"):
+        load(tmp_path)
+    np.save(tmp_path / "raw_data_33_0.npy", field(33))
+    (tmp_path / "raw_data_27_2.pt").unlink()
+    with pytest.raises(RegrepError, match="1 of the simulations for training and 0 of those held out"):
+        Smoke(tmp_path, size=SIZE).setup()
+    with pytest.raises(RegrepError, match=r"are 8 x 8, but the size is 16; pass --data.size=8"):
+        Smoke(smoke_folder, size=16).setup()
+    published_files(tmp_path, (6,), frames=9)
+    with pytest.raises(RegrepError, match="have one shape"):
+        load(tmp_path)
+    with pytest.raises(RegrepError, match="run regrep data smoke --size 64"):
+        Smoke(size=64)
+
+
+def test_centres_are_means_of_faces():
+    faces = torch.randn(3, 2, 5, 5)
+    v = centred(faces)
+    assert_near(v[:, 0, 1, 2], (faces[:, 0, 1, 2] + faces[:, 0, 1, 3]) / 2)
+    assert_near(v[:, 1, 1, 2], (faces[:, 1, 1, 2] + faces[:, 1, 2, 2]) / 2)
+    assert_near(v[:, 0, 1, 4], faces[:, 0, 1, 4] / 2)
+    assert_near(v[:, 1, 4, 2], faces[:, 1, 4, 2] / 2)
+
+
+def test_simulations_are_mapped_and_files_stay_as_they_are(tmp_path):
+    for number in (27, 6):
+        np.save(tmp_path / f"raw_data_{number}_1.npy", field(number))
+    velocity = load(tmp_path).velocity[27]
+    velocity += 1
+    assert np.array_equal(np.load(tmp_path / "raw_data_27_1.npy"), field(27))

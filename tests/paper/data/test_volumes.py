@@ -1,0 +1,73 @@
+"""Turned volumes: views, pictures, and splits of polycubes."""
+
+import pytest
+import torch
+from batches_fixture import batch_of
+
+from regrep.errors import RegrepError
+from regrep_paper.data.polycubes import classes
+from regrep_paper.data.volumes import MovedVolumes
+from tolerance import assert_near
+
+
+def test_views_are_turned_volumes_between_minus_one_and_one(volumes):
+    batch = batch_of(volumes)
+    upright, views = volumes.views(batch, upright=True), volumes.views(batch)
+    assert_near(upright.x[:, 0], batch.images.float() / 255 * 2 - 1)
+    assert torch.equal(upright.g, views.g)
+    assert torch.equal(volumes.views(batch).x, views.x)
+    all_turned = torch.stack([volumes.action(upright.x, torch.full((len(views.x),), k)) for k in range(24)])
+    equal = (all_turned == views.x).flatten(2).all(dim=2)
+    assert (equal.sum(dim=0) >= 1).all()
+    assert len(equal.int().argmax(dim=0).unique()) > 8  # many elements are drawn
+    assert views.gx is None
+
+
+def test_pictures_show_three_sides(volumes):
+    x = torch.full((1, 1, 4, 4, 4), -1.0)
+    x[0, 0, 0, 1, 2] = 1.0  # z = 0, y = 1, x = 2
+    assert volumes.pictures(x)[0].nonzero().tolist() == [[1, 2], [1, 4], [4, 2]]
+
+
+@pytest.mark.parametrize(("method", "upright"), [("cnn", True), ("cnn-augmented", False), ("ours", False)])
+def test_only_the_plain_cnn_trains_upright(volumes, method, upright):
+    module = MovedVolumes(size=10, per_class=4, method=method)
+    module.setup()
+    module.trainer = type("Trainer", (), {"training": True})()
+    batch = batch_of(module)
+    x = module.on_after_batch_transfer(batch, 0).x
+    assert torch.equal(x, module.views(batch, upright=upright).x)
+    module.trainer.training = False
+    moved, fixed = (module.on_after_batch_transfer(batch, k).x for k in (0, 1))
+    assert torch.equal(moved, volumes.views(batch).x)
+    assert torch.equal(fixed, volumes.views(batch, upright=True).x)
+
+
+def test_splits_of_polycubes_differ_and_do_not_depend_on_the_seed(volumes):
+    other = MovedVolumes(size=10, per_class=4, seed=5)
+    other.setup()
+    assert volumes.record() == {"name": "polycubes", "files": {}, "sizes": {"train": 48, "validation": 12, "test": 24}}
+    images = [samples.images for samples in volumes.splits.values()]
+    assert not torch.equal(images[0][:12], images[1])
+    assert not torch.equal(images[1], images[2][:12])
+    for split, samples in volumes.splits.items():
+        assert torch.equal(samples.images, other.splits[split].images)
+        assert len(samples.labels.bincount().unique()) == 1
+        assert len(samples.labels.unique()) == len(classes())
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: MovedVolumes("chest"), "volumes come from polycubes, organ, .* got 'chest'"),
+        (lambda: MovedVolumes(size=4), "from 8 to 64, got 4"),
+        (lambda: MovedVolumes(per_class=3), "per_class is at least 4, .* got 3"),
+        (lambda: MovedVolumes("organ", per_class=9), "per_class is a setting of polycubes, and organ"),
+        (lambda: MovedVolumes(any_file=True), "polycubes have none; leave it out"),
+        (lambda: MovedVolumes(batch_size=0), "batch_size is at least 1, got 0"),
+        (lambda: MovedVolumes(method="theirs"), "the methods are cnn, .* got 'theirs'"),
+    ],
+)
+def test_wrong_settings_say_so(make, message):
+    with pytest.raises(RegrepError, match=message):
+        make()
