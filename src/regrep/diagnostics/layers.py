@@ -1,4 +1,4 @@
-"""Where in a model equivariance is lost: invariance and linear equivariance of every layer."""
+"""Where a model loses equivariance: invariance and linear equivariance of every layer."""
 
 from __future__ import annotations
 
@@ -85,20 +85,20 @@ def profile_layers(
 ) -> LayerProfile:
     """Invariance and linear equivariance, see :func:`regrep.linear_equivariance`, of every layer of a model.
 
-    All numbers are means over the elements other than the identity. Where the linear R² falls from one layer to the
-    next, that layer breaks the symmetry: a stride of 2 on an even size, padding on one side, a fully connected layer.
-    A layer that runs several times is measured at its last one.
+    All numbers are means over the elements other than the identity. Where the linear R² drops from one layer to the
+    next, the latter breaks the symmetry: a stride of 2 on an even size, padding on one side, a fully connected layer.
+    A layer that runs several times is measured at its last run.
 
     Args:
         model: any module; measured in evaluation mode.
-        x: [N, ...], samples; some hundreds.
-        act: how G moves x.
-        layers: names as listed by ``model.named_modules()``; by default all that hold no others.
+        x: [N, ...], samples; a few hundred.
+        act: how G acts on x.
+        layers: names as listed by ``model.named_modules()``; defaults to all layers that contain no others.
         batch_size: samples at a time.
-        seed: of the halves, the shuffled samples and the random elements.
+        seed: seed of the two halves, the shuffled samples and the random elements.
 
     Raises:
-        RegrepError: fewer than 16 samples, a model that is none, an unknown layer, or latents that are not finite.
+        RegrepError: fewer than 16 samples, a model that is not a module, an unknown layer, or latents not finite.
 
     >>> import torch, regrep
     >>> _ = torch.manual_seed(1)
@@ -109,7 +109,7 @@ def profile_layers(
     [True, True, True, False]
     """
     if not isinstance(model, nn.Module):
-        raise RegrepError(f"layers are those of a module, got a {type(model).__name__}; pass the model itself")
+        raise RegrepError(f"only a module has layers, got a {type(model).__name__}; pass the model itself")
     check_samples(x, batch_size, act)
     parts = leaves(model) if layers is None else {name: find_layer(model, name) for name in layers}
     sizes: dict[str, tuple[int, ...]] = {}
@@ -128,7 +128,7 @@ def profile_layers(
 
 
 def _is_latent(z: object) -> bool:
-    """Whether this is the real latent [1, ...] of one sample."""
+    """Whether this is a real latent [1, ...] of one sample."""
     return isinstance(z, Tensor) and z.is_floating_point() and z.dim() > 1 and len(z) == 1
 
 
@@ -139,7 +139,7 @@ def _run(
     use: Callable[[str, Any], Any],
     sizes: dict[str, tuple[int, ...]] | None = None,
 ) -> dict[str, Any]:
-    """What ``use(name, output)`` makes of the output of each layer, in the order in which they ran.
+    """The value of ``use(name, output)`` for each layer, in the order in which they ran.
 
     Notes the shapes of their inputs, without the batch, in ``sizes``.
     """
