@@ -26,7 +26,7 @@ SERIES: tuple[tuple[str, str, dict[str, Any]], ...] = (
 """What is drawn of a layer: its name in the record, in the figure, and its looks."""
 
 LOWEST = -1.15
-"""Of the axis; 1 is equivariant or invariant, -1 the invariance of unrelated latents."""
+"""Of the axis, where no value lies below it; 1 is equivariant or invariant, -1 the invariance of unrelated latents."""
 
 LEFT, TOP, STEP, HIGH, BELOW = 0.75, 0.6, 0.42, 3.0, 1.5
 """Left of the axes and above them, the width of a layer, their height, and the space for names; in inches."""
@@ -46,16 +46,16 @@ def layer_figure(layers: Sequence[Layer], heading: str) -> Figure:
         wide = max(len(layers), 8) * STEP
         figure = canvas(LEFT + wide + 0.2, TOP + HIGH + BELOW)
         axis = place(figure, LEFT, TOP, wide, HIGH)
-        places = range(len(layers))
+        places, lowest = range(len(layers)), _lowest(layers)
         for k, layer in zip(places, layers, strict=True):
             if layer["note"]:
                 axis.axvspan(k - 0.5, k + 0.5, color="#fbe3d6", lw=0)
-                axis.text(k, LOWEST + 0.05, layer["note"], rotation=90, ha="center", va="bottom", fontsize=6)
+                axis.text(k, lowest + 0.05, layer["note"], rotation=90, ha="center", va="bottom", fontsize=6)
         for name, label, look in SERIES:
             axis.plot(places, [_number(layer[name]) for layer in layers], label=label, markersize=3.5, **look)
         names = [f"{layer['layer'] or 'model'} ({layer['kind']})" for layer in layers]
         axis.set_xticks(places, names, rotation=90, fontsize=7.5, parse_math=False)
-        axis.set(xlim=(-0.5, max(len(layers), 8) - 0.5), ylim=(LOWEST, 1.1), ylabel="R²")
+        axis.set(xlim=(-0.5, max(len(layers), 8) - 0.5), ylim=(lowest, 1.1), ylabel="R²")
         axis.grid(visible=False, axis="x")
         axis.legend(frameon=False, fontsize=8, ncols=len(SERIES), loc="lower left", bbox_to_anchor=(0, 1.0))
         figure.text(0.01, 0.985, heading, fontsize=10, weight="bold", va="top", parse_math=False)
@@ -98,6 +98,12 @@ def _line(layer: Layer) -> list[str]:
 
 def _text(value: float | None, form: str = ".2f") -> str:
     return DASH if value is None else format(round(value, 2) + 0.0, form)  # no -0.00
+
+
+def _lowest(layers: Sequence[Layer]) -> float:
+    """Lower end of the axis."""
+    values = [layer[name] for layer in layers for name, _, _ in SERIES if layer[name] is not None]
+    return min([LOWEST, *(value - 0.1 for value in values)])
 
 
 def _number(value: float | None) -> float:

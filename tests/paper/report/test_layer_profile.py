@@ -32,6 +32,12 @@ def test_the_figure_shows_every_series_and_every_note():
     assert [label.get_text() for label in axis.get_xticklabels()] == ["0 (Conv2d)", "$x$ (Conv2d)"]
 
 
+def test_the_axis_holds_what_lies_below_its_usual_end():
+    for value, lowest in ((-0.5, -1.15), (-3.0, -3.1)):
+        (axis,) = layer_figure([{**LAYER, "mean_invariance": value}], "one").axes
+        assert axis.get_ylim()[0] == pytest.approx(lowest)
+
+
 def test_a_network_without_layers_has_no_figure(tmp_path):
     with pytest.raises(RegrepError, match="at least one layer"):
         write_figure(tmp_path / "a.svg", {"layers": []}, "none")
