@@ -72,7 +72,7 @@ _HOME = {
         "trivial",
     ),
 }
-"""Which folder holds a public name. Imported when first asked for, so that ``regrep --help`` starts no torch."""
+"""Which folder holds each public name. Imported on first use, so that ``regrep --help`` does not import torch."""
 
 __all__ = sorted(
     {"MissingExtraError", "RegrepError", "__version__", *_HOME, *(name for names in _HOME.values() for name in names)}

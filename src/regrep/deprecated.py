@@ -1,4 +1,4 @@
-"""Old ways to call the library that still work, each with a warning that says the new one."""
+"""Old ways to call the library that still work, each with a warning that names the new one."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Result = TypeVar("Result")
 def positional_until_now(
     count: int, *names: str
 ) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
-    """Accept keyword-only arguments of a function by position, too, with a ``DeprecationWarning``.
+    """Still accept keyword-only arguments of a function by position, with a ``DeprecationWarning``.
 
     Args:
         count: arguments that stay positional, ``self`` included.
-        names: of the arguments after them, in their old order.
+        names: names of the arguments after them, in their old order.
 
     >>> @positional_until_now(1, "weight")
     ... def scale(x, *, weight=1.0):
@@ -56,7 +56,7 @@ def positional_until_now(
 
 
 def renamed_argument(old: str, new: str) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
-    """Accept an argument by its old name, too, with a ``DeprecationWarning``.
+    """Still accept an argument by its old name, with a ``DeprecationWarning``.
 
     >>> @renamed_argument("gray", "grey")
     ... def shade(grey):
@@ -83,5 +83,5 @@ def renamed_argument(old: str, new: str) -> Callable[[Callable[Parameters, Resul
 
 
 def warn_renamed(old: str, new: str, stacklevel: int = 3) -> None:
-    """Say that a name is an old one."""
+    """Warn that a name is an old one."""
     warnings.warn(f"{old} is an old name; use {new}", DeprecationWarning, stacklevel=stacklevel)

@@ -1,8 +1,8 @@
-"""The errors regrep raises: one sentence with the rule, the value received and the repair."""
+"""The errors that regrep raises: one sentence with the rule, the value received and the fix."""
 
 
 class RegrepError(ValueError):
-    """Wrong input or a broken promise of the data, explained in one sentence."""
+    """Invalid input or data that break an assumption, explained in one sentence."""
 
 
 class MissingExtraError(ImportError):

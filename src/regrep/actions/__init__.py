@@ -1,4 +1,4 @@
-"""How groups move data: batched, one element per sample."""
+"""How groups act on data: batched, one element per sample."""
 
 from regrep.actions.action import Action
 from regrep.actions.fields import VectorField2d

@@ -1,4 +1,4 @@
-"""Vector fields in the plane: the group moves the points and turns the vectors."""
+"""Vector fields in the plane: the group permutes the points and rotates the vectors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class VectorField2d(Action):
         rows: ``"down"`` or ``"up"``.
 
     Raises:
-        RegrepError: another group, or another word for rows.
+        RegrepError: another group, or another value of rows.
 
     >>> import regrep
     >>> act = VectorField2d(regrep.groups.cyclic(4))
@@ -42,10 +42,10 @@ class VectorField2d(Action):
         if rows not in get_args(Rows):
             raise RegrepError(f'rows run "down" (pictures) or "up" (row index grows with +y), got {rows!r}')
         if turn_of(group)[0] not in (1, 2, 4):
-            raise RegrepError(f"vector fields are moved exactly by C1, C2, C4, D1, D2 and D4, got {group.name}")
+            raise RegrepError(f"vector fields are transformed exactly by C1, C2, C4, D1, D2 and D4, got {group.name}")
         self.group, self.rows = group, rows
         plane = plane_matrices(group)
-        # Exchanging vx and vy turns round the axis of the components, which has two entries.
+        # Exchanging vx and vy reverses the axis of the components, which has two entries.
         exchange = plane[:, :1, :1].abs() * 2 - 1
         axes = torch.cat([nn.functional.pad(exchange, (0, 2)), nn.functional.pad(on_axes(plane, rows), (1, 0))], dim=1)
         self._entries = LatticeAction(group, axes, "square fields", plane.sum(dim=1).long())
@@ -59,11 +59,11 @@ class VectorField2d(Action):
             )
         if x.dtype in (torch.uint8, torch.bool):
             raise RegrepError(
-                f"vectors turn their signs, which {str(x.dtype)[6:]} has none of; convert to a signed type"
+                f"transformed vectors change signs, which {str(x.dtype)[6:]} has none of; convert to a signed type"
             )
 
     def pixels(self, size: int) -> PermutationRepresentation:
-        """The permutation representation on the size² points, in the direction in which these rows run.
+        """The permutation representation on the size² points, with the rows in the direction of this action.
 
         >>> import regrep
         >>> up, down = (VectorField2d(regrep.groups.cyclic(4), rows).pixels(2) for rows in ("up", "down"))
@@ -74,5 +74,5 @@ class VectorField2d(Action):
         return self._points.pixels(size)
 
     def apply(self, x: Tensor, g: Tensor) -> Tensor:
-        """Turn the signs, then move points and components at once."""
+        """Change the signs, then permute points and components together."""
         return self._entries.apply(x.reshape(len(x), x.shape[1] // 2, 2, *x.shape[-2:]), g).reshape(x.shape)

@@ -23,8 +23,8 @@ class RotateFlip2d(Action):
 
     r turns counter-clockwise by 360/n degrees as the picture is displayed, rows downwards (for n = 4 it is
     ``torch.rot90(x, 1, (-2, -1))``); s is the left-right mirror ``x.flip(-1)``. Exact, in any dtype, for
-    n = 1, 2, 4; by bilinear interpolation with zeros outside, for floating point, otherwise: then ``exact`` is
-    False and :meth:`round_trip_error` tells what interpolation alone costs.
+    n = 1, 2, 4; otherwise by bilinear interpolation of floating-point images with zeros outside: ``exact`` is then
+    False and :meth:`round_trip_error` gives the error of interpolation alone.
 
     Args:
         group: ``cyclic(n)`` or ``dihedral(n)``.

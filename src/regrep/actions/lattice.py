@@ -17,13 +17,13 @@ from regrep.representations import PermutationRepresentation
 
 
 class LatticeAction(Action):
-    """Signed permutation matrices moving the points of data [B, ..., S, S] or [B, ..., S, S, S].
+    """Signed permutation matrices acting on the points of data [B, ..., S, S] or [B, ..., S, S, S].
 
     Args:
         group: the group.
         matrices: int64 [n, k, k] on coordinates in the order of the data's last k axes.
-        what: what the data are called in errors, ``"square images"``.
-        signs: int64 [n, m], by which the m entries along the first of the k axes are multiplied before they move.
+        what: name of the data in errors, ``"square images"``.
+        signs: int64 [n, m], by which the m entries along the first of the k axes are multiplied before permuting.
 
     Raises:
         RegrepError: the matrices do not multiply as the elements do.
@@ -36,7 +36,7 @@ class LatticeAction(Action):
         self._indices: dict[tuple[int, ...], Tensor] = {}
 
     def check(self, x: Tensor) -> None:
-        """All lattice axes have one size."""
+        """All lattice axes have the same size."""
         k = self.matrices.shape[-1]
         if x.dim() < k + 1 or len(set(x.shape[x.dim() - k :])) != 1:
             sizes = " x ".join(map(str, x.shape[-k:])) if x.dim() >= k + 1 else f"shape {list(x.shape)}"
@@ -48,7 +48,7 @@ class LatticeAction(Action):
         """The permutation representation on the size^k points.
 
         Raises:
-            RegrepError: no points.
+            RegrepError: a size below 1.
         """
         if size < 1:
             raise RegrepError(f"a lattice has at least 1 point along a side, got {size}")
@@ -65,7 +65,7 @@ class LatticeAction(Action):
         return self._copies(x, g.cpu())
 
     def gather(self, x: Tensor, g: Tensor) -> Tensor:
-        """The same by one gather, on any device and without waiting for it."""
+        """The same by one gather, on any device and without synchronising with it."""
         k = self.matrices.shape[-1]
         if self.signs is not None:
             signs = self.signs.to(device=x.device, dtype=x.dtype)[g.to(x.device)]
@@ -76,7 +76,7 @@ class LatticeAction(Action):
         return flat.gather(-1, index.expand(flat.shape)).reshape(x.shape)
 
     def _index(self, sizes: tuple[int, ...]) -> Tensor:
-        """The table for one lattice; made once, except inside compiled code, where it becomes a constant."""
+        """The table for one lattice size; computed once, except in compiled code, where it becomes a constant."""
         if sizes in self._indices:
             return self._indices[sizes]
         index = lattice_index(self.matrices, sizes)
@@ -86,7 +86,7 @@ class LatticeAction(Action):
 
 
 class _Moved(torch.autograd.Function):
-    """Copies under autograd: a permutation is orthogonal, so that its derivative moves by the inverse element."""
+    """Copies under autograd: a permutation is orthogonal, so the gradient is transformed by the inverse element."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, g: Tensor, action: LatticeAction) -> Tensor:
@@ -101,7 +101,7 @@ class _Moved(torch.autograd.Function):
 
 
 def check_matrices(group: FiniteGroup, matrices: Tensor) -> Tensor:
-    """Int64 copy of signed permutation matrices that multiply as the elements do, or an error."""
+    """Int64 copy of signed permutation matrices; raises unless they multiply as the elements do."""
     k = matrices.shape[-1] if matrices.dim() == 3 else 0
     wrong = matrices.dim() != 3 or tuple(matrices.shape) != (group.order, k, k)
     exact = matrices.round().long() if matrices.is_floating_point() else matrices.long()
@@ -124,7 +124,7 @@ def lattice_index(matrices: Tensor, sizes: Sequence[int]) -> Tensor:
 
     Args:
         matrices: int64 [n, k, k], signed permutation matrices acting on coordinates in the order of the
-            lattice's axes (for images: row, column); they exchange axes of one size only.
+            lattice's axes (for images: row, column); they exchange only axes of equal size.
         sizes: points along each of the k axes.
 
     Returns:

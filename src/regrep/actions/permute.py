@@ -15,11 +15,11 @@ class Permute(Action):
 
     Args:
         group: the group.
-        index: int64 [n, size]; ``index[g, k]`` is the entry that g moves to k.
-        dim: the dimension whose entries move, counted with the batch (1 is the first after it).
+        index: int64 [n, size]; ``index[g, k]`` is the entry that g maps to k.
+        dim: the dimension whose entries are permuted, counted with the batch (1 is the first after it).
 
     Raises:
-        RegrepError: the index is no left action, or dim is the batch.
+        RegrepError: the index is not a left action, or dim is the batch.
 
     >>> import torch, regrep
     >>> swap = Permute(regrep.groups.cyclic(2), torch.tensor([[0, 1], [1, 0]]))
@@ -29,7 +29,7 @@ class Permute(Action):
 
     def __init__(self, group: FiniteGroup, index: Tensor, dim: int = 1) -> None:
         if dim == 0:
-            raise RegrepError("dimension 0 is the batch, which no element moves; choose another dim")
+            raise RegrepError("dimension 0 is the batch, which a group does not permute; choose another dim")
         self.group, self.dim = group, dim
         self.representation = PermutationRepresentation(group, index, "permutation")
 
@@ -45,7 +45,7 @@ class Permute(Action):
 
 
 class Fix(Action):
-    """The trivial action: nothing moves, whatever the data. For labels and other invariant outputs.
+    """The trivial action: it leaves all data unchanged. For labels and other invariant outputs.
 
     >>> import torch, regrep
     >>> Fix(regrep.groups.cyclic(2))(torch.tensor([3, 4]), torch.tensor([0, 1])).tolist()

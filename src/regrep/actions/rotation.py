@@ -11,8 +11,7 @@ from regrep.errors import RegrepError
 def rotate(x: Tensor, angle: Tensor) -> Tensor:
     """Rotate each image counter-clockwise about its centre by its own angle.
 
-    Bilinear; what comes from outside the image is 0. At 90 degrees equal to ``torch.rot90(x, 1, (-2, -1))`` up to
-    rounding.
+    Bilinear; pixels outside the image are 0. At 90 degrees equal to ``torch.rot90(x, 1, (-2, -1))`` up to rounding.
 
     Args:
         x: floating point [B, ..., H, H].
@@ -37,7 +36,7 @@ def rotate(x: Tensor, angle: Tensor) -> Tensor:
 
 
 def resample(images: Tensor, matrices: Tensor) -> Tensor:
-    """Move images by orthogonal maps: (g f)(p) = f(g^-1 p), p = (x to the right, y upwards) from the centre.
+    """Transform images by orthogonal maps: (g f)(p) = f(g^-1 p), p = (x to the right, y upwards) from the centre.
 
     Args:
         images: floating point [B, C, H, H].

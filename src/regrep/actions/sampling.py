@@ -19,9 +19,9 @@ def sample(
 
     Args:
         group: the group.
-        batch: how many, >= 0.
-        generator: of the draw; torch's global one when not given. It decides where the draw is made.
-        device: where the result lies.
+        batch: number of elements, >= 0.
+        generator: source of randomness, on whose device the elements are drawn; defaults to torch's global one.
+        device: device of the result.
 
     >>> import regrep
     >>> sample(regrep.groups.cyclic(4), 3, torch.Generator().manual_seed(0)).shape

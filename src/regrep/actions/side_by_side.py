@@ -1,4 +1,4 @@
-"""Two squares on one canvas, each moved on its own."""
+"""Two squares on one canvas, each transformed independently."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from regrep.groups import product
 class SideBySide(Action):
     """G x H on canvases [B, ..., 2a, 2a] with two a x a squares in rows a/2 .. 3a/2, left and right.
 
-    Element g·|H| + h moves the left square by g and the right one by h; the rest of the canvas stays.
+    Element g·|H| + h transforms the left square by g and the right one by h; the rest of the canvas is unchanged.
 
     Args:
         left: action of G on square images.
@@ -41,7 +41,7 @@ class SideBySide(Action):
             )
 
     def apply(self, x: Tensor, g: Tensor) -> Tensor:
-        """Move both squares."""
+        """Transform both squares."""
         a, m = x.shape[-1] // 2, self.right.group.order
         rows = slice(a // 2, a // 2 + a)
         out = x.clone()

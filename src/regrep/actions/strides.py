@@ -1,4 +1,4 @@
-"""Axes exchanged and turned round by strided copies: one pass over the data, for processors with few threads."""
+"""Axes exchanged and reversed by strided copies: one pass over the data, for processors with few threads."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from torch.autograd.forward_ad import unpack_dual
 from regrep.groups import FiniteGroup
 
 WORDS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
-"""Integers as wide as an entry: what is moved is bits."""
+"""Integers as wide as an entry: bits are copied, whatever they encode."""
 
 ENTRIES = 4096
-"""About as many entries are gathered by one thread in the time that starting one copy takes."""
+"""About as many entries as one thread gathers in the time that starting one copy takes."""
 
 CACHE = 2**18
-"""Bytes that are moved at once, so that what is on the way stays in the processor's cache."""
+"""Bytes copied at a time, so that they stay in the processor's cache."""
 
 FEW_THREADS = 2
-"""Above, a gather, which shares its entries among the threads, overtakes the copies, which do not."""
+"""With more threads than this a gather, which uses all of them, is faster than the copies, which use one."""
 
 
 class StridedCopies:
-    """Signed permutations of the last k axes: the samples of each element of the batch are moved by one copy.
+    """Signed permutations of the last k axes: all samples of the batch with the same element take one copy.
 
-    A copy reads its samples with their axes exchanged and turned round, by strides alone. PyTorch has no negative
-    strides, numpy has.
+    A copy reads its samples with their axes exchanged and reversed, by strides alone. numpy has negative strides,
+    PyTorch does not.
 
     Args:
         group: the group.
-        matrices: int64 [n, k, k], signed permutation matrices on coordinates in the order of the axes; a sign turns
-            an axis round, axes of different sizes stay apart.
-        signs: int64 [n, m], by which the m entries along the first of the axes are multiplied before they move; that
-            axis stays where it is or turns round.
+        matrices: int64 [n, k, k], signed permutation matrices on coordinates in the order of the axes; a sign reverses
+            an axis; axes of different sizes are not exchanged.
+        signs: int64 [n, m], by which the m entries along the first of the axes are multiplied before permuting; that
+            axis stays in place or is reversed.
 
     >>> import regrep
     >>> transpose = torch.tensor([[[1, 0], [0, 1]], [[0, 1], [1, 0]]])
@@ -70,7 +70,7 @@ class StridedCopies:
         )
 
     def __call__(self, x: Tensor, g: Tensor) -> Tensor:
-        """Move the samples x [B, ...] by g [B], outside of autograd."""
+        """Transform the samples x [B, ...] by g [B], outside autograd."""
         word = WORDS[x.element_size()]
         moved = torch.empty(x.shape, dtype=x.dtype)
         source, target = x.view(word).numpy(), moved.view(word).numpy()
@@ -79,16 +79,16 @@ class StridedCopies:
         for element, samples in parts(g.numpy(), max(2, CACHE * len(x) // moved.nbytes)):
             target[samples] = source[samples].transpose(*others, *self._axes[element])[self._turns[element]]
             for entry in self._negative[element]:
-                where = (samples, ..., entry, *lattice)  # in the cache still
+                where = (samples, ..., entry, *lattice)  # still in the cache
                 if x.is_floating_point():
-                    target[where] ^= np.iinfo(target.dtype).min  # the bit that is a float's sign
+                    target[where] ^= np.iinfo(target.dtype).min  # the sign bit of a float
                 else:
                     target[where] *= -1
         return moved
 
 
 def is_plain(x: Tensor) -> bool:
-    """Whether the entries are what lies in memory: no tangents, no transform of ``torch.func``, nothing lazy.
+    """Whether memory holds the plain entries: no tangents, no transform of ``torch.func``, nothing lazy.
 
     >>> is_plain(torch.zeros(2)), torch.func.vmap(lambda x: torch.full_like(x, is_plain(x)))(torch.zeros(2)).tolist()
     (True, [0.0, 0.0])
@@ -97,13 +97,13 @@ def is_plain(x: Tensor) -> bool:
         return False
     try:
         x.untyped_storage()
-    except NotImplementedError:  # the tensors inside of the transforms have none
+    except NotImplementedError:  # tensors inside the transforms have none
         return False
     return True
 
 
 def parts(g: NDArray[np.int64], most: int) -> Iterator[tuple[int, slice | NDArray[np.int64]]]:
-    """Each element that occurs and its samples, at most so many at once; a slice, read in place, where they make one.
+    """Each element that occurs and its samples, in parts of limited size; as a slice, read in place, if they form one.
 
     >>> [(element, str(samples)) for element, samples in parts(np.array([3, 0, 1, 0, 3, 3]), 3)]
     [(0, 'slice(1, 4, 2)'), (1, 'slice(2, 3, 1)'), (3, '[0 4 5]')]

@@ -22,7 +22,7 @@ class Rotate3d(LatticeAction):
         matrices: integers [n, 3, 3] on columns (x, y, z), for subgroups.
 
     Raises:
-        RegrepError: a group without matrices, or matrices that are no action of it on the cube.
+        RegrepError: a group without matrices, or matrices that are not an action of it on the cube.
 
     >>> import regrep
     >>> turn = torch.tensor([[0, -1, 0], [1, 0, 0], [0, 0, 1]])  # about z: x -> y

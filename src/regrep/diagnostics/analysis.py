@@ -21,10 +21,10 @@ IN_KERNEL = 0.05
 """An element with 1 - tr rho(g) / d below this counts as acting trivially."""
 
 CONFIDENT = 3.0
-"""Standard errors between a multiplicity and the next half integer from which its rounding is accepted."""
+"""A rounded multiplicity is accepted if it is at least this many standard errors from the next half integer."""
 
 HELD_OUT = 8
-"""Most elements h, other than generators, whose products rho(h) rho(g) are checked."""
+"""At most this many elements h other than generators have their products rho(h) rho(g) checked."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Multiplicity:
 
     Attributes:
         value: (1/n) Σ χ(g^-1) tr rho(g) / e.
-        standard_error: s / √(n e), s the spread of the traces where they should be equal. It covers noise, not bias.
+        standard_error: s / √(n e), with s the spread of traces that should be equal. It covers noise, not bias.
         confidence: (1/2 - |value - round(value)|) / standard_error.
     """
 
@@ -49,24 +49,24 @@ class Multiplicity:
 
 @dataclass(frozen=True, eq=False)
 class RepresentationAnalysis:
-    """What approximate matrices of a group are, as measured by :func:`analyse`.
+    """What :func:`analyse` finds about approximate matrices of a group.
 
     Attributes:
         group: the group, of order n.
         dim: size d of the matrices.
-        gauge_condition: condition number of M = mean of rho(g)^T rho(g): 1 orthogonal.
+        gauge_condition: condition number of M = mean of rho(g)^T rho(g); 1 for orthogonal matrices.
         defect: rms over generators s and all g of |rho(s) rho(g) - rho(sg)|_F / √(2d): 0 exact, about 1 unrelated.
         held_out_defect: the same over elements s that are neither generators nor e; None if there are none.
-        relators: for each relator w of the presentation, |rho(w) - 1|_F / √(2d); it vanishes in quotients too.
-        faithfulness: least 1 - tr rho(g) / d over g other than e; 1 for the group of one element.
+        relators: for each relator w of the presentation, |rho(w) - 1|_F / √(2d); it vanishes for quotients as well.
+        faithfulness: smallest 1 - tr rho(g) / d over g other than e; 1 for the group of one element.
         kernel: names of elements other than e with 1 - tr rho(g) / d below 0.05.
         multiplicities: by name of the irreducible representation over the real numbers, not rounded.
-        expected: those of d/n copies of the regular representation.
-        projectors: how close the isotypic projectors are to projectors.
+        expected: the multiplicities in d/n copies of the regular representation.
+        projectors: how close the isotypic projectors are to being projectors.
         generators: eigenvalues of the generators, by name.
         moved: distance to the nearest exact representation, rms of |rho'(g) - rho(g)|_F / √(2d).
-        converged: whether the search for it ended in an exact one.
-        nearest: its multiplicities; None if not converged.
+        converged: whether the search for it reached an exact representation.
+        nearest: its multiplicities; None if the search did not converge.
     """
 
     group: FiniteGroup
@@ -104,11 +104,11 @@ class RepresentationAnalysis:
         return abs(round(self.multiplicities[name].value) - self.expected[name]) <= 0.5
 
     def verdict(self) -> str:
-        """What the numbers support, in words; multiplicities say nothing where the matrices do not multiply."""
+        """The conclusion in words; multiplicities mean nothing if the matrices do not multiply as the elements do."""
         if not self.defect <= NO_REPRESENTATION:
             return f"no representation (defect {self.defect:.2g})"
         kernel = ", ".join(self.kernel[:6]) + (", ..." if len(self.kernel) > 6 else "")
-        faithful = f"not faithful ({kernel} as e)" if self.kernel else "faithful"
+        faithful = f"not faithful ({kernel} acts as e)" if self.kernel else "faithful"
         return f"representation (defect {self.defect:.2g}), {faithful}, {self._regular()}"
 
     def _regular(self) -> str:
@@ -117,7 +117,10 @@ class RepresentationAnalysis:
         if self.dim < self.group.order:
             return f"not regular: dimension {self.dim} is below the order {self.group.order}"
         if wrong:
-            terms = [f"{name} {round(self.multiplicities[name].value)} for {self.expected[name]:.4g}" for name in wrong]
+            terms = [
+                f"{name} {round(self.multiplicities[name].value)} instead of {self.expected[name]:.4g}"
+                for name in wrong
+            ]
             return "not regular: " + ", ".join(terms)
         if self.confident:
             return "regular to within rounding"
@@ -151,14 +154,18 @@ class RepresentationAnalysis:
         return {key: _plain(value) for key, value in plain.items()}
 
     def __str__(self) -> str:
-        held = "" if self.held_out_defect is None else f", of other elements {self.held_out_defect:.2e}"
+        held = "" if self.held_out_defect is None else f", of the other elements {self.held_out_defect:.2e}"
         lines = [
             f"{self.dim} x {self.dim} matrices of {self.group.name}: {self.verdict()}",
             f"defect of the generators {self.defect:.2e}{held}; gauge condition {self.gauge_condition:.3g}",
-            f"nearest exact representation {'at' if self.converged else 'not found, moved'} {self.moved:.2e}",
+            f"nearest exact representation {'' if self.converged else 'not found, search ended '}at distance"
+            f" {self.moved:.2e}",
             f"faithfulness {self.faithfulness:.3f}",
             *(f"relator {word}: {value:.2e}" for word, value in self.relators.items()),
-            *(f"eigenvalues of {name}: rms {s.root_distance:.2e} to {s.roots}" for name, s in self.generators.items()),
+            *(
+                f"eigenvalues of {name}: rms distance {s.root_distance:.2e} from the roots of unity, counts {s.roots}"
+                for name, s in self.generators.items()
+            ),
         ]
         width = max(5, *(len(name) for name in self.multiplicities))
         lines.append(f"{'irrep':{width}}  multiplicity  expected  confidence  nearest  rank   gap  residual")
@@ -173,21 +180,21 @@ class RepresentationAnalysis:
 
 
 def analyse(group: FiniteGroup, matrices: Tensor, *, generators: bool = False) -> RepresentationAnalysis:
-    """Decompose a learned, approximate representation, and say whether it is one.
+    """Decompose a learned, approximate representation, and decide whether it is one.
 
     Multiplicities are m = (1/n) Σ χ(g^-1) tr rho(g) / e (Eq. (3) over the real numbers; e = 1, 2, 4 for types R, C, H).
-    They are close to integers, and to those of the regular representation, even for random matrices: judge by
-    ``defect`` and ``moved`` first, and against :func:`~regrep.diagnostics.null_controls`.
+    Even for random matrices they are close to integers and to those of the regular representation: look at ``defect``
+    and ``moved`` first, and compare with :func:`~regrep.diagnostics.null_controls`.
 
     Args:
         group: the group, of order n.
         matrices: [n, d, d] of any real dtype, one per element in the order of the elements; they need not be
             exact, orthogonal or 1 for e. Computed in float64.
-        generators: the matrices are those of the generators alone, in the order of ``group.generators``; every other
-            element is the product along its word, so that the defect sees only the products outside these words.
+        generators: the matrices are those of the generators only, in the order of ``group.generators``; the matrix of
+            every other element is the product along its word, so the defect measures only products outside these words.
 
     Raises:
-        RegrepError: a shape that does not fit, numbers that are not finite, or singular mean of rho(g)^T rho(g).
+        RegrepError: a wrong shape, numbers that are not finite, or a singular mean of rho(g)^T rho(g).
 
     >>> from regrep import groups, regular
     >>> G = groups.symmetric(3)
@@ -261,7 +268,7 @@ def _relators(group: FiniteGroup, rho: Tensor) -> dict[str, float]:
 
 
 def _spread(group: FiniteGroup, traces: Tensor) -> float:
-    """Standard deviation of the traces inside the conjugacy classes, pooled."""
+    """Pooled standard deviation of the traces within conjugacy classes."""
     parts = [traces[list(members)] for members in group.conjugacy_classes]
     squares = sum(float((part - part.mean()).square().sum()) for part in parts)
     return math.sqrt(squares / (group.order - len(parts)))

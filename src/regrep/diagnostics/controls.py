@@ -1,4 +1,4 @@
-"""Null controls: what an analysis finds in matrices that are known to be no representation."""
+"""Null controls: what an analysis finds in matrices that are known not to be a representation."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class NullControl:
     """What :func:`~regrep.diagnostics.analyse` finds in several draws of a control.
 
     Attributes:
-        draws: how many.
-        regular: share whose multiplicities all round to those of the regular representation.
-        confident: share whose multiplicities all have confidence 3 or more.
+        draws: number of draws.
+        regular: fraction whose multiplicities all round to those of the regular representation.
+        confident: fraction whose multiplicities all have confidence 3 or more.
         defect: mean defect.
         moved: mean distance to the nearest exact representation.
     """
@@ -40,7 +40,7 @@ class NullControl:
     def __str__(self) -> str:
         return (
             f"{self.draws} draws: {self.regular:.0%} round to regular, {self.confident:.0%} confident,"
-            f" mean defect {self.defect:.2f}, moved {self.moved:.2f}"
+            f" mean defect {self.defect:.2f}, mean distance {self.moved:.2f}"
         )
 
 
@@ -49,7 +49,7 @@ def control(group: FiniteGroup, stacks: Iterable[Tensor]) -> NullControl:
 
     Args:
         group: the group.
-        stacks: one or more tensors [n, d, d]; an iterator is analysed one at a time.
+        stacks: one or more tensors [n, d, d]; those of an iterator are analysed one at a time.
 
     Raises:
         RegrepError: no draws, or matrices that :func:`~regrep.diagnostics.analyse` rejects.
@@ -57,7 +57,7 @@ def control(group: FiniteGroup, stacks: Iterable[Tensor]) -> NullControl:
     >>> from regrep import groups, regular
     >>> G = groups.cyclic(3)
     >>> print(control(G, [regular(G).stack()]))
-    1 draws: 100% round to regular, 100% confident, mean defect 0.00, moved 0.00
+    1 draws: 100% round to regular, 100% confident, mean defect 0.00, mean distance 0.00
     """
     found = [analyse(group, stack) for stack in stacks]
     if not found:
@@ -74,7 +74,7 @@ def control(group: FiniteGroup, stacks: Iterable[Tensor]) -> NullControl:
 def shuffled(group: FiniteGroup, matrices: Tensor, generator: torch.Generator) -> Tensor:
     """The same matrices with the labels of the elements other than e permuted at random.
 
-    In groups of order 2 and 3 every such permutation is an automorphism, so that this is no control there.
+    For groups of order 2 and 3 every such permutation is an automorphism, so this is not a control there.
 
     Args:
         group: the group.
@@ -92,7 +92,7 @@ def shuffled(group: FiniteGroup, matrices: Tensor, generator: torch.Generator) -
 
 
 def random_orthogonal(group: FiniteGroup, dim: int, generator: torch.Generator) -> Tensor:
-    """Independent uniformly random orthogonal matrices, and 1 for e: float64 [n, dim, dim].
+    """Independent, uniformly random orthogonal matrices, with the identity for e: float64 [n, dim, dim].
 
     Where dim is a multiple of n, most draws have multiplicities that round to the regular ones.
 
@@ -113,13 +113,13 @@ def random_orthogonal(group: FiniteGroup, dim: int, generator: torch.Generator) 
 def null_controls(
     group: FiniteGroup, matrices: Tensor, draws: int = 20, generator: torch.Generator | None = None
 ) -> dict[str, NullControl]:
-    """The two controls that need no further training: shuffled labels and random orthogonal matrices.
+    """The two controls that need no training: shuffled labels and random orthogonal matrices.
 
     Args:
         group: the group.
         matrices: [n, d, d], the learned matrices.
-        draws: of each control; each takes up to fifty rounds of averaging, as there is no representation nearby.
-        generator: source of randomness, on the CPU; seed 0 if not given.
+        draws: number of draws per control; each takes up to fifty rounds of averaging, as no representation is nearby.
+        generator: source of randomness, on the CPU; defaults to one with seed 0.
 
     Raises:
         RegrepError: see :func:`~regrep.diagnostics.analyse`.

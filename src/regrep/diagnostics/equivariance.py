@@ -27,46 +27,46 @@ from regrep.objectives.functional import LatentAction, moving_part
 from regrep.objectives.whitening import channels_last
 
 COLLAPSE = 1e-5
-"""A latent whose spread over the samples is below this part of its size counts as constant."""
+"""A latent whose spread over the samples is below this fraction of its size counts as constant."""
 
 RIDGE = 1e-4
-"""Of the covariance by which latents are whitened, as part of its mean eigenvalue."""
+"""Ridge of the covariance by which latents are whitened, as a fraction of its mean eigenvalue."""
 
 BLOCK = 2048
-"""Most channels that are whitened together; wider latents are cut, in their order, into blocks of one width."""
+"""At most this many channels are whitened together; wider latents are cut into consecutive blocks of equal width."""
 
 STEADY = 1e-4
 """Errors of the identity below this are rounding."""
 
 
 class CollapseWarning(UserWarning):
-    """The latent hardly depends on the input, so an equivariance error says nothing."""
+    """The latent hardly depends on the input, so its equivariance error means nothing."""
 
 
 @dataclass(frozen=True, eq=False)
 class EquivarianceError:
     """Equivariance error of an encoder, one value per group element.
 
-    With z = E(x), w = rho(g) z, v = E(gx) and V the variance over the samples. Of all of them, ``whitened_error`` is
-    the one to compare models by, beside ``moving_share``; the others explain it. All but ``absolute``, ``scale`` and
-    ``spread`` are nan if the latent is collapsed.
+    With z = E(x), w = rho(g) z, v = E(gx) and V the variance over the samples. Compare models by ``whitened_error``,
+    together with ``moving_share``; the other numbers explain it. All but ``absolute``, ``scale`` and ``spread`` are
+    nan if the latent has collapsed.
 
     Attributes:
         elements: names of the elements.
-        whitened_error: float64 [n], ``error`` of L⁻¹z, L Lᵀ the covariance of E(x) with a ridge of 1e-4 of its mean
-            eigenvalue: every direction counts alike. 0 equivariant, 1 for unrelated latents, whatever scale, offset
-            and strong signals beside what matters. Channels are whitened, positions are samples.
-        error: float64 [n], √(mean |(w - w̄) - (v - v̄)|² / (V(w) + V(v))), by variance: 0 equivariant, 1 unrelated.
+        whitened_error: float64 [n], ``error`` of L⁻¹z, with L Lᵀ the covariance of E(x) plus a ridge of 1e-4 of its
+            mean eigenvalue: every direction counts equally. 0 if equivariant, 1 for unrelated latents, regardless of
+            scale, offset and strong irrelevant signals. Channels are whitened, positions are samples.
+        error: float64 [n], √(mean |(w - w̄) - (v - v̄)|² / (V(w) + V(v))): 0 if equivariant, 1 if unrelated.
         offset: float64 [n], |w̄ - v̄| / √(V(w) + V(v)): how far the means are from equivariant.
         moving_error: float64 [n], ``error`` of P z with P = 1 - mean over g of rho(g); nan for an invariant latent.
-        moving_share: V(P z) / V(z), the part of the variance that rho moves; 0 for an invariant latent.
-        uncentred: float64 [n], ‖w - v‖ / ‖v‖, which a constant that is added to the latent lowers.
+        moving_share: V(P z) / V(z), the fraction of the variance on which rho acts; 0 for an invariant latent.
+        uncentred: float64 [n], ‖w - v‖ / ‖v‖, which adding a constant to the latent lowers.
         absolute: float64 [n], root mean square of w - v over samples and coordinates, in units of the latent.
         scale: root mean square of E(x).
         spread: root mean square over coordinates of the standard deviation of E(x) over the samples.
-        round_trip: float64 [n] or None: relative error of moving x by g and back, where the action
-            interpolates. A model error not clearly larger than this says nothing about the model.
-        is_output: whether rho is an action on data, so that the latent is an output, whose offset counts as an error.
+        round_trip: float64 [n] or None: relative error of transforming x by g and back, where the action
+            interpolates. A model error that is not clearly larger says nothing about the model.
+        is_output: whether rho is an action on data, so that the latent is an output and its offset counts as an error.
     """
 
     elements: tuple[str, ...]
@@ -89,12 +89,12 @@ class EquivarianceError:
 
     @property
     def invariant(self) -> bool:
-        """Whether rho moves nothing of the latent's variance: equivariant in a trivial way."""
+        """Whether rho acts on none of the latent's variance: it is trivially equivariant."""
         return self.moving_share == 0
 
     @property
     def total(self) -> Tensor:
-        """√(error² + offset²), the error of an output, which no head can correct by a constant; float64 [n]."""
+        """√(error² + offset²), the error of an output, whose offset no later layer can correct; float64 [n]."""
         return (self.error.square() + self.offset.square()).sqrt()
 
     @property
@@ -167,10 +167,10 @@ class EquivarianceError:
             lines.append(f"{name:{width}}  " + "  ".join(f"{value:>14}" for value in row))
         if self.round_trip is not None:
             worst = float(self.round_trip.max())
-            lines.append(f"moving x by an element and back changes it by up to {worst:.4f}, by interpolation alone")
-        lines.append(f"moving share {self.moving_share:.3f}: the part of the variance that the group moves")
+            lines.append(f"interpolation: transforming x by an element and back changes it by up to {worst:.4f}")
+        lines.append(f"moving share {self.moving_share:.3f}: the fraction of the variance on which the group acts")
         if self.invariant:
-            lines.append("the latent is invariant: equivariant in a trivial way, with no moving part to measure")
+            lines.append("the latent is invariant: trivially equivariant, with no moving part to measure")
         lines.append(f"latent scale {self.scale:.3e}, spread over samples {self.spread:.3e}")
         return "\n".join(lines)
 
@@ -186,23 +186,23 @@ def equivariance_error(
     """How far an encoder is from rho(g) E(x) = E(gx), for every element of the group.
 
     See :class:`EquivarianceError` for what is measured. A module, a bound method or a ``functools.partial`` of one is
-    measured in evaluation mode, without gradient, and set back afterwards.
+    measured in evaluation mode, without gradients, and put back into its former mode afterwards.
 
     Args:
         encoder: x -> latent.
-        x: [N, ...], samples; more than the latent has channels, for a sharp whitened error.
-        act: how G moves x.
+        x: [N, ...], samples; the whitened error is sharp only with more samples than the latent has channels.
+        act: how G acts on x.
         rho: representation or action on the latent.
         layer: measure this layer of the encoder (a module) instead of its output.
         batch_size: samples at a time.
 
     Raises:
-        RegrepError: no samples, groups that differ, or latents that are no finite real tensor.
+        RegrepError: no samples, different groups, or latents that are not a finite real tensor.
 
     Warns:
-        CollapseWarning: the latent is constant over the samples; all errors but ``absolute`` are nan then.
-        EvaluationWarning: the error of the identity is not 0, because the encoder is random or uses statistics of the
-            batch, or a function was given that calls modules in training mode.
+        CollapseWarning: the latent is constant over the samples, so that all errors but ``absolute`` are nan.
+        EvaluationWarning: the error of the identity is not 0, because the encoder is random or uses batch statistics,
+            or a given function calls modules in training mode.
 
     >>> import regrep
     >>> G = regrep.groups.cyclic(4)
@@ -233,7 +233,7 @@ def equivariance_error(
         size = float(reduce(torch.add, map(_square, latents)) / len(x))
         trip = getattr(act, "round_trip_error", None)
         round_trip = trip(x) if trip is not None and not getattr(act, "exact", True) else None
-    # [n, 3]: as they are, the moving part, whitened; each V(w) + V(v), and that of the difference.
+    # [n, 3]: unchanged, the moving part, whitened; for each V(w) + V(v), and the variance of the difference.
     both, apart = torch.stack(sums).unflatten(1, (2, 3)).unbind(dim=1)
     gap, norm, dim = torch.stack(found), torch.stack(norms), latents[0][0].numel()
     variance, moving = float(own[0]) / 2, float(own[1]) / 2
@@ -261,20 +261,20 @@ def equivariance_error(
 
 
 def _warn(result: EquivarianceError, samples: int) -> None:
-    """Say what makes the numbers doubtful."""
+    """Warn about what makes the numbers doubtful."""
     if result.collapsed:
         warnings.warn(
             f"the latent is constant over these {samples} samples (spread {result.spread:.1e} at size"
-            f" {result.scale:.1e}), so its equivariance error says nothing; measure more varied samples or check for"
+            f" {result.scale:.1e}), so its equivariance error means nothing; measure more varied samples or check for"
             " collapse",
             CollapseWarning,
             stacklevel=3,
         )
     elif not float(result.total[0]) < STEADY:
         warnings.warn(
-            f"the identity has an equivariance error of {float(result.total[0]):.2g} instead of 0, which the other"
-            " elements contain too: the encoder is random or uses statistics of the batch; measure it in evaluation"
-            " mode",
+            f"the equivariance error of the identity is {float(result.total[0]):.2g} instead of 0, and the errors of"
+            " the other elements contain it too: the encoder is random or uses batch statistics; measure it in"
+            " evaluation mode",
             EvaluationWarning,
             stacklevel=3,
         )
@@ -293,7 +293,7 @@ def _square(z: Tensor) -> Tensor:
 def _sums(
     w: Tensor, v: Tensor, mean_w: Tensor, mean_v: Tensor, factor: Tensor, rho: LatentAction, act: Action
 ) -> Tensor:
-    """Sums over a batch, float64 [6]: |w|² + |v|² of the centred latents, their moving part and whitened; |w - v|²."""
+    """Sums over a batch, float64 [6]: |w|² + |v|² of the centred, moving and whitened latents, and |w - v|² of each."""
     w, v = w - mean_w.to(w), v - mean_v.to(v)
     kinds = [(w, v), (moving_part(w, rho, act.group), moving_part(v, rho, act.group))]
     kinds.append((_whitened(w, factor, rho), _whitened(v, factor, rho)))
@@ -303,7 +303,7 @@ def _sums(
 
 
 def _whitening(centred: list[Tensor], rho: LatentAction) -> Tensor:
-    """L⁻¹ of each block of channels, float64 [blocks, width, width]; channels beyond the last are those of a 0."""
+    """L⁻¹ of each block of channels, float64 [blocks, width, width]; channels beyond the last are padded with 0."""
     samples = [channels_last(z, rho).cpu().double() for z in centred]
     width = -(-samples[0].shape[1] // -(-samples[0].shape[1] // BLOCK))
     cut = [_blocks(a, width) for a in samples]

@@ -1,4 +1,4 @@
-"""Linear equivariance: how well E(gx) is a linear function of E(x), for layers whose representation nobody knows."""
+"""Linear equivariance: how well E(gx) is a linear function of E(x), for layers whose representation is unknown."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from regrep.errors import RegrepError
 from regrep.representations.representation import multiplicities_of
 
 COORDINATES = 256
-"""Most principal components that stand for a layer."""
+"""At most this many principal components represent a layer."""
 
 LEAST = 16
-"""Fewest samples of which a half can be judged by the other."""
+"""Fewest samples that can be split into a half to fit on and a half to test on."""
 
 Read = Callable[[Tensor, Callable[[str, Tensor], Tensor]], dict[str, Tensor]]
-"""(x, reduce) -> what ``reduce(name, latent)`` made of the latent of each layer."""
+"""(x, reduce) -> the values of ``reduce(name, latent)`` for each layer."""
 
 
 @dataclass(frozen=True, eq=False)
 class LinearEquivariance:
-    """How well the best linear maps W_g take E(x) to E(gx), on samples that they were not fitted on.
+    """How well the best linear maps W_g take E(x) to E(gx), on held-out samples.
 
     Attributes:
         elements: names of the elements.
         r2: float64 [n], R² = 1 - Σ|E(gx) - W_g E(x)|² / V(E(gx)): 1 for a steerable layer, whatever its representation;
-            at most about 0 for unrelated latents. nan, as the others, for a layer that does not vary.
+            at most about 0 for unrelated latents. nan, like the others, for a layer that does not vary.
         null: float64 [n], the same with E(gx) of other samples.
         invariance: float64 [n], R² with W_g = 1: 1 for an invariant layer, -1 for unrelated latents.
-        random_elements: R² where every sample was moved by an element of its own, at random: what the invariant part
-            alone gives. Only an ``r2`` above it says that the layer is more than invariant.
-        multiplicities: of the real irreducible representations in tr W_g, not rounded, by name; they describe a
-            representation where ``r2`` is near 1.
-        shape: of the latent, without the batch.
-        dim: coordinates that were fitted: all of the latent's or its principal components.
-        kept: part of the variance in these.
-        samples: how many were judged.
+        random_elements: R² where every sample is transformed by its own random element: what the invariant part alone
+            achieves. Only an ``r2`` above it shows that the layer is more than invariant.
+        multiplicities: multiplicities of the real irreducible representations in tr W_g, not rounded, by name; they
+            describe a representation where ``r2`` is near 1.
+        shape: shape of the latent, without the batch.
+        dim: number of fitted coordinates: all of the latent's or its principal components.
+        kept: fraction of the variance in these.
+        samples: number of held-out samples.
     """
 
     elements: tuple[str, ...]
@@ -96,7 +96,7 @@ class LinearEquivariance:
         lines.append(f"multiplicities in tr W: {counts}")
         lines.append(
             f"{self.dim} coordinates of {' x '.join(map(str, self.shape))} with {self.kept:.1%} of the variance,"
-            f" judged on {self.samples} samples"
+            f" tested on {self.samples} samples"
         )
         return "\n".join(lines)
 
@@ -110,28 +110,28 @@ def linear_equivariance(
     batch_size: int = 256,
     seed: int = 0,
 ) -> LinearEquivariance:
-    """R² of the best linear W_g from E(x) to E(gx), for every element of the group and no given representation.
+    """R² of the best linear W_g from E(x) to E(gx) for every element of the group, with no representation given.
 
-    The W_g are fitted by ridge regression, with an offset, on one half of the samples and judged on the other, in the
-    coordinates of the latent. Of more than 256 coordinates, or more than a quarter of the samples, the principal
-    components over whole orbits {E(gx)} are taken instead. Under an orthogonal representation, such as every
-    permutation of pixels and channels, these span an invariant space, for the sample set is one: a layer that is
-    steerable still has R² = 1. The opposite does not hold: a linear layer that loses nothing is linearly equivariant,
-    too, and R² says that some W_g exist, not that the layer was made for them.
+    The W_g are fitted by ridge regression with an offset on one half of the samples and tested on the other, in the
+    coordinates of the latent. Where these are more than 256, or more than a quarter of the samples, the principal
+    components over whole orbits {E(gx)} are used instead. Under an orthogonal representation, such as any permutation
+    of pixels and channels, these span an invariant space, because the set of samples is invariant: a steerable layer
+    still has R² = 1. The converse does not hold: an invertible linear layer is linearly equivariant as well; R² shows
+    that some W_g exist, not that the layer was built for them.
 
     Args:
         model: x -> latent, or a model; modules are evaluated as by :func:`regrep.equivariance_error`.
-        x: [N, ...], samples; some hundreds.
-        act: how G moves x.
-        layer: the layer of the model (a module) that is meant, instead of its output.
+        x: [N, ...], samples; a few hundred.
+        act: how G acts on x.
+        layer: measure this layer of the model (a module) instead of its output.
         batch_size: samples at a time.
-        seed: of the halves, the shuffled samples and the random elements.
+        seed: seed of the two halves, the shuffled samples and the random elements.
 
     Raises:
-        RegrepError: fewer than 16 samples, no such layer, or latents that are no finite real tensor.
+        RegrepError: fewer than 16 samples, no such layer, or latents that are not a finite real tensor.
 
     Warns:
-        EvaluationWarning: a function was given that calls modules in training mode.
+        EvaluationWarning: a given function calls modules in training mode.
 
     >>> import regrep
     >>> G = regrep.groups.cyclic(4)
@@ -202,7 +202,7 @@ def measure_layers(read: Read, x: Tensor, act: Action, batch_size: int, seed: in
 def _reductions(
     read: Read, x: Tensor, act: Action, batch_size: int, most: int, shapes: dict[str, tuple[int, ...]]
 ) -> dict[str, Reduction]:
-    """What brings each layer to at most ``most`` coordinates; notes the shapes."""
+    """The map of each layer to at most ``most`` coordinates; notes the shapes."""
 
     def note(name: str, z: Tensor) -> Tensor:
         shapes[name] = tuple(z.shape[1:])
@@ -234,5 +234,5 @@ def _join(batches: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
 
 
 def leaves(model: nn.Module) -> dict[str, nn.Module]:
-    """The layers of a model that hold no others, by name; the model itself where it holds none."""
+    """The layers of a model that contain no others, by name; the model itself if it contains none."""
     return {name: part for name, part in model.named_modules() if not any(True for _ in part.children())}

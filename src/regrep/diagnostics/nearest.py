@@ -15,16 +15,16 @@ from regrep.representations import Irrep, irreps
 from regrep.representations.representation import check_group, check_stack
 
 SINGULAR = 1e-12
-"""Smallest eigenvalue of the gauge, relative to the largest, from which it is inverted."""
+"""The gauge is inverted if its smallest eigenvalue, relative to the largest, is at least this."""
 
 EXACT = 1e-12
 """Defect below which matrices count as an exact representation."""
 
 ROUNDS = 50
-"""Most rounds of averaging and polar decomposition."""
+"""At most this many rounds of averaging and polar decomposition."""
 
 POLAR_STEPS = 12
-"""Most Newton-Schulz steps of a polar decomposition; matrices that need more are decomposed by singular values."""
+"""At most this many Newton-Schulz steps per polar decomposition; matrices that need more are decomposed by SVD."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class NearestRepresentation:
 
     Attributes:
         matrices: float64 [n, d, d], in the gauge of the given matrices.
-        defects: defect of the matrices given and after each round; the last is that of ``matrices``.
+        defects: defect of the given matrices and after each round; the last is that of ``matrices``.
         moved: rms over g of |rho'(g) - rho(g)|_F / √(2d): 0 exact, about 1 for unrelated matrices.
     """
 
@@ -43,7 +43,7 @@ class NearestRepresentation:
 
     @property
     def converged(self) -> bool:
-        """Whether the last defect is below 1e-12; otherwise the matrices are no representation."""
+        """Whether the last defect is below 1e-12; otherwise the matrices are not a representation."""
         return self.defects[-1] < EXACT
 
 
@@ -51,15 +51,15 @@ def nearest_representation(group: FiniteGroup, matrices: Tensor) -> NearestRepre
     """Nearest exact orthogonal representation, by repeating rho'(g) = polar(mean over h of rho(gh) rho(h)^T).
 
     The averages are those of Grove, Karcher and Ruh (Math. Ann. 211, 1974) and Kazhdan (Israel J. Math. 43, 1982) for
-    almost homomorphisms; near a representation the defect is squared in each round. Far from any it may still end in
-    one, so that only a small ``moved`` says something about the matrices given.
+    almost homomorphisms; near a representation each round squares the defect. Matrices far from any representation
+    may still end in one, so only a small ``moved`` says something about the given matrices.
 
     Args:
         group: the group.
         matrices: [n, d, d], in the order of the elements, almost orthogonal (see :func:`gauge`).
 
     Raises:
-        RegrepError: a shape that does not fit, or numbers that are not finite.
+        RegrepError: a wrong shape, or numbers that are not finite.
 
     >>> from regrep import groups, regular
     >>> G = groups.symmetric(3)
@@ -137,8 +137,8 @@ def rms(difference: Tensor) -> float:
 def _finite(group: FiniteGroup, matrices: Tensor) -> Tensor:
     if not bool(matrices.isfinite().all()):
         raise RegrepError(
-            f"the matrices of a representation of {group.name} hold finite numbers, got"
-            f" {int((~matrices.isfinite()).sum())} that are not; check the training that produced them"
+            f"the matrices of a representation of {group.name} are finite, got"
+            f" {int((~matrices.isfinite()).sum())} entries that are not; check the training that produced them"
         )
     return matrices
 
@@ -146,8 +146,8 @@ def _finite(group: FiniteGroup, matrices: Tensor) -> Tensor:
 def _average(parts: list[Irrep], matrices: Tensor) -> Tensor:
     """Mean over h of rho(gh) rho(h)^T for every g.
 
-    This correlation over the group becomes a product in Fourier space: with T = Σ_g rho(g) ⊗ σ(g) for an orthogonal
-    irreducible σ, it has the transform T T^T / n. That takes d³ Σ dim(σ)³ operations instead of d³ n².
+    This correlation over the group is a product in Fourier space: with T = Σ_g rho(g) ⊗ σ(g) for an orthogonal
+    irreducible σ, its transform is T T^T / n. That takes d³ Σ dim(σ)³ operations instead of d³ n².
     """
     n, d = matrices.shape[:2]
     flat, average = matrices.reshape(n, d * d), torch.zeros(n, d * d, dtype=matrices.dtype)
@@ -160,16 +160,16 @@ def _average(parts: list[Irrep], matrices: Tensor) -> Tensor:
 
 
 def _polar(average: Tensor) -> Tensor:
-    """Orthogonal polar factor of each average; where it is singular, one of several.
+    """Orthogonal polar factor of each average; one of several if the average is singular.
 
-    By Newton and Schulz, who need singular values below √3: by Cauchy and Schwarz the average of e has the largest.
+    The Newton-Schulz iteration needs singular values below √3: by Cauchy-Schwarz the average of e has the largest.
     """
     factor = average / torch.linalg.matrix_norm(average[0], 2)
     eye = torch.eye(factor.shape[-1], dtype=factor.dtype)
     for _ in range(POLAR_STEPS):
         excess = factor.mT @ factor - eye
         factor = torch.baddbmm(factor, factor, excess, alpha=-0.5)
-        # The step squares the excess.
+        # Each step squares the excess.
         done = excess.abs().amax(dim=(1, 2)) < 1e-9
         if bool(done.all()):
             return factor

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 POINTS = 1024
-"""Most latents of which principal components are taken."""
+"""At most this many latents enter the principal components."""
 
 NUMBERS = 2**25
-"""Most numbers that they may have together."""
+"""At most this many numbers in all of them together."""
 
 GAP = 1e-4
-"""Relative distance of two eigenvalues from which they belong to different eigenspaces."""
+"""Eigenvalues at least this far apart, relatively, belong to different eigenspaces."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,9 +22,9 @@ class Reduction:
     """Latents [B, ...] to coordinates, float64 [B, d] on the CPU.
 
     Attributes:
-        middle: [D], the mean that is taken off; None for all coordinates as they are.
+        middle: [D], the mean that is subtracted; None if the coordinates are kept unchanged.
         basis: [D, d], orthonormal columns.
-        kept: part of the variance that the coordinates keep.
+        kept: fraction of the variance that the coordinates keep.
     """
 
     middle: Tensor | None = None
@@ -41,19 +41,19 @@ class Reduction:
 
 
 def orbits_that_fit(dim: int, order: int, samples: int) -> int:
-    """How many whole orbits of latents are few enough: at least one."""
+    """How many whole orbits of latents fit the limits: at least one."""
     return max(1, min(samples, POINTS // order, NUMBERS // (dim * order)))
 
 
 def principal_components(points: Tensor, most: int) -> Reduction:
-    """The principal components of some latents, at most so many.
+    """The principal components of some latents, at most ``most`` of them.
 
     The covariance of points that a group of orthogonal matrices permutes commutes with them, so that its eigenspaces
-    are invariant. None is cut in two: fewer components are taken where the next eigenvalue is the same.
+    are invariant. None is cut in two: fewer components are taken if the next eigenvalue is the same.
 
     Args:
         points: [P, D].
-        most: components, at least 1.
+        most: largest number of components, at least 1.
 
     >>> square = torch.tensor([[1.0, 0, 0.1], [0, 1.0, 0.1], [-1.0, 0, 0.1], [0, -1.0, 0.1], [0, 0, 5.0]])
     >>> principal_components(square, 2).basis.shape, principal_components(square, 1).basis.shape

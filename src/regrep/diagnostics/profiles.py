@@ -1,4 +1,4 @@
-"""The profile of a latent: how its variance and its equivariance error divide among the irreducible representations."""
+"""The profile of a latent: its variance and its equivariance error by irreducible representation."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from regrep.objectives.functional import LatentAction
 from regrep.objectives.measures import error_and_offset
 
 NOTHING = 1e-10
-"""Shares of the variance below this are rounding, and have no error."""
+"""Shares of the variance below this are rounding and get no error."""
 
 
 @dataclass(frozen=True, eq=False)
 class Profile:
-    """A latent by the irreducible representations over the real numbers, r of them, and the group elements, n.
+    """A latent by its r irreducible representations over the real numbers and the n group elements.
 
     Attributes:
         irreps: their names; the first is the trivial one, the invariant part.
         dims: their dimensions.
         elements: names of the elements.
-        share: float64 [r], part of the variance of E(x) in each isotypic part; they add up to 1 under an orthogonal
-            rho, such as a permutation. nan if the latent does not vary.
-        error: float64 [r, n], error of each part by variance, as in :class:`~regrep.diagnostics.EquivarianceError`; nan
-            for a part without variance.
-        offset: float64 [r, n], the same of the means.
+        share: float64 [r], fraction of the variance of E(x) in each isotypic part; the fractions add up to 1 under an
+            orthogonal rho, such as a permutation. nan if the latent does not vary.
+        error: float64 [r, n], ``error`` of each part as in :class:`~regrep.diagnostics.EquivarianceError`; nan for a
+            part without variance.
+        offset: float64 [r, n], ``offset`` of each part, likewise.
     """
 
     irreps: tuple[str, ...]
@@ -51,12 +51,12 @@ class Profile:
 
     @property
     def mean_error(self) -> Tensor:
-        """Of each part, over the elements other than the identity; float64 [r]."""
+        """Mean for each part over the elements other than the identity; float64 [r]."""
         return torch.tensor([beyond_identity(row) for row in self.error], dtype=torch.float64)
 
     @property
     def mean_offset(self) -> Tensor:
-        """Of each part, over the elements other than the identity; float64 [r]."""
+        """Mean for each part over the elements other than the identity; float64 [r]."""
         return torch.tensor([beyond_identity(row) for row in self.offset], dtype=torch.float64)
 
     def as_dict(self) -> dict[str, object]:
@@ -88,22 +88,22 @@ def profile(
 ) -> Profile:
     """Share of the variance, error and offset in each isotypic part of a latent.
 
-    The part of χ is that of P = dim / (e n) Σ χ(g⁻¹) rho(g), with e = 1, 2, 4 for the types R, C, H. The share of the
-    trivial one is 1 - ``moving_share``. All latents are held in double precision, one copy per irreducible.
+    The part of χ is the image of P = dim / (e n) Σ χ(g⁻¹) rho(g), with e = 1, 2, 4 for the types R, C, H. The share of
+    the trivial part is 1 - ``moving_share``. All latents are kept in double precision, one copy per irreducible.
 
     Args:
         encoder: x -> latent; modules are evaluated as by :func:`regrep.equivariance_error`.
         x: [N, ...], samples.
-        act: how G moves x.
+        act: how G acts on x.
         rho: representation or action on the latent.
         layer: measure this layer of the encoder (a module) instead of its output.
         batch_size: samples at a time.
 
     Raises:
-        RegrepError: no samples, groups that differ, or latents that are no finite real tensor.
+        RegrepError: no samples, different groups, or latents that are not a finite real tensor.
 
     Warns:
-        EvaluationWarning: a function was given that calls modules in training mode.
+        EvaluationWarning: a given function calls modules in training mode.
 
     >>> import regrep
     >>> G = regrep.groups.symmetric(3)
@@ -154,7 +154,7 @@ def isotypic(z: Tensor, rho: LatentAction, characters: tuple[RealCharacter, ...]
     for k in range(order):
         moved = rho(z, element(k, z)).cpu().double()
         for part, chi in zip(parts, characters, strict=True):
-            # A real character has the same value at the inverse.
+            # A real character has the same value at g and at its inverse.
             part += moved * (float(chi.values[k]) * chi.dim / (chi.endomorphism_dimension * order))
     return parts
 

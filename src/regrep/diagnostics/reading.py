@@ -1,4 +1,4 @@
-"""Read latents from an encoder in evaluation mode, whatever kind of callable it is, and leave it as it was."""
+"""Read latents from any kind of encoder in evaluation mode, and restore its state."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from regrep.objectives.layers import latent_of
 
 
 class EvaluationWarning(UserWarning):
-    """An encoder did not behave as one function of its input while it was measured."""
+    """An encoder did not behave as a deterministic function of its input while it was measured."""
 
 
 def reader(encoder: Callable[[Tensor], Tensor], layer: str | None) -> Callable[[Tensor], Tensor]:
-    """The map x -> latent, in single precision at least, of an encoder or of one of its layers."""
+    """The map x -> latent of an encoder or of one of its layers, in single precision or higher."""
     if layer is None:
         return lambda x: wide(check_latent(encoder(x), x))
     if not isinstance(encoder, nn.Module):
-        raise RegrepError(f"layer {layer!r} is looked up in a module, but the encoder is a function")
+        raise RegrepError(f"layer {layer!r} can only be found in a module, but the encoder is a function")
 
     def read(x: Tensor) -> Tensor:
         with latent_of(encoder, layer) as tap:
@@ -42,11 +42,11 @@ def reader(encoder: Callable[[Tensor], Tensor], layer: str | None) -> Callable[[
 
 @contextmanager
 def evaluating(*functions: object, stacklevel: int = 4) -> Iterator[None]:
-    """No gradient, and evaluation mode for every module behind some functions; each mode is restored afterwards.
+    """Disable gradients and set every module behind some functions to evaluation mode; restore the modes afterwards.
 
-    A module, a bound method of one and a ``functools.partial`` of these are evaluated as they are. Modules that
-    another function calls are found as they run; where one of them was in training mode and that matters to it, an
-    :class:`EvaluationWarning` says so, for outside of this block the function is a different one.
+    For a module, a bound method of one and a ``functools.partial`` of these, the modules are known beforehand. Modules
+    called by any other function are found as they run; if one of them was in training mode and computes something
+    else there, an :class:`EvaluationWarning` says so, since outside this block the function gives other values.
     """
     modules = [module for function in functions for module in modules_of(function)]
     modes = {part: part.training for module in modules for part in module.modules()}
@@ -72,8 +72,8 @@ def evaluating(*functions: object, stacklevel: int = 4) -> Iterator[None]:
     moody = sorted({type(module).__name__ for module in found if depends_on_mode(module)})
     if moody:
         warnings.warn(
-            f"a function calls modules in training mode ({', '.join(moody)}): they were measured in evaluation mode, so"
-            " that their statistics are unchanged; call .eval() on the module, or pass the module itself",
+            f"a function calls modules in training mode ({', '.join(moody)}): they were measured in evaluation mode and"
+            " their statistics are unchanged; call .eval() on the module, or pass the module itself",
             EvaluationWarning,
             stacklevel=stacklevel,
         )
@@ -89,7 +89,7 @@ def modules_of(function: object) -> list[nn.Module]:
 
 
 def depends_on_mode(module: nn.Module) -> bool:
-    """Whether a module computes something else in training mode."""
+    """Whether a module computes something different in training mode."""
     if isinstance(module, _DropoutNd):
         return module.p > 0
     if isinstance(module, nn.modules.batchnorm._BatchNorm):
@@ -100,7 +100,7 @@ def depends_on_mode(module: nn.Module) -> bool:
 
 
 def check_samples(x: Tensor, batch_size: int, act: Action, rho: LatentAction | None = None) -> None:
-    """Raise for no samples, an empty batch, or two groups."""
+    """Raise for no samples, an empty batch, or different groups."""
     if len(x) == 0:
         raise RegrepError("an equivariance error needs at least one sample, got none")
     if batch_size < 1:
@@ -121,7 +121,7 @@ def element(k: int, like: Tensor) -> Tensor:
 def check_finite(*latents: Tensor) -> None:
     """Raise for NaN and infinity."""
     if not all(bool(z.isfinite().all()) for z in latents):
-        raise RegrepError("the latents of an encoder are finite, got NaN or an infinity; check x and the weights")
+        raise RegrepError("the latents of an encoder are finite, got NaN or infinity; check x and the weights")
 
 
 def plain(value: object) -> object:
@@ -134,5 +134,5 @@ def plain(value: object) -> object:
 
 
 def beyond_identity(values: Tensor) -> float:
-    """Mean over the elements other than the identity, along the last dimension; of a group of one element, of that."""
+    """Mean along the last dimension over the elements other than the identity, or over the identity if it is alone."""
     return float(values[..., 1:].mean() if values.shape[-1] > 1 else values.mean())

@@ -1,4 +1,4 @@
-"""Ridge regression with several targets on one set of inputs, judged on held-out samples."""
+"""Ridge regression of several targets on one set of inputs, tested on held-out samples."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 RIDGES = (1e-10, 1e-6, 1e-4, 1e-2, 0.1, 1.0, 10.0, 1e3)
-"""Tried, as parts of the mean eigenvalue of the covariance."""
+"""Ridges to try, as fractions of the mean eigenvalue of the covariance."""
 
 HELD_OUT = 4
-"""Of the fitted samples every fourth chooses the ridge."""
+"""Every fourth of the fitted samples is used to choose the ridge."""
 
 
 class Found(NamedTuple):
@@ -23,7 +23,7 @@ class Found(NamedTuple):
 
 
 class Spectrum:
-    """Inputs as samples, decomposed once: solutions for any target and ridge follow by products."""
+    """The inputs, decomposed once: the solution for any target and ridge then takes products only."""
 
     def __init__(self, z: Tensor) -> None:
         self.middle = z.mean(dim=0)
@@ -38,13 +38,13 @@ class Spectrum:
 
 
 class LinearFit:
-    """Linear maps from latents z to latents v, with an offset, fitted on some samples and judged on others.
+    """Linear maps from latents z to latents v, with an offset, fitted on some samples and tested on others.
 
-    The ridge is chosen on a quarter of the fitted samples, and the map then fitted on all of them.
+    The ridge is chosen on a quarter of the fitted samples; the map is then fitted on all of them.
 
     Args:
-        fitted: float64 [n, d], z.
-        judged: float64 [m, d], z.
+        fitted: float64 [n, d], z of the samples to fit on.
+        judged: float64 [m, d], z of the samples to test on.
 
     >>> z = torch.randn(60, 3, generator=torch.Generator().manual_seed(0)).double()
     >>> fit = LinearFit(z[:30], z[30:])
@@ -60,7 +60,7 @@ class LinearFit:
         self.fitted = fitted
 
     def __call__(self, fitted: Tensor, judged: Tensor) -> Found:
-        """The fit to targets v.
+        """Fit the targets v.
 
         Args:
             fitted: float64 [n, d].
@@ -78,7 +78,7 @@ class LinearFit:
         return Found(_r2(guess, judged), float(best.trace()))
 
     def same(self, judged: Tensor) -> float:
-        """R² of v = z on the judged samples."""
+        """R² of v = z on the test samples."""
         return _r2(self.judged, judged)
 
 

@@ -13,10 +13,10 @@ from regrep.groups import FiniteGroup, RealCharacter
 
 @dataclass(frozen=True)
 class Projector:
-    """How close the projector onto one isotypic part is to a projector.
+    """How close the approximate projector onto an isotypic part is to being a projector.
 
     Attributes:
-        rank: eigenvalues with real part above 1/2: the dimension of the part.
+        rank: number of eigenvalues with real part above 1/2: the dimension of the part.
         gap: twice the smallest distance of a real part from 1/2: 1 exact, 0 rank undecided.
         residual: |P² - P|_F / √d, 0 exact.
     """
@@ -28,7 +28,7 @@ class Projector:
 
 @dataclass(frozen=True)
 class GeneratorSpectrum:
-    """Eigenvalues of a generator's matrix, against the roots of unity they are in a representation.
+    """Eigenvalues of a generator's matrix, and the roots of unity they would be in a representation.
 
     Attributes:
         order: order k of the generator.

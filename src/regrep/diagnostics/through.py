@@ -1,4 +1,4 @@
-"""The acid test of an equivariant latent: the task's metric of the head on moved latents."""
+"""The acid test of an equivariant latent: the task's metric of the head on transformed latents."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class ThroughRho:
     Attributes:
         elements: names of the elements.
         values: float64 [n].
-        own: the metric of head(E(x)) against y, which an exactly equivariant network of an invariant task has for every
-            element.
+        own: the metric of head(E(x)) against y; on an invariant task an exactly equivariant network has this value for
+            every element.
     """
 
     elements: tuple[str, ...]
@@ -61,27 +61,27 @@ def through_rho(
     output_action: Action | None = None,
     batch_size: int = 256,
 ) -> ThroughRho:
-    """The task's metric of head(rho(g) E(x)) against gy for every element, beside that of head(E(x)) against y.
+    """The task's metric of head(rho(g) E(x)) against gy for every element, and of head(E(x)) against y for comparison.
 
-    A small equivariance error can hide that the head does not use what is equivariant. This cannot be hidden: a latent
-    that rho(g) moves as the data move serves the head as well as before.
+    A small equivariance error can hide that the head uses a part of the latent that is not equivariant. This metric
+    shows it: if rho(g) transforms the latent as g transforms the data, the head does as well on rho(g) E(x) as on E(x).
 
     Args:
         encoder: x -> latent; modules are evaluated as by :func:`regrep.equivariance_error`.
         head: latent -> outputs.
         x: [N, ...], samples.
         y: [N, ...], targets.
-        act: the action on x, whose group is meant.
+        act: how G acts on x.
         rho: representation or action on the latent.
         metric: (outputs [N, ...], targets [N, ...]) -> a number over all samples.
-        output_action: how G moves y; None if the targets are invariant.
+        output_action: how G acts on y; None if the targets are invariant.
         batch_size: samples at a time.
 
     Raises:
-        RegrepError: no samples, or groups that differ.
+        RegrepError: no samples, or different groups.
 
     Warns:
-        EvaluationWarning: a function was given that calls modules in training mode.
+        EvaluationWarning: a given function calls modules in training mode.
 
     >>> import regrep
     >>> G = regrep.groups.cyclic(4)

@@ -21,7 +21,7 @@ MATRIX_TOLERANCE = 1e-6
 def from_table(table: Any, names: Sequence[str] | None = None, name: str = "G") -> FiniteGroup:
     """A group from its multiplication table: ``table[g][h]`` is the index of gh, "first h, then g".
 
-    The identity may stand anywhere; it becomes element 0, the others keep their order. Names move along.
+    The identity may be anywhere; it becomes element 0, and the others keep their order. Names follow their elements.
 
     Args:
         table: square, of integers 0 .. n-1.
@@ -29,7 +29,7 @@ def from_table(table: Any, names: Sequence[str] | None = None, name: str = "G") 
         name: of the group.
 
     Raises:
-        RegrepError: the table is no group.
+        RegrepError: the table is not that of a group.
 
     >>> G = from_table([[1, 0], [0, 1]], names=["swap", "stay"])
     >>> G.names, G.mul.tolist()
@@ -65,7 +65,7 @@ def from_permutations(
     their cycles. The points are the natural action of the group.
 
     Raises:
-        RegrepError: an entry is no permutation, or the group is too large.
+        RegrepError: an entry is not a permutation, or the group is too large.
 
     >>> G = from_permutations([[1, 2, 0], [1, 0, 2]])
     >>> G.order, G.names[:3]
@@ -140,7 +140,7 @@ def from_presentation(
 
     Raises:
         CosetLimitError: the limit was reached: the group may be infinite or need more cosets.
-        RegrepError: the text is no presentation, or the group is larger than the largest order supported.
+        RegrepError: the text is not a presentation, or the group is larger than the largest order supported.
 
     >>> G = from_presentation("r,s", "r^4, s^2, (r s)^2")
     >>> G.order, G.names[:4]
@@ -154,7 +154,7 @@ def from_presentation(
             f"groups are supported up to order {MAX_ORDER}, but {presentation} has order {order}; add relators"
         )
     table, words = table_and_words(right, order)
-    # In order of length, so that the names do not depend on how cosets were numbered.
+    # In order of length, so that the names do not depend on how the cosets were numbered.
     rank = sorted(range(order), key=lambda g: (len(words[g]), words[g]))
     position = np.argsort(rank)
     steps = [int(position[right[k, 0]]) for k in range(len(right))]

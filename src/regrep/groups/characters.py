@@ -61,7 +61,7 @@ class RealCharacter:
 
     @property
     def endomorphism_dimension(self) -> int:
-        """Real dimension of what commutes with it: 1, 2 or 4."""
+        """Real dimension of its endomorphism algebra: 1, 2 or 4."""
         return {"R": 1, "C": 2, "H": 4}[self.type]
 
 
@@ -136,7 +136,7 @@ def real_characters(group: FiniteGroup) -> tuple[RealCharacter, ...]:
         class_of[list(members)] = k
     rows: list[tuple[np.ndarray, int, RealType, tuple[int, ...]]] = []
     used: set[int] = set()
-    prints = values @ np.random.default_rng(0).normal(size=len(values))  # one number tells a row from the others
+    prints = values @ np.random.default_rng(0).normal(size=len(values))  # one number identifies a row
     conjugate = np.abs(prints[:, None] - prints.conj()).argmin(axis=0).tolist()
     for i, (degree, indicator) in enumerate(zip(table.degrees, table.frobenius_schur, strict=True)):
         if i in used:

@@ -33,7 +33,7 @@ def enumerate_cosets(presentation: Presentation, limit: int = COSET_LIMIT) -> np
     """Right multiplication by each generator, int64 [generators, order]; coset 0 is the identity.
 
     Raises:
-        CosetLimitError: more than ``limit`` cosets were needed at a time; says nothing about the group's order.
+        CosetLimitError: more than ``limit`` cosets were needed at a time; this says nothing about the group's order.
 
     >>> enumerate_cosets(Presentation.parse("r,s", "r^3, s^2, (r s)^2")).shape
     (2, 6)
@@ -55,7 +55,7 @@ def enumerate_cosets(presentation: Presentation, limit: int = COSET_LIMIT) -> np
 
 
 class _TableFullError(Exception):
-    """No row is left for a new coset."""
+    """There is no row left for a new coset."""
 
 
 class _Enumeration:
@@ -79,7 +79,7 @@ class _Enumeration:
                     self.define(coset, letter)
 
     def make_room(self, coset: int, words: list[list[int]]) -> int:
-        """Trace without definitions from ``coset`` on and drop what coincided; returns where to go on."""
+        """Trace without definitions from ``coset`` on and drop what coincided; returns where to continue."""
         for here in range(coset, len(self.table)):
             for word in words:
                 if self.parent[here] != here:
@@ -96,7 +96,7 @@ class _Enumeration:
         return place
 
     def drop_dead(self) -> None:
-        """Number the live cosets anew, in their order."""
+        """Renumber the live cosets, in their order."""
         live = [c for c, parent in enumerate(self.parent) if parent == c]
         number = dict(zip(live, range(len(live)), strict=True))
         number[-1] = -1

@@ -1,4 +1,4 @@
-"""A group described for people and for machines."""
+"""Descriptions of a group for people and for programs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WIDEST_TABLE = 24
 """Orders up to this get their multiplication table printed."""
 
 LONGEST_LIST = 200
-"""As many elements, classes and irreducible representations are printed."""
+"""At most this many elements, classes and irreducible representations are printed."""
 
 WIDEST_CHARACTERS = 20
 """Numbers of classes up to this get their character table printed."""
@@ -109,7 +109,7 @@ def describe(group: FiniteGroup) -> str:
 
 
 def describe_json(group: FiniteGroup) -> dict[str, Any]:
-    """The same as plain values: complex numbers are pairs [re, im], elements are indices.
+    """The same information as plain values: complex numbers are pairs [re, im], elements are indices.
 
     >>> from regrep.groups import cyclic
     >>> describe_json(cyclic(2))["character_table"]["values"][1]
@@ -148,10 +148,10 @@ def describe_json(group: FiniteGroup) -> dict[str, Any]:
 
 
 def _number(value: complex, order: int) -> str:
-    """A character value on an element of that order: in closed form where that is short, else to three digits.
+    """A character value on an element of the given order: in closed form if that is short, else to three digits.
 
-    Tried in turn: integers and square roots, multiples of a root of unity, Gaussian integers, imaginary quadratic
-    numbers.
+    These are tried in turn: integers and square roots, multiples of a root of unity, Gaussian integers, imaginary
+    quadratic numbers.
 
     >>> [_number(v, 12) for v in (2, -0.5 - 0.75**0.5 * 1j, 1j, 1 + 5**0.5, (3**0.5 - 1j) / 2, 0.1)]
     ['2', 'ω²', 'i', '1+√5', 'ζ12^11', '0.100']
@@ -162,7 +162,7 @@ def _number(value: complex, order: int) -> str:
 
 
 def _real(x: float) -> str | None:
-    """An integer, a + b√m, or (a + b√m)/2 where that is an algebraic integer."""
+    """An integer, a + b√m, or (a + b√m)/2 if that is an algebraic integer."""
     if abs(x - round(x)) < NEAR:
         return str(round(x))
     for b in (1, -1, 2, -2, 3, -3, 4, -4):
@@ -176,7 +176,7 @@ def _real(x: float) -> str | None:
 
 
 def _root_multiple(value: complex, order: int) -> str | None:
-    """K times a root of unity of that order."""
+    """K times a root of unity of the given order."""
     times = round(abs(value))
     turns = round(cmath.phase(value) / (2 * math.pi) * order)
     if times == 0 or abs(value - times * cmath.exp(2j * math.pi * turns / order)) > NEAR:
@@ -188,7 +188,7 @@ def _root_multiple(value: complex, order: int) -> str | None:
 
 
 def _quadratic(value: complex) -> str | None:
-    """A number a + b i√m, or half of that, with integers a and b."""
+    """A number a + b i√m, or half of one, with integers a and b."""
     for m in (1, *SQUAREFREE):
         for half in (1, 2):
             a, b = half * value.real, half * value.imag / m**0.5
@@ -206,7 +206,7 @@ def _times(count: int, unit: str, signed: bool) -> str:
 
 
 def _legend(cells: list[str]) -> str:
-    """What the roots of unity among the cells mean."""
+    """A legend for the roots of unity among the table cells."""
     orders = sorted({int(n) for cell in cells for n in re.findall(r"ζ(\d+)", cell)})
     known = ["ω = exp(2πi/3)"] if any("ω" in cell for cell in cells) else []
     return ", ".join(known + [f"ζ{n} = exp(2πi/{n})" for n in orders])

@@ -33,12 +33,12 @@ class FiniteGroup:
     the axioms; this constructor does too.
 
     Args:
-        name: what the group is called, for example ``"D4"``.
+        name: name of the group, for example ``"D4"``.
         names: n distinct names of the elements, the identity first.
         mul: int64 tensor [n, n], the multiplication table.
-        generators: indices of elements that generate the group; found greedily when not given.
-        presentation_given: generators and relators on exactly these generators; derived when first asked for
-            if not given. Its relators are checked, not that they suffice.
+        generators: indices of elements that generate the group; found greedily by default.
+        presentation_given: generators and relators on exactly these generators; by default derived on first
+            use. The relators are checked to hold, not to suffice.
         points: int64 tensor [n, degree], the natural action on points, ``points[g, i]`` = g(i), if there is one.
 
     Raises:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from regrep.errors import RegrepError
 
 Word = tuple[int, ...]
-"""A word in generators: k > 0 stands for generator k - 1, -k for its inverse; read from left to right."""
+"""A word in generators: k > 0 is generator k - 1 and -k its inverse; read from left to right."""
 
 _TOKEN = re.compile(r"\s*(?:([A-Za-z_][A-Za-z_0-9]*)|([()])|\^\s*(-?\d+)|([*·]))")
 
@@ -32,10 +32,10 @@ class Presentation:
         Args:
             names: generator names separated by commas, for example ``"r,s"``.
             relators: words separated by commas; each is a product of names, parentheses and integer exponents
-                (also negative); ``u = v`` stands for the relator u v^-1, and ``e`` or ``1`` for the identity.
+                (also negative); ``u = v`` is the relator u v^-1, and ``e`` or ``1`` the identity.
 
         Raises:
-            RegrepError: a name that is no generator, or text that is no word.
+            RegrepError: a name that is not a generator, or text that is not a word.
         """
         if not (isinstance(names, str) and isinstance(relators, str)):
             raise RegrepError(
@@ -158,7 +158,7 @@ def _parse_word(text: str, names: tuple[str, ...], relator: str) -> Word:
             tokens.append((bracket, bracket))
         elif exponent:
             tokens.append(("^", exponent))
-        del times  # a product sign says nothing that the order does not
+        del times  # a product sign adds nothing to the order
     stack: list[list[Word]] = [[]]
     for kind, value in tokens:
         if kind == "name":

@@ -35,7 +35,7 @@ def parse(text: str) -> FiniteGroup:
     of all these, ``D4xD4``, ``(C2xC2)xS3``.
 
     Raises:
-        RegrepError: the text names no group.
+        RegrepError: the text does not name a group.
 
     >>> parse("D4 x C2").order, parse("<a | a^7>").order
     (16, 7)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from regrep.groups.finite import FiniteGroup
 
 PRUNED_ORDER = 128
-"""Up to this order a derived presentation is searched for superfluous relators."""
+"""For groups up to this order, superfluous relators of a derived presentation are searched for and removed."""
 
 
 def table_and_words(right: np.ndarray, order: int) -> tuple[np.ndarray, tuple[Word, ...]]:
@@ -208,7 +208,7 @@ def _canonical(word: Word, powers: list[int]) -> Word:
 
 
 def _defines(names: tuple[str, ...], relators: list[Word], order: int) -> bool:
-    """Whether the relators, which hold in the group, define one of that order."""
+    """Whether the relators, which hold in the group, define a group of the same order."""
     try:
         right = enumerate_cosets(Presentation(names, tuple(relators)), limit=20 * order + 200)
     except CosetLimitError:

@@ -1,4 +1,4 @@
-"""Modules around a network: an encoder with its head and its symmetry, group averages, a penalty on weights."""
+"""Modules to use with a network: an encoder with its head and its symmetry, group averages, a penalty on weights."""
 
 from regrep.nn.averaged import GroupAveraged
 from regrep.nn.encoder_head import EncoderHead

@@ -1,4 +1,4 @@
-"""Averages of trained networks over a group, at test time."""
+"""Averages of trained networks over a group at test time."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from regrep.nn.encoder_head import EncoderHead
 class GroupAveraged(EncoderHead):
     """The group average of a network, ``(1 / n) Σ_g g^-1 f(g x)``: equivariant, whatever the network is.
 
-    Without an output action it is the invariant ``(1 / n) Σ_g f(g x)``. It costs n times the network at inference and
-    nothing at training. Exact up to rounding if the actions are, and f treats samples one by one (evaluation mode).
+    Without an output action it is the invariant ``(1 / n) Σ_g f(g x)``. Inference costs n times as much, training
+    nothing. Exact up to rounding if the actions are and f treats samples independently (evaluation mode).
 
-    ``encoder``: [B, ...] -> [B, n, ...], the outputs on all moved inputs, moved back; ``head``: their mean.
+    ``encoder``: [B, ...] -> [B, n, ...], the outputs on all transformed inputs, transformed back; ``head``: their mean.
 
     Args:
         network: f, x [B, ...] -> outputs [B, ...]; not copied.
-        input_action: how G moves x.
-        output_action: how G moves the outputs; None if they are invariant.
+        input_action: how G acts on x.
+        output_action: how G acts on the outputs; None if they are invariant.
         probabilities: average softmax probabilities instead of the outputs, and return the logarithm of their mean,
-            which cross entropy, softmax and argmax read as they read scores.
-        chunk: moved inputs that the network sees at a time, which bounds the memory.
+            which works as logits for cross entropy, softmax and argmax.
+        chunk: number of transformed inputs per forward pass, which bounds the memory.
 
     Raises:
-        RegrepError: a chunk without inputs, no action on inputs, or actions of two groups.
+        RegrepError: a chunk size below 1, an input action that is not an action, or actions of different groups.
 
     >>> import regrep
     >>> quarters = regrep.actions.RotateFlip2d(regrep.groups.cyclic(4))
@@ -48,9 +48,9 @@ class GroupAveraged(EncoderHead):
     ) -> None:
         super().__init__()
         if chunk < 1:
-            raise RegrepError(f"a network sees at least 1 moved input at a time, got chunk {chunk}")
+            raise RegrepError(f"chunk is at least 1 transformed input per forward pass, got {chunk}")
         if not isinstance(input_action, Action):
-            raise RegrepError(f"an average is over an action of a group on inputs, got {input_action!r}")
+            raise RegrepError(f"input_action is an action of a group on inputs, got {input_action!r}")
         if output_action is not None and output_action.group != input_action.group:
             raise RegrepError(
                 f"{output_action.group.name} acts on the outputs, but {input_action.group.name} on the inputs;"
@@ -63,7 +63,7 @@ class GroupAveraged(EncoderHead):
 class Orbit(nn.Module):
     """[B, ...] -> [B, n, ...]: ``g^-1 f(g x)`` for every g; arguments as in :class:`GroupAveraged`.
 
-    Moving x by h moves the entries by h and permutes them: that of g becomes h applied to that of gh.
+    Transforming x by h transforms the entries by h and permutes them: the entry of g becomes h applied to that of gh.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Orbit(nn.Module):
         self.probabilities, self.chunk = probabilities, chunk
 
     def forward(self, x: Tensor) -> Tensor:
-        """Outputs on the orbit of each input; logarithms of probabilities where these are averaged."""
+        """Outputs on the orbit of each input; log-probabilities if probabilities are averaged."""
         group, found = self.input_action.group, []
         inverse = group.inverse.to(x.device)
         for views in torch.arange(len(x) * group.order, device=x.device).split(self.chunk):
@@ -88,7 +88,7 @@ class Orbit(nn.Module):
 
 
 class OrbitMean(nn.Module):
-    """Mean of [B, n, ...] over n; of logarithms, the logarithm of the mean of what they are logarithms of.
+    """Mean of [B, n, ...] over n; with ``logarithms``, the logarithm of the mean of the exponentials.
 
     >>> halves = torch.tensor([[[0.5, 0.5], [1.0, 0.0]]])
     >>> OrbitMean(logarithms=True)(halves.log()).exp(), OrbitMean(logarithms=False)(halves)

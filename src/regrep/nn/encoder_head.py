@@ -14,7 +14,7 @@ class EncoderHead(nn.Module, ABC):
     """A network made of an encoder and a head: ``head(encoder(x))``.
 
     Attributes:
-        latent_shape: of the encoder's output without the batch, where it follows the size of the data.
+        latent_shape: shape of the encoder's output without the batch, where it depends on the size of the data.
         latent_note: why :meth:`latent_symmetry` is None although the layers are equivariant; None for other networks.
     """
 
@@ -28,10 +28,10 @@ class EncoderHead(nn.Module, ABC):
         return self.head(self.encoder(x))
 
     def latent_symmetry(self) -> LatentSymmetry | None:
-        """The symmetry that the encoder has by construction, under which alone its equivariance is measured.
+        """The symmetry that the encoder has by construction, the only one under which its equivariance is measured.
 
-        Of a network whose layers learn how equivariant they are, or which has free weights beside equivariant ones: the
-        symmetry that it has when nothing is learned, or when the free weights are 0. None for a network without any.
+        For a network whose layers learn how equivariant they are, or which has free weights in addition to equivariant
+        ones, it is the symmetry before any learning, or with free weights of 0. None for a network without symmetry.
 
         >>> import regrep
         >>> class Mean(EncoderHead):
@@ -48,5 +48,5 @@ class EncoderHead(nn.Module, ABC):
         return None
 
     def regularizer(self) -> Tensor | None:
-        """What the network itself adds to the loss of every update, a scalar with gradient; None for most networks."""
+        """The term that the network itself adds to the loss, a differentiable scalar; None for most networks."""
         return None

@@ -14,12 +14,12 @@ class LatentSymmetry:
     """A group on the inputs of an encoder E and on its latent: ``E(g x) = rho(g) E(x)``.
 
     Attributes:
-        action: of the group on the inputs.
+        action: action of the group on the inputs.
         rho: representation or action of the same group on the latent.
-        moved: what the action moves, in words, where its name does not say it.
+        moved: what the action transforms, in words, if its name does not say it.
 
     Raises:
-        RegrepError: rho belongs to another group.
+        RegrepError: rho belongs to a different group.
 
     >>> import regrep
     >>> G = regrep.groups.cyclic(4)
@@ -36,10 +36,10 @@ class LatentSymmetry:
         if own != self.action.group:
             raise RegrepError(
                 f"one group acts on inputs and latent, got {self.action.group.name} and {own.name};"
-                " take a representation of the group that moves the inputs"
+                " use a representation of the group that acts on the inputs"
             )
 
     def as_dict(self) -> dict[str, str]:
-        """Both as text, for the record of a run."""
+        """Action and representation as text, for the record of a run."""
         on = f" on {self.moved}" if self.moved else ""
         return {"action": f"{self.action!r}{on}", "representation": str(getattr(self.rho, "name", self.rho))}

@@ -16,21 +16,24 @@ from regrep.representations import PermutationRepresentation, Representation, la
 from regrep.representations.permutation import tensor_index
 
 WEIGHT = 0.01
-"""Of the penalty, which is then of the size of the task loss at the initial weights; no published one is known."""
+"""Default weight of the penalty: at the initial weights the penalty is then about as large as the task loss.
+
+No published weight is known.
+"""
 
 
 class Reynolds(nn.Module):
     """The Reynolds operator ``P W = (1 / n) Σ_g rho(g) W`` on several tensors at once, an orthogonal projection.
 
-    rho is on each tensor the tensor product of the representations along its axes, flattened where an axis is one of
-    the points of a kernel. For a layer that is ``(P W)(p) = (1 / n) Σ_g rho_out(g) W(g^-1 p) rho_in(g)^-1``. Entries
-    are averaged over their orbits by one gather for all tensors; no moved copy of them is made.
+    On each tensor rho is the tensor product of the representations along its axes; the points of a kernel are one
+    flattened axis. For a layer that is ``(P W)(p) = (1 / n) Σ_g rho_out(g) W(g^-1 p) rho_in(g)^-1``. Entries are
+    averaged over their orbits by one gather for all tensors, without making transformed copies.
 
     Args:
-        axes: for each tensor the representations, which permute coordinates up to signs; all of one group.
+        axes: for each tensor its representations, which permute coordinates up to signs; all of the same group.
 
     Raises:
-        RegrepError: a representation that does more than permute and turn signs.
+        RegrepError: a representation that does more than permute coordinates and flip signs.
 
     >>> import regrep
     >>> rho = regrep.regular(regrep.groups.cyclic(2))
@@ -74,40 +77,41 @@ def signed(rho: Representation) -> tuple[Tensor, Tensor]:
     matrices = rho.stack().round()
     if not torch.allclose(matrices, rho.stack()) or bool((matrices.abs().sum(dim=2) != 1).any()):
         raise RegrepError(
-            f"weights are projected for representations that permute up to signs, and {rho.name} does not"
+            f"weights are projected for representations that permute coordinates up to signs, and {rho.name} does not"
         )
     return matrices.abs().argmax(dim=2), matrices.sum(dim=2)
 
 
 class ProjectionPenalty(EncoderHead):
-    """A network whose weights are drawn to their projections on the equivariant ones (Berndt and Stühmer, 2026).
+    """A network whose weights are pulled towards their equivariant projections (Berndt and Stühmer, 2026).
 
     ``regularizer()`` is ``weight · Σ ‖W − P W‖²`` over convolutions, linear layers, their biases, and scales and shifts
-    of batch normalisations (arXiv 2601.05028; P is :class:`Reynolds`). It acts on weights alone: no second view is
+    of batch normalisations (arXiv 2601.05028; P is :class:`Reynolds`). It acts on weights only: no second view is
     needed, and inference is that of the plain network.
 
-    What could be read of the paper is its abstract and secondary accounts, which give the objective
-    ``task + λ_G ‖P T‖ + λ_⊥ ‖T − P T‖``, layer by layer, with the Frobenius norm as the authors' choice. Ours has
-    λ_G = 0 and the square of the norm, which is smooth at 0. Not verified, and so our own choices: the square, the sum
-    over layers, what counts as a layer, the weight, and the representations on hidden channels: as many regular copies
-    as fit and trivial ones for the rest (:func:`regrep.latent`), trivial ones alone in layers narrower than the group.
+    This implementation follows the abstract of that paper and secondary accounts, not its full text. They give the
+    objective ``task + λ_G ‖P T‖ + λ_⊥ ‖T − P T‖``, layer by layer, with the Frobenius norm as the authors' choice. Here
+    λ_G = 0 and the norm is squared, which is smooth at 0. The following are choices of this implementation and may
+    differ from the authors': the square, the sum over layers, what counts as a layer, the weight, and the
+    representations on hidden channels: as many regular copies as fit and trivial ones for the rest
+    (:func:`regrep.latent`), only trivial ones in layers narrower than the group.
 
-    State and parameters are those of the plain network. Statistics of batch normalisations follow the data.
+    State and parameters are those of the plain network. Running statistics of batch normalisations are not penalised.
     """
 
     def penalise(
         self, pixels: Callable[[int], Representation], inputs: Representation, outputs: Representation, weight: float
     ) -> None:
-        """Set the penalty up.
+        """Set up the penalty.
 
         Args:
             pixels: side of a kernel -> representation on its points.
-            inputs: on the channels of the input, which the first layer reads.
-            outputs: on those of the last layer.
-            weight: of the penalty, at least 0.
+            inputs: representation on the channels of the input of the first layer.
+            outputs: representation on the outputs of the last layer.
+            weight: weight of the penalty, at least 0.
 
         Raises:
-            RegrepError: a negative weight, or a layer of another kind.
+            RegrepError: a negative weight, or an unsupported kind of layer.
         """
         check_weight("weight", weight)
         self.weight = weight
@@ -138,7 +142,7 @@ def axes_of(
     """The representations along the axes of each parameter of a network; arguments as in :class:`ProjectionPenalty`.
 
     Raises:
-        RegrepError: a parameter that is none of a convolution, a linear layer or a batch normalisation.
+        RegrepError: a parameter that belongs to no convolution, linear layer or batch normalisation.
     """
     group = inputs.group
     layers = {name: m for name, m in network.named_modules() if isinstance(m, (nn.Conv2d, nn.Conv3d, nn.Linear))}
@@ -155,12 +159,14 @@ def axes_of(
     parameters = [name for name, _ in network.named_parameters()]
     for name in parameters:
         if name not in axes:
-            raise RegrepError(f"projections are of convolutions, linear layers and batch normalisations, not of {name}")
+            raise RegrepError(
+                f"only convolutions, linear layers and batch normalisations can be projected, got the parameter {name}"
+            )
     return {name: axes[name] for name in parameters}
 
 
 def hidden(group: FiniteGroup, channels: int) -> PermutationRepresentation:
-    """Eq. (5) on the channels of a hidden layer; trivial where they are fewer than the elements.
+    """Eq. (5) on the channels of a hidden layer; trivial if it has fewer channels than the group has elements.
 
     >>> import regrep
     >>> hidden(regrep.groups.dihedral(4), 36), hidden(regrep.groups.dihedral(4), 6)

@@ -1,4 +1,4 @@
-"""Training objectives: the equivariance penalties, section 5's and section 4's objectives, controls, layer taps."""
+"""Training objectives: the equivariance penalties, the objectives of sections 4 and 5, controls, layer taps."""
 
 from regrep.objectives.controls import RandomPermutations
 from regrep.objectives.equivariant import CapacityWarning, EquivariantObjective, Terms

@@ -1,4 +1,4 @@
-"""What objectives and measures refuse: weights, latents, losses and views that do not fit."""
+"""Checks of objectives and measures: invalid weights, latents, losses and views raise errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Control = Literal["permuted", "shuffled", "shrunk"]
 
 
 def check_choice(what: str, value: object, choices: Any) -> None:
-    """Raise for anything but one of the values of a Literal."""
+    """Raise unless the value is one of a Literal."""
     names = get_args(choices)
     if value not in names:
         listed = ", ".join(f'"{name}"' for name in names[:-1])
@@ -27,7 +27,7 @@ def check_weight(name: str, value: float) -> None:
 
 
 def check_latent(z: Any, x: Tensor) -> Tensor:
-    """The latents z of the inputs x [B, ...], if they are one real tensor [B, ...]; an error if not.
+    """Return the latents z of the inputs x [B, ...]; raise unless they are one real tensor [B, ...].
 
     >>> import torch
     >>> check_latent((torch.zeros(3, 4), None), torch.zeros(3, 2))
@@ -47,14 +47,14 @@ def check_latent(z: Any, x: Tensor) -> Tensor:
 
 
 def check_task(loss: Tensor) -> Tensor:
-    """The task loss, if it is a scalar; an error if not."""
+    """Return the task loss; raise unless it is a scalar."""
     if loss.dim():
         raise RegrepError(f"task_loss returns a scalar, got shape {list(loss.shape)}; take its mean over the samples")
     return loss
 
 
 def check_views(x: Tensor, g: Tensor | None, gx: Tensor | None) -> None:
-    """Raise for no inputs, and for moved ones without their elements or of another shape than the inputs."""
+    """Raise for an empty batch, and for transformed inputs without their elements or of a different shape."""
     if not (isinstance(x, Tensor) and x.dim() and len(x)):
         raise RegrepError(
             "a batch is a tensor [B, ...] of at least one input,"
@@ -62,6 +62,6 @@ def check_views(x: Tensor, g: Tensor | None, gx: Tensor | None) -> None:
         )
     if gx is not None and (g is None or gx.shape != x.shape):
         raise RegrepError(
-            f"moved inputs gx come with their elements g and have the shape of x {list(x.shape)},"
+            f"transformed inputs gx need their elements g and have the shape of x {list(x.shape)},"
             f" got gx of shape {list(gx.shape)} and {'no g' if g is None else 'g'}; pass both or neither"
         )

@@ -1,4 +1,4 @@
-"""Controls: what takes the place of the representation to find out what it is good for."""
+"""Controls: stand-ins for the representation that show whether a gain is due to it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from regrep.representations.representation import check_elements
 
 
 class RandomPermutations:
-    """One random permutation of a latent's entries for every element but the identity: a representation of nothing.
+    """One random permutation of a latent's entries for every element but the identity: not a representation.
 
-    It costs and preserves what a permutation representation does (norms, means over entries), and does not multiply
-    as the elements do, so that no encoder can satisfy it for a reason. A gain that it gives too is none of
+    It costs as much as a permutation representation and preserves the same things (norms, means over entries), but does
+    not multiply as the elements do, so an encoder has no reason to satisfy it. A gain that it also gives is not due to
     equivariance.
 
     Args:
-        group: whose elements it is called with.
-        shape: of what is permuted as a whole, the last dimensions of a latent; by default all but the batch, as found
-            at the first call.
-        seed: of the draw.
+        group: the group of the elements it is called with.
+        shape: the last dimensions of a latent, which are permuted as a whole; defaults to all but the batch, taken from
+            the first call.
+        seed: seed of the draw.
 
     >>> import regrep
     >>> control = RandomPermutations(regrep.groups.cyclic(4), (8,), seed=0)
@@ -51,7 +51,7 @@ class RandomPermutations:
             g: int64 [B].
 
         Raises:
-            RegrepError: a shape other than the given one or that of the first call, or an element out of range.
+            RegrepError: a shape other than the given one or the one of the first call, or an element out of range.
         """
         check_elements(self.group, g, z)
         if self.shape is None or self._index is None:
@@ -60,8 +60,8 @@ class RandomPermutations:
         kept = z.dim() - len(self.shape)
         if kept < 1 or tuple(z.shape[kept:]) != self.shape:
             raise RegrepError(
-                f"these permutations move latents [B, ..., {', '.join(map(str, self.shape))}], got {list(z.shape)};"
-                " make others for this shape"
+                f"these permutations act on latents [B, ..., {', '.join(map(str, self.shape))}], got {list(z.shape)};"
+                " create new ones for this shape"
             )
         flat = z.flatten(kept) if len(self.shape) != 1 else z
         index = self._index.to(z.device)[g.to(z.device)]

@@ -42,15 +42,15 @@ class CapacityWarning(UserWarning):
 
 
 class Terms(NamedTuple):
-    """The parts of the objective on one batch, each a scalar; only ``total`` is to be differentiated.
+    """The terms of the objective on one batch, each a scalar; differentiate only ``total``.
 
     Attributes:
-        total: what is minimised.
+        total: the loss to minimise.
         task: task(D(E(x)), y).
         shifted_task: task(D(E(gx)), gy).
         equivariance: the penalty.
         whitened_error: see :func:`~regrep.objectives.whitened_error`; 1 where the latent does not vary. Under a
-            control it is still measured with the representation and the elements that belong to the latent.
+            control it is still measured with the true representation and the true elements.
         moving_share: see :func:`~regrep.objectives.moving_share`; 0 where the latent does not vary.
         latent_task: task(D(rho(g) E(x)), gy).
         uncentred_error: ‖rho(g) E(x) - E(gx)‖ / ‖E(gx)‖, which a constant lowers; not logged.
@@ -80,8 +80,7 @@ class EquivariantObjective(nn.Module):
     """L = task(D(E(x)), y) + task(D(E(gx)), gy) + weight · penalty(rho(g) E(x), E(gx)), section 5.
 
     Both encoder passes are one batch of 2B. The objective owns no parameters and no buffers: its
-    ``state_dict`` is empty, and the encoder and the head stay the caller's. Inference is that of the
-    unmodified network.
+    ``state_dict`` is empty, and the encoder and the head remain the caller's. Inference uses the unmodified network.
 
     The penalised latent is the encoder's output, or, with a mapping from layer names to representations,
     the outputs of those layers (their penalties are averaged); :data:`~regrep.objectives.OUTPUT` names the output of
@@ -91,26 +90,26 @@ class EquivariantObjective(nn.Module):
         encoder: module or function x -> z; any architecture.
         head: module or function z -> outputs, or None.
         task_loss: (outputs, y) -> scalar mean over the samples.
-        input_action: how G moves x.
+        input_action: how G acts on x.
         latent: representation (or action) on the latent, or a mapping layer name -> representation.
-        weight: of the penalty, >= 0; with 0 the penalty is measured without gradient.
-        penalty: ``"mse"`` (the paper's), ``"relative"`` (not lowered by shrinking the latent), ``"whitened"``
-            (neither by an offset nor by a strong signal beside what the task uses; it belongs together with
+        weight: weight of the penalty, >= 0; with 0 the penalty is measured without gradient.
+        penalty: ``"mse"`` (the paper's), ``"relative"`` (cannot be lowered by shrinking the latent), ``"whitened"``
+            (nor by an offset or by a strong signal that the task does not use; use it with
             ``latent_augmentation``) or ``"moving"``; see :func:`~regrep.equivariance_loss`.
-        output_action: how G moves y; None if the outputs are invariant (classes).
-        fraction: E(gx) is computed for this fraction of the batch only (its first samples; shuffle), in
-            [0, 1]. With 0 there is neither shifted task nor penalty.
-        latent_augmentation: train the head on rho(g) E(x) with target gy as well: one more pass of the
-            head, none of the encoder. Needs a head and a penalised encoder output.
-        shifted_weight: weight of the shifted task loss, 1 in the paper's text, 0 in its DDMNIST code.
+        output_action: how G acts on y; None if the outputs are invariant (classes).
+        fraction: E(gx) is computed for this fraction of the batch only, in [0, 1] (its first samples, so shuffle the
+            data). With 0 there is neither a shifted task loss nor a penalty.
+        latent_augmentation: also train the head on rho(g) E(x) with target gy: one more pass of the head,
+            none of the encoder. Needs a head and a penalised encoder output.
+        shifted_weight: weight of the shifted task loss; 1 in the paper's text, 0 in its DDMNIST code.
         task_weight: weight of the task loss itself.
-        control: what to compare with, to know what a gain is due to. ``"permuted"``: random permutations in place of
-            rho, in the penalty and the latent augmentation; ``"shuffled"``: the penalty takes the elements of other
-            samples, the latent augmentation the right ones; ``"shrunk"``: the penalty is mean |E|² over both halves.
-        control_seed: of the random permutations.
+        control: a control experiment, to see what a gain is due to. ``"permuted"``: random permutations replace rho in
+            the penalty and the latent augmentation; ``"shuffled"``: the penalty uses the elements of other samples, the
+            latent augmentation the right ones; ``"shrunk"``: the penalty is mean |E|² over both halves.
+        control_seed: seed of the random permutations.
 
     Raises:
-        RegrepError: a value out of range, an unknown layer, or groups that differ.
+        RegrepError: a value out of range, an unknown layer, or different groups.
 
     >>> import regrep
     >>> G = regrep.groups.cyclic(4)
@@ -158,13 +157,15 @@ class EquivariantObjective(nn.Module):
         check_weight("shifted_weight", shifted_weight)
         check_weight("task_weight", task_weight)
         if not 0 <= fraction <= 1:
-            raise RegrepError(f"fraction is the part of the batch that is moved, from 0 to 1, got {fraction}")
+            raise RegrepError(f"fraction is the part of the batch that is transformed, from 0 to 1, got {fraction}")
         latents = named(latent)
         if not latents:
-            raise RegrepError("at least one latent layer is needed, got an empty mapping")
+            raise RegrepError("latent names at least one layer, got an empty mapping")
         for what, moves in (("input_action", input_action), *(("latent", rho) for rho in latents.values())):
             if not callable(moves):
-                raise RegrepError(f"{what} moves tensors by elements of a group, got {moves!r}; see its documentation")
+                raise RegrepError(
+                    f"{what} is called as (tensor, elements), got {moves!r}; pass an action or a representation"
+                )
         for rho in latents.values():
             if hasattr(rho, "group") and rho.group != input_action.group:
                 raise RegrepError(
@@ -178,7 +179,7 @@ class EquivariantObjective(nn.Module):
             )
         if head is None and not isinstance(latent, Mapping):
             raise RegrepError(
-                'without a head the encoder returns outputs, so its latent has to be named; pass latent={"layer": rho}'
+                'without a head the encoder returns outputs, so name its latent layer; pass latent={"layer": rho}'
             )
         if latent_augmentation and (head is None or OUTPUT not in latents):
             raise RegrepError(
@@ -188,7 +189,7 @@ class EquivariantObjective(nn.Module):
         for layer in latents:
             if layer != OUTPUT:
                 if not isinstance(encoder, nn.Module):
-                    raise RegrepError(f"layer {layer!r} is looked up in a module, but the encoder is a function")
+                    raise RegrepError(f"layer {layer!r} can only be found in a module, but the encoder is a function")
                 find_layer(encoder, layer)
         # Held in a plain tuple, so that they are not registered: the objective has no state of its own.
         self._network = (encoder, head)
@@ -217,12 +218,12 @@ class EquivariantObjective(nn.Module):
         """Objective on a batch.
 
         Args:
-            x: [B, ...], inputs; already augmented by random elements, if the task is.
+            x: [B, ...], inputs, already augmented by random elements if the task uses augmentation.
             y: [B, ...], targets.
-            g: int64 [B], elements; drawn uniformly when not given.
-            gx: [B, ...], the moved inputs, if the caller made them (say, with noise of their own) with this g;
-                by default the input action makes them.
-            generator: for the draw of g; torch's global one when not given.
+            g: int64 [B], elements; drawn uniformly by default.
+            gx: [B, ...], the inputs transformed by this g, if the caller computed them (say, with their own noise);
+                by default the input action computes them.
+            generator: for drawing g; defaults to torch's global one.
         """
         return self.with_outputs(x, y, g, gx, generator)[0]
 
@@ -234,7 +235,7 @@ class EquivariantObjective(nn.Module):
         gx: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> tuple[Terms, Tensor]:
-        """The objective and the network's outputs for x, for losses that go on from them; arguments as in forward."""
+        """The objective and the network's outputs for x, for further losses on them; arguments as in forward."""
         encoder, head = self._network
         check_views(x, g, gx)
         count = math.ceil(self.fraction * len(x))
@@ -284,14 +285,14 @@ class EquivariantObjective(nn.Module):
     def _compare(
         self, layer: str, z: Tensor, z_g: Tensor, g: Tensor, turned: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Penalty, whitened error, moving share and uncentred error of one layer; rho moves its latents only once.
+        """Penalty, whitened error, moving share and uncentred error of one layer; rho is applied only once.
 
         Args:
-            layer: its name.
+            layer: name of the layer.
             z: [B, ...], latents of x.
             z_g: [B, ...], latents of gx.
             g: int64 [B].
-            turned: [B or more, ...], rho(g) z where it is known already.
+            turned: [B or more, ...], rho(g) z if it is already known.
         """
         rho, applied = self.latents[layer], self._applied[layer]
         target, pair = wide(z_g), None
@@ -312,7 +313,7 @@ class EquivariantObjective(nn.Module):
             if self.control in ("permuted", "shuffled"):
                 moved, pair = move(z, g, rho), None
             pair = whitened_pair(moved, target, rho) if pair is None else pair
-            # An error of latents that do not vary is that of unrelated ones: collapse is never a success.
+            # Latents that do not vary get the error of unrelated ones: collapse is never a success.
             whitened = error_of_whitened(*pair, g).nan_to_num(1.0)
             share = moving_share(z, rho, self.input_action.group).nan_to_num(0.0)
             return penalty, whitened, share, uncentred(moved, target)
@@ -328,9 +329,9 @@ class EquivariantObjective(nn.Module):
         needed = outputs.shape[1] if outputs.dim() > 1 else 1
         if rho.invariant_dim < needed:
             warnings.warn(
-                f"{rho!r} leaves {rho.invariant_dim} invariant coordinates to a head that is linear in elementwise"
-                f" functions of the latent, for {needed} invariant outputs: enforcing equivariance there costs"
-                " accuracy; widen the latent, penalise an earlier feature map, or give the head invariant"
+                f"{rho!r} has {rho.invariant_dim} invariant coordinates for a head that is linear in elementwise"
+                f" functions of the latent, but there are {needed} invariant outputs: enforcing equivariance there"
+                " costs accuracy; widen the latent, penalise an earlier feature map, or give the head invariant"
                 " non-linear features",
                 CapacityWarning,
                 stacklevel=3,

@@ -31,30 +31,30 @@ def equivariance_loss(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction, pena
 
     * ``"mse"``: mean |w - v|², the paper's penalty. It falls when the latent shrinks.
     * ``"relative"``: the same divided by the variance of the latent over the batch (mean over coordinates,
-      over both halves). It does not change when the latent is scaled, but a strong equivariant signal of no
-      use to the task lowers it as far as one likes.
-    * ``"whitened"``: the relative penalty of L⁻¹w and L⁻¹v, with L Lᵀ the covariance of both halves and a small
-      ridge (see :func:`whiten`): every direction of the latent counts alike, so that neither scale nor an offset
-      nor a strong signal lowers it. Of feature maps [B, C, ...] the channels are whitened, positions are samples;
-      of tokens [B, N, D] under a representation on D, the last dimension.
-    * ``"moving"``: the relative penalty of P w and P v, P = 1 - mean over g of rho(g), the part of the latent
-      that the group moves. Unlike the others it cannot be met by an invariant latent, whose moving part is
-      rounding; there it is 0 without gradient.
+      over both halves). It does not change when the latent is scaled, but a strong equivariant signal that the
+      task does not use can lower it arbitrarily far.
+    * ``"whitened"``: the relative penalty of L⁻¹w and L⁻¹v, with L Lᵀ the covariance of both halves plus a small
+      ridge (see :func:`whiten`): every direction of the latent counts equally, so that neither scale nor an offset
+      nor a strong signal lowers it. For feature maps [B, C, ...] the channels are whitened and positions are
+      samples; for tokens [B, N, D] under a representation on D, the last dimension is whitened.
+    * ``"moving"``: the relative penalty of P w and P v, with P = 1 - mean over g of rho(g) the projection on the part
+      of the latent on which the group acts. Unlike the others it cannot be met by an invariant latent, whose moving
+      part is rounding; there it is 0 without gradient.
 
     The last three are 2 for unrelated latents and 0 for an equivariant encoder, with gradients through
-    everything. Computed without autocast, in float32 for half types, in the latent's own dtype otherwise. They
-    are means over samples, so under data-parallel training nothing is gathered; variance and covariance are those
-    of the local batch, as in BatchNorm.
+    everything. Computed without autocast, in float32 for half types and in the latent's own dtype otherwise. All
+    are means over samples, so data-parallel training gathers nothing; variance and covariance are those of the local
+    batch, as in BatchNorm.
 
     Args:
         z: [B, ...], latents of x.
         z_g: [B, ...], latents of gx.
         g: int64 [B].
         rho: representation or action on the latent.
-        penalty: which of them.
+        penalty: name of the penalty.
 
     Raises:
-        RegrepError: unknown penalty, shapes that differ, or ``"moving"`` with a function that knows no group.
+        RegrepError: unknown penalty, different shapes, or ``"moving"`` with a function that has no group.
 
     >>> import regrep
     >>> G = regrep.groups.cyclic(4)
@@ -76,9 +76,9 @@ def penalty_between(
     Args:
         moved: [B, ...], w.
         target: [B, ...], v.
-        penalty: which of them.
-        rho: what moved the latents.
-        group: of rho, where it is a plain function; needed by ``"moving"``.
+        penalty: name of the penalty.
+        rho: the representation that was applied.
+        group: the group of rho if rho is a plain function; needed by ``"moving"``.
     """
     if penalty == "mse":
         return (moved - target).square().mean()
@@ -92,7 +92,7 @@ def penalty_between(
 
 
 def relative_to_variance(moved: Tensor, target: Tensor, floor: Tensor | None = None) -> Tensor:
-    """Mean |w - v|² over the variance of both, which counts as at least ``floor``: 2 unrelated, 0 equal."""
+    """Mean |w - v|² divided by the variance of both, which counts as at least ``floor``: 2 if unrelated, 0 if equal."""
     variance = torch.cat([moved, target]).var(dim=0, unbiased=False).mean()
     least = torch.finfo(variance.dtype).tiny
     variance = variance.clamp_min(least) if floor is None else torch.maximum(variance, floor + least)
@@ -113,12 +113,12 @@ def whitened_pair(moved: Tensor, target: Tensor, rho: LatentAction) -> tuple[Ten
 
 
 def moving_part(z: Tensor, rho: LatentAction, group: FiniteGroup | None = None) -> Tensor:
-    """P z with P = 1 - mean over g of rho(g): what is left of a latent without its invariant part.
+    """P z with P = 1 - mean over g of rho(g): a latent without its invariant part.
 
     Args:
         z: [B, ...].
         rho: representation or action on the latent.
-        group: its group; by default that of rho.
+        group: its group; defaults to that of rho.
 
     Raises:
         RegrepError: no group.
@@ -142,7 +142,7 @@ def moving_part(z: Tensor, rho: LatentAction, group: FiniteGroup | None = None) 
 
 
 def _orbit_means(z: Tensor, rho: PermutationRepresentation) -> Tensor:
-    """Every entry replaced by the mean of its orbit: the average over the group, without a pass per element."""
+    """Every entry replaced by the mean of its orbit: the average over the group without a pass per element."""
     first = rho.index.min(dim=0).values.to(z.device)  # of the orbit of each entry
     sizes = torch.zeros(rho.dim, dtype=z.dtype, device=z.device).index_add(
         0, first, torch.ones_like(first, dtype=z.dtype)
@@ -152,7 +152,7 @@ def _orbit_means(z: Tensor, rho: PermutationRepresentation) -> Tensor:
 
 
 def aligned(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction) -> tuple[Tensor, Tensor]:
-    """Rho(g) z and z_g in a dtype fit for sums of squares: float32 for half types, else unchanged; never autocast."""
+    """Rho(g) z and z_g in a dtype suited to sums of squares: float32 for half types, else unchanged; no autocast."""
     if z.shape != z_g.shape:
         raise RegrepError(f"the latents of x and gx have the same shape, got {list(z.shape)} and {list(z_g.shape)}")
     return move(z, g, rho), wide(z_g)

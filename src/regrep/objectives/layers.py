@@ -13,11 +13,11 @@ from regrep.deprecated import warn_renamed
 from regrep.errors import RegrepError
 
 OUTPUT = "<output>"
-"""The name of a model's output where layers are named; no layer can be called so."""
+"""The name of a model's output where layers are named; no layer can have this name."""
 
 
 class Latents(dict[str, Any]):
-    """What acts on which layer, by the layer's name; ``""`` is an old name of the output."""
+    """Representations or actions by layer name; ``""`` is an old name of the output."""
 
     def __missing__(self, layer: str) -> Any:
         if layer == "" and OUTPUT in self:
@@ -27,7 +27,7 @@ class Latents(dict[str, Any]):
 
 
 def named(latent: Any) -> Latents:
-    """What acts on which layer, from a mapping or from what acts on the output alone."""
+    """Representations or actions by layer name, from such a mapping or from the one on the output alone."""
     if not isinstance(latent, Mapping):
         return Latents({OUTPUT: latent})
     if "" not in latent:
@@ -70,8 +70,8 @@ class Tap:
 def latent_of(model: nn.Module, layer: str) -> Iterator[Tap]:
     """Tap a layer of a model by name, as listed by ``model.named_modules()``.
 
-    The hook is removed at the end of the block; the model is left as it was. :data:`OUTPUT`, or ``""`` as there, is
-    the model's output.
+    The hook is removed at the end of the block; the model is unchanged. :data:`OUTPUT`, or ``""`` as in
+    ``named_modules()``, is the model's output.
 
     Raises:
         RegrepError: the model has no such layer.
@@ -92,7 +92,7 @@ def latent_of(model: nn.Module, layer: str) -> Iterator[Tap]:
 
 
 def find_layer(model: nn.Module, layer: str) -> nn.Module:
-    """The submodule of that name, or an error that lists near names."""
+    """The submodule of that name; raises an error that lists similar names."""
     layers = dict(model.named_modules())
     if layer == OUTPUT:
         return model

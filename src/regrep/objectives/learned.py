@@ -18,10 +18,10 @@ from regrep.representations import LearnedRepresentation
 
 
 class RepresentationTerms(NamedTuple):
-    """What :class:`RepresentationObjective` returns: scalars, named.
+    """The terms of :class:`RepresentationObjective`, each a scalar.
 
     Attributes:
-        total: what is minimised.
+        total: the loss to minimise.
         task: task(D(E(x)), y).
         output: task(D(rho(g) E(x)), gy), the equivariance of the decoder.
         equivariance: MSE(rho(g) E(x), E(gx)), the equivariance of the encoder.
@@ -55,21 +55,21 @@ class RepresentationObjective(nn.Module):
     ``task(D(E(x)), y) + output_weight · task(D(rho(g) E(x)), gy) + latent_weight · MSE(rho(g) E(x), E(gx))
     + algebra_weight · A(rho)``
 
-    For an auto-encoder the target is the input: call it with ``y=None``. It has no parameters and no state of its
-    own; give the optimiser those of encoder, head and representation.
+    For an auto-encoder the target is the input: call the objective with ``y=None``. It has no parameters and no state
+    of its own; give the optimiser those of encoder, head and representation.
 
     Args:
         encoder: x [B, ...] -> latent [B, d].
         head: latent -> output: a decoder or a classifier (which returns logits).
         task_loss: (output, target) -> scalar.
-        input_action: how G moves inputs; may be None if every call brings the moved inputs ``gx``.
+        input_action: how G acts on the inputs; may be None if every call passes the transformed inputs ``gx``.
         latent: the representation that is learned.
-        output_action: how G moves targets; None leaves them unchanged (an invariant task). For an auto-encoder the
-            target of the moved latent is gx, and this is not used.
-        algebra_weight: of A(rho), at least 0.
-        output_weight: of the decoder's equivariance; 0 leaves the term out.
-        latent_weight: of the encoder's equivariance; 0 leaves the term out, and the second encoder pass with it
-            takes no gradient.
+        output_action: how G acts on the targets; None leaves them unchanged (an invariant task). Not used for an
+            auto-encoder, where the target of the transformed latent is gx.
+        algebra_weight: weight of A(rho), at least 0.
+        output_weight: weight of the decoder's equivariance; 0 omits the term.
+        latent_weight: weight of the encoder's equivariance; 0 omits the term, and the second encoder pass then runs
+            without gradient.
 
     >>> import regrep
     >>> G = regrep.groups.cyclic(4)
@@ -99,7 +99,7 @@ class RepresentationObjective(nn.Module):
         for name, weight in (("algebra", algebra_weight), ("output", output_weight), ("latent", latent_weight)):
             check_weight(f"{name}_weight", weight)
         if not isinstance(latent, LearnedRepresentation):
-            raise RegrepError(f"the latent's representation is learned, got {latent!r}; build a LearnedRepresentation")
+            raise RegrepError(f"latent is a LearnedRepresentation, got {latent!r}; build one of the group")
         for what, action in (("the inputs", input_action), ("the targets", output_action)):
             if action is not None and action.group != latent.group:
                 raise RegrepError(
@@ -130,9 +130,9 @@ class RepresentationObjective(nn.Module):
         Args:
             x: [B, ...], inputs.
             y: [B, ...], targets; None for an auto-encoder, whose targets are the inputs.
-            g: int64 [B], elements; drawn uniformly when not given.
-            gx: [B, ...], the moved inputs for this g, where the caller makes them.
-            generator: for the draw of g.
+            g: int64 [B], elements; drawn uniformly by default.
+            gx: [B, ...], the inputs transformed by this g, if the caller computes them.
+            generator: for drawing g.
         """
         encoder, head, rho = self._network
         check_views(x, g, gx)
@@ -140,7 +140,7 @@ class RepresentationObjective(nn.Module):
             g = sample(rho.group, len(x), generator=generator, device=x.device)
         if gx is None:
             if self.input_action is None:
-                raise RegrepError("without an input action every call brings gx and g; pass both")
+                raise RegrepError("without an input action every call needs gx and g; pass both")
             gx = self.input_action(x, g)
         if self.latent_weight > 0:
             both = torch.cat([x, gx])

@@ -11,16 +11,16 @@ from regrep.objectives.functional import LatentAction, aligned, moving_part, whi
 
 @torch.no_grad()
 def whitened_error(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction) -> Tensor:
-    """The :func:`centred_error` of whitened latents: every direction counts alike. The number to look at first.
+    """The :func:`centred_error` of whitened latents: every direction counts equally. The number to look at first.
 
-    0 for an equivariant encoder, 1 for unrelated latents, whatever the scale, the offset, or a strong signal beside
-    what the task uses. The covariance is that of both halves of the batch, as in the penalty ``"whitened"``, so it
-    needs more samples than the latent has channels to be sharp; :func:`regrep.equivariance_error` takes many.
+    0 for an equivariant encoder, 1 for unrelated latents, regardless of scale, offset and strong signals that the task
+    does not use. The covariance is that of both halves of the batch, as in the penalty ``"whitened"``, so the error is
+    sharp only with more samples than the latent has channels; :func:`regrep.equivariance_error` takes many.
 
     Args:
         z: [B, ...], latents of x.
         z_g: [B, ...], latents of gx.
-        g: int64 [B]; samples at the identity, whose error is 0, are left out.
+        g: int64 [B]; samples with the identity, whose error is 0, are left out.
         rho: representation or action on the latent.
 
     Returns:
@@ -42,8 +42,8 @@ def whitened_error(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction) -> Tens
 def centred_error(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction) -> Tensor:
     """√(mean |(w - w̄) - (v - v̄)|² / (V(w) + V(v))) with w = rho(g) E(x), v = E(gx) and V the variance.
 
-    0 for an equivariant encoder, also with a constant added, and 1 for unrelated latents, whatever the scale. One
-    strong equivariant signal lowers it all the same; see :func:`whitened_error`. Arguments as there.
+    0 for an equivariant encoder, also with a constant added, and 1 for unrelated latents, whatever the scale. A single
+    strong equivariant signal still lowers it; see :func:`whitened_error`, which takes the same arguments.
 
     >>> import regrep
     >>> z, rho = torch.eye(2), regrep.regular(regrep.groups.cyclic(2))
@@ -58,8 +58,8 @@ def centred_error(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction) -> Tenso
 def relative_error(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction) -> Tensor:
     """‖rho(g) E(x) - E(gx)‖ / ‖E(gx)‖ over the batch, the uncentred error.
 
-    It says little: a constant that is added to the latent, for which a bias is free, lowers it as far as one likes
-    without anything becoming equivariant. Use :func:`whitened_error` or :func:`centred_error`.
+    It says little: a constant added to the latent, which a bias can learn, lowers it arbitrarily far without anything
+    becoming equivariant. Use :func:`whitened_error` or :func:`centred_error`.
 
     >>> import regrep
     >>> G = regrep.groups.cyclic(2)
@@ -73,15 +73,15 @@ def relative_error(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction) -> Tens
 
 @torch.no_grad()
 def moving_share(z: Tensor, rho: LatentAction, group: FiniteGroup | None = None) -> Tensor:
-    """V(P z) / V(z), P = 1 - mean over g of rho(g): the part of a latent's variance that the group moves.
+    """V(P z) / V(z), P = 1 - mean over g of rho(g): the fraction of a latent's variance on which the group acts.
 
-    0 for an invariant latent, which is equivariant in a trivial way; 1 - invariant_dim / dim where all directions vary
-    alike. An error is worth something only beside it.
+    0 for an invariant latent, which is trivially equivariant; 1 - invariant_dim / dim if all directions vary equally.
+    An equivariance error means something only together with it.
 
     Args:
         z: [B, ...].
         rho: representation or action on the latent.
-        group: its group; by default that of rho.
+        group: its group; defaults to that of rho.
 
     Returns:
         A scalar; nan for latents without variance.
@@ -97,19 +97,19 @@ def moving_share(z: Tensor, rho: LatentAction, group: FiniteGroup | None = None)
 
 
 def error_of_whitened(moved: Tensor, target: Tensor, g: Tensor) -> Tensor:
-    """The centred error of whitened samples [B·positions, C], over the samples that the group moved."""
+    """The centred error of whitened samples [B·positions, C], over the samples whose element is not the identity."""
     return error_and_offset(moved.reshape(len(g), -1), target.reshape(len(g), -1), others(g))[0]
 
 
 def error_and_offset(moved: Tensor, target: Tensor, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """How far w and v are from equal: in what varies over the samples, and in their means.
+    """How much w and v differ: in their deviations from the mean over samples, and in their means.
 
     error² = mean |(w - w̄) - (v - v̄)|² / (V(w) + V(v)) and offset² = |w̄ - v̄|² / (V(w) + V(v)).
 
     Args:
         moved: [B, ...], w.
         target: [B, ...], v.
-        weight: [B], of the samples in all means; by default the same for all.
+        weight: [B], weights of the samples in all means; equal by default.
     """
     w, v = moved.reshape(len(moved), -1), target.reshape(len(target), -1)
     part = torch.full((len(w), 1), 1 / len(w), dtype=w.dtype, device=w.device)
@@ -128,6 +128,6 @@ def uncentred(moved: Tensor, target: Tensor) -> Tensor:
 
 
 def others(g: Tensor) -> Tensor:
-    """1 for samples at elements other than the identity, else 0; all 1 where there are none."""
+    """1 for samples with an element other than the identity, else 0; all 1 if there are none."""
     moved = g != 0
     return (moved | ~moved.any()).float()

@@ -1,4 +1,4 @@
-"""Section 5's objective for forecasts that are rolled out (section 6.3)."""
+"""Section 5's objective for rolled-out forecasts (section 6.3)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from regrep.objectives.layers import Latents
 
 
 def advance(x: Tensor, frame: Tensor) -> Tensor:
-    """Append a frame [B, C, ...] to a window [B, n·C, ...] and drop its oldest one.
+    """Append a frame [B, C, ...] to a window [B, n·C, ...] and drop the oldest frame.
 
     >>> advance(torch.tensor([[1, 2, 3]]), torch.tensor([[4]]))
     tensor([[2, 3, 4]])
@@ -26,12 +26,12 @@ def advance(x: Tensor, frame: Tensor) -> Tensor:
 
 
 def roll_out(model: Callable[[Tensor], Tensor], x: Tensor, frames: int) -> Tensor:
-    """Forecast several frames, each from the window that ends with the one before.
+    """Forecast several frames, each from the window that ends with the previous one.
 
     Args:
         model: window [B, n·C, ...] -> next frame [B, C, ...].
         x: [B, n·C, ...].
-        frames: how many, at least 1.
+        frames: number of frames, at least 1.
 
     Returns:
         [B, frames, C, ...].
@@ -47,17 +47,17 @@ def roll_out(model: Callable[[Tensor], Tensor], x: Tensor, frames: int) -> Tenso
 
 
 class RolloutObjective(nn.Module):
-    """The first frame under section 5's objective, the frames after it rolled out on the unmoved window.
+    """The first frame under section 5's objective, the later frames rolled out on the untransformed window.
 
     L = ½ task(ŷ₁, y₁) + ½ task(D(E(gx)), gy₁) + Σ_{t > 1} task(ŷ_t, y_t) + weight · penalty(rho(g) E(x), E(gx)), with
-    gradients through the whole roll-out. The two views of the first frame share the weight that every later frame has
-    (the weights of the published code), whether there is a penalty or not; without a second view (``fraction`` 0) the
-    first frame has weight 1 as well. Of the terms, ``task`` is the roll-out's part and ``shifted_task`` that of the
-    moved view, both with these weights.
+    gradients through the whole roll-out. The two views of the first frame share the weight of one later frame (the
+    weights of the published code), with or without a penalty; without a second view (``fraction`` 0) the first frame
+    also has weight 1. Of the terms, ``task`` is the roll-out's part and ``shifted_task`` the transformed view's, both
+    with these weights.
 
-    Arguments as in :class:`EquivariantObjective`, the settings after ``latent`` by name; ``x`` is a window
-    [B, n·C, ...], ``y`` the frames after it [B, T, C, ...]. An :class:`EquivariantObjective` with half the task loss
-    does the first frame; it is the attribute ``first``, and its settings can be read from here as well.
+    Arguments as in :class:`EquivariantObjective`, with those after ``latent`` passed by name; ``x`` is a window
+    [B, n·C, ...], ``y`` the following frames [B, T, C, ...]. An :class:`EquivariantObjective` with half the task loss
+    handles the first frame; it is the attribute ``first``, and its settings are attributes here as well.
 
     >>> import regrep
     >>> G = regrep.groups.cyclic(4)
@@ -121,50 +121,50 @@ class RolloutObjective(nn.Module):
 
     @property
     def input_action(self) -> Action:
-        """How the group moves windows."""
+        """How the group acts on windows."""
         return self.first.input_action
 
     @property
     def output_action(self) -> Action | None:
-        """How it moves frames."""
+        """How the group acts on frames."""
         return self.first.output_action
 
     @property
     def latents(self) -> Latents:
-        """What acts on which layer."""
+        """Representations or actions by layer name."""
         return self.first.latents
 
     @property
     def weight(self) -> float:
-        """Of the penalty."""
+        """Weight of the penalty."""
         return self.first.weight
 
     @property
     def penalty(self) -> Penalty:
-        """Which penalty."""
+        """Name of the penalty."""
         return self.first.penalty
 
     @property
     def fraction(self) -> float:
-        """Part of the batch whose second view is made."""
+        """Fraction of the batch that gets a second view."""
         return self.first.fraction
 
     @property
     def latent_augmentation(self) -> bool:
-        """Whether the head is trained on rho(g) E(x) as well."""
+        """Whether the head is also trained on rho(g) E(x)."""
         return self.first.latent_augmentation
 
     @property
     def shifted_weight(self) -> float:
-        """Of the loss of the moved view."""
+        """Weight of the transformed view's loss."""
         return self.first.shifted_weight
 
     @property
     def task_weight(self) -> float:
-        """Of the loss of the roll-out."""
+        """Weight of the roll-out's loss."""
         return self.first.task_weight
 
     @property
     def control(self) -> Control | None:
-        """What the penalty is replaced by, if by anything."""
+        """The control that replaces the penalty, if any."""
         return self.first.control

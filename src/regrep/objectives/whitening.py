@@ -6,23 +6,23 @@ import torch
 from torch import Tensor, nn
 
 RIDGES = (1e-3, 1e-2)
-"""Of the two passes, as parts of the mean eigenvalue of the covariance."""
+"""Ridges of the two passes, as fractions of the mean eigenvalue of the covariance."""
 
 NEGLIGIBLE = 1e-12
-"""Variance, of whitened coordinates or relative to the square of a latent's size, that no pass divides by."""
+"""Least variance to divide by, of whitened coordinates or relative to the square of a latent's size."""
 
 
 def whiten(samples: Tensor) -> Tensor:
-    """L⁻¹(a - ā) for samples a, L Lᵀ their covariance plus a ridge, with gradients through all of it.
+    """L⁻¹(a - ā) for samples a, with L Lᵀ their covariance plus a ridge, and gradients through everything.
 
     Two passes: the first divides by the Cholesky factor of the covariance plus 1e-3 of its mean eigenvalue, the second
-    whitens the result again, with 1e-2. With one pass a signal of 100 times the size of the others would lift the
-    ridge above their variance and hide them; after two, directions of a thousandth of the variance still count in full.
-    In single precision the repetition also removes the rounding of the first factor (as CholeskyQR2 does).
+    whitens the result again, with 1e-2. With a single pass, a signal 100 times as large as the others would raise the
+    ridge above their variance and hide them; after two, directions with a thousandth of the variance still count fully.
+    In single precision the second pass also removes the rounding errors of the first (as CholeskyQR2 does).
 
-    With more channels d than half of the samples n a covariance of all of them says nothing: then the channels are
-    cut, in their order, into the fewest blocks of one width of at most n / 2, and every block is whitened by
-    itself; the ridge is the same for all. Nothing waits for the device.
+    With more channels d than half the number of samples n, the covariance of all channels means nothing: the channels
+    are then cut, in order, into as few blocks as possible, of equal width at most n / 2, and each block is whitened
+    separately, with the same ridge. Nothing waits for the device.
 
     Args:
         samples: [n, d], floating point of 32 bits or more.
@@ -41,7 +41,7 @@ def whiten(samples: Tensor) -> Tensor:
     width = -(-d // blocks)
     size = samples.detach().square().mean()
     centred = samples - samples.mean(dim=0)
-    # [blocks, width, n]; the last block is filled with channels of 0, which stay 0.
+    # [blocks, width, n]; the last block is padded with channels of 0, which stay 0.
     x = nn.functional.pad(centred, (0, blocks * width - d)).T.reshape(blocks, width, n)
     eye = torch.eye(width, dtype=x.dtype, device=x.device)
     floor = NEGLIGIBLE * size + torch.finfo(x.dtype).tiny
@@ -57,9 +57,9 @@ def whiten(samples: Tensor) -> Tensor:
 def channels_last(z: Tensor, rho: object) -> Tensor:
     """A latent as samples [n, C] of its channels.
 
-    [B, d] as it is. With more dimensions every position of every sample is a sample of its own, and the channels are
-    dimension 1, as in feature maps [B, C, H, W]; but the last one under a representation that acts on it alone, as on
-    tokens [B, N, D].
+    [B, d] is unchanged. With more dimensions every position of every sample is a sample of its own, and the channels
+    are dimension 1, as in feature maps [B, C, H, W], or the last dimension under a representation that acts on it
+    alone, as on tokens [B, N, D].
 
     >>> import regrep
     >>> rho = regrep.regular(regrep.groups.cyclic(4))

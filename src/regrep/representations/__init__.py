@@ -1,4 +1,4 @@
-"""Exact representations, permutation form first and matrices derived; learned ones over a presentation."""
+"""Exact representations, by permutations where possible and by matrices otherwise; learned ones over a presentation."""
 
 from regrep.representations import layouts
 from regrep.representations.irreducible import Irrep, irreps

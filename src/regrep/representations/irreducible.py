@@ -9,10 +9,10 @@ from regrep.groups import FiniteGroup, RealCharacter, real_characters
 from regrep.representations.representation import MatrixRepresentation, check_group
 
 SPLIT = 1e-10
-"""Eigenvalues of the random commuting operator closer than this, relative to its norm, belong together."""
+"""Eigenvalues of the random commuting operator that are closer than this, relative to its norm, count as equal."""
 
 BLOCK = 10**7
-"""Numbers gathered at a time, to bound memory."""
+"""At most this many numbers are gathered at a time, to bound memory."""
 
 
 class Irrep(MatrixRepresentation):
@@ -20,7 +20,7 @@ class Irrep(MatrixRepresentation):
 
     Attributes:
         real_character: its exact character, with name, type (R, C or H) and constituents.
-        type: ``"R"``, ``"C"`` or ``"H"``: what commutes with it are the real, complex or quaternion numbers.
+        type: ``"R"``, ``"C"`` or ``"H"``: its endomorphisms are the real, complex or quaternion numbers.
         endomorphism_dimension: 1, 2 or 4.
     """
 
@@ -36,7 +36,7 @@ def irreps(group: FiniteGroup) -> list[Irrep]:
 
     A random symmetric element of the group algebra, acting from the right on functions on G, commutes with the left
     regular representation; with probability one each of its eigenspaces is irreducible. The matrices are
-    orthogonal and determined up to a change of basis; the basis taken follows from the order of the elements.
+    orthogonal and determined up to a change of basis; the basis is fixed by the order of the elements.
 
     >>> from regrep.groups import quaternion
     >>> [(rho.name, rho.dim, rho.type) for rho in irreps(quaternion())]
@@ -89,16 +89,16 @@ def _split(group: FiniteGroup, characters: tuple[RealCharacter, ...], rng: np.ra
 
 
 def standard_basis(space: np.ndarray) -> np.ndarray:
-    """Another orthonormal basis of the column space: its projections of δ_e, δ_1, ..., by Gram and Schmidt.
+    """An orthonormal basis that depends on the column space alone: Gram-Schmidt on the projections of δ_e, δ_1, ...
 
-    An eigenspace comes in a basis that depends on the machine; the projections do not. The squared distances of
-    all n rows from the span so far sum to what is missing, at least 1, so that one of them exceeds 1 / 2n.
+    The basis of an eigenspace depends on the machine; the projections do not. The squared distances of all n rows
+    from the span so far sum to the number of missing dimensions, at least 1, so one of them exceeds 1 / 2n.
     """
     basis = np.empty((0, space.shape[1]))
     for row in space:
         if len(basis) == space.shape[1]:
             break
-        for _ in range(2):  # the second time removes rounding
+        for _ in range(2):  # the second pass removes rounding errors
             row = row - basis.T @ (basis @ row)
         if row @ row > 0.5 / len(space):
             basis = np.vstack([basis, row / np.linalg.norm(row)])

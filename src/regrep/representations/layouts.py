@@ -1,7 +1,7 @@
-"""Latent layouts for feature maps [B, C, H, W]: the group moves channels, pixels, or both at once.
+"""Latent layouts for feature maps [B, C, H, W]: the group permutes channels, pixels, or both at once.
 
-All three are permutations of the C·H·W entries (section 6.3 of the paper uses the grid). They are kept in two factors,
-so that a large map needs no index of its own size per element.
+All three are permutations of the C·H·W entries (section 6.3 of the paper uses the grid). They are stored as two
+factors, so that a large map needs no index of its own size per element.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ class FeatureMap(Representation):
     Acts on z [B, ..., C, *pixels].
 
     Args:
-        channels: on the C channels.
-        pixels: on the product of the spatial sizes.
+        channels: representation on the C channels.
+        pixels: representation on the pixels, whose number is the product of the spatial sizes.
         size: the spatial sizes, for example (H, W).
 
     Raises:
-        RegrepError: sizes that do not fit, or two groups.
+        RegrepError: inconsistent sizes, or different groups.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class FeatureMap(Representation):
 
     @property
     def character(self) -> Tensor:
-        """Product of the fixed channels and the fixed pixels, float64 [n]."""
+        """Product of the numbers of fixed channels and fixed pixels, float64 [n]."""
         return self.channels.character * self.pixels.character
 
     def stack(self) -> Tensor:
@@ -85,11 +85,11 @@ class FeatureMap(Representation):
 def grid(pixels: PermutationRepresentation, shape: tuple[int, ...]) -> FeatureMap:
     """The spatial action on each channel.
 
-    On even sizes every orbit of C4 has 4 pixels, so that this is C·H·W / 4 copies of the regular representation; on
-    odd sizes the centre is fixed, and adds trivial ones.
+    On even sizes every orbit of C4 has 4 pixels, so this is C·H·W / 4 copies of the regular representation; on odd
+    sizes the centre is fixed and adds trivial ones.
 
     Args:
-        pixels: the group on the pixels, for example ``RotateFlip2d(G).pixels(H)``.
+        pixels: representation on the pixels, for example ``RotateFlip2d(G).pixels(H)``.
         shape: (C, H, W).
 
     >>> import regrep
@@ -101,7 +101,7 @@ def grid(pixels: PermutationRepresentation, shape: tuple[int, ...]) -> FeatureMa
 
 
 def channels(group: FiniteGroup, shape: tuple[int, ...], copies: int | None = None) -> FeatureMap:
-    """Eq. (5) along the channels, the same at each pixel.
+    """Eq. (5) on the channels, the same at each pixel.
 
     >>> import regrep
     >>> rho = channels(regrep.groups.cyclic(4), (10, 2, 2))
@@ -112,7 +112,7 @@ def channels(group: FiniteGroup, shape: tuple[int, ...], copies: int | None = No
 
 
 def both(pixels: PermutationRepresentation, shape: tuple[int, ...], copies: int | None = None) -> FeatureMap:
-    """Eq. (5) along the channels and the spatial action, at once.
+    """Eq. (5) on the channels and the spatial action at the same time.
 
     >>> import regrep
     >>> act = regrep.actions.RotateFlip2d(regrep.groups.cyclic(4))

@@ -17,10 +17,10 @@ from regrep.groups.presentations import Word
 from regrep.representations.representation import check_elements, check_group, multiplicities_of
 
 Start = Literal["orthogonal", "orthogonal+noise", "uniform", "identity"]
-"""Ways to draw the matrices at the start; a mixture of irreducibles is given by their multiplicities instead."""
+"""Ways to initialise the matrices; a mixture of irreducibles is given by their multiplicities instead."""
 
 SINGULAR = 1e-12
-"""A start whose smallest singular value is below this part of its largest has no usable inverse."""
+"""An initial matrix whose smallest singular value is below this fraction of its largest has no usable inverse."""
 
 
 class SingularMatrixError(RegrepError):
@@ -31,7 +31,8 @@ class LearnedRepresentation(nn.Module):
     """A representation to be learned: one free d x d matrix per generator of a presentation (section 4).
 
     The matrix of an element is the product along a shortest word in the generators; products that several words
-    share are made once. Nothing forces the matrices to satisfy the relations: :meth:`algebra_loss` pulls them there.
+    share are computed once. Nothing forces the matrices to satisfy the relations: :meth:`algebra_loss` penalises
+    violations.
 
     Args:
         group: any finite group; its ``presentation`` gives the relators.
@@ -44,14 +45,14 @@ class LearnedRepresentation(nn.Module):
         weights: of the relators in the algebra loss: one number per relator, or a mapping from a relator's text to
             its weight (1 for those left out).
         regularizer: weight of the regularizer of power relators, relative to that of the relator.
-        generator: draws the start; torch's global one when not given.
+        generator: source of randomness of the initial matrices; defaults to torch's global one.
 
     Attributes:
         matrices: the only parameter, [generators, d, d], in the order of ``group.generators``.
-        init: the start in words, ``"given"`` for given matrices.
+        init: the initialisation in words, ``"given"`` for given matrices.
 
     Raises:
-        RegrepError: a dimension below 1, an unknown start, a weight below 0.
+        RegrepError: a dimension below 1, an unknown initialisation, a weight below 0.
         SingularMatrixError: given matrices without inverse.
 
     >>> import regrep
@@ -82,7 +83,7 @@ class LearnedRepresentation(nn.Module):
         if not hasattr(dim, "__index__") or dim < 1:
             raise RegrepError(f"a learned representation has an integer dimension of at least 1, got {dim!r}")
         if not (math.isfinite(noise) and noise >= 0):
-            raise RegrepError(f"the noise of a start is a finite number of at least 0, got {noise}; 0 adds none")
+            raise RegrepError(f"noise is a finite number of at least 0, got {noise}; use 0 for no noise")
         if not (math.isfinite(regularizer) and regularizer >= 0):
             raise RegrepError(f"the regularizer's weight is a finite number of at least 0, got {regularizer}")
         self.group, self.dim, self.regularizer = group, dim, float(regularizer)
@@ -96,7 +97,7 @@ class LearnedRepresentation(nn.Module):
     def forward(self, z: Tensor, g: Tensor) -> Tensor:
         """Apply rho(g[b]) to sample b.
 
-        Computed in the parameter's precision at least, also under autocast: a product of rounded matrices would not
+        Computed at least in the parameter's precision, also under autocast: a product of rounded matrices would not
         satisfy any relation.
 
         Args:
@@ -116,7 +117,7 @@ class LearnedRepresentation(nn.Module):
             dtype = torch.promote_types(z.dtype, self.matrices.dtype)
             present, where = torch.unique(g, return_inverse=True)
             stack = self._products(self.matrices.to(dtype), present.cpu())
-            # Samples of one element stand together, so that no matrix is copied per sample.
+            # Samples are sorted by element, so that no matrix is copied per sample.
             counts = torch.bincount(where, minlength=len(present))
             order = torch.argsort(where, stable=True)
             first = torch.cumsum(counts, 0) - counts
@@ -137,12 +138,12 @@ class LearnedRepresentation(nn.Module):
         return self._products(self.matrices, torch.tensor([self.group.index(element)]))[0]
 
     def redrawn(self, generator: torch.Generator | None = None) -> LearnedRepresentation:
-        """Another start, drawn as this one was: what training has to be compared with."""
+        """A new initialisation, drawn as this one was: the baseline that training is compared with."""
         arguments = (self.group, self.dim, self._start, self._noise, self.weights, self.regularizer, generator)
         return LearnedRepresentation(*arguments)
 
     def snapshot(self) -> Tensor:
-        """All matrices as they are now, float64 [n, d, d] on the CPU: what :func:`regrep.diagnostics.analyse` takes."""
+        """The current matrices, float64 [n, d, d] on the CPU: the input of :func:`regrep.diagnostics.analyse`."""
         with torch.no_grad():
             return self._products(self.matrices.detach().double().cpu(), torch.arange(self.group.order))
 
@@ -152,7 +153,7 @@ class LearnedRepresentation(nn.Module):
         return torch.einsum("gii->g", self.snapshot())
 
     def multiplicities(self) -> dict[str, float]:
-        """Multiplicity of each real irreducible (Eq. (3)), not rounded; no integers while rho is inexact."""
+        """Multiplicity of each real irreducible (Eq. (3)), not rounded; not integers while rho is inexact."""
         return multiplicities_of(self.group, self.character)
 
     def eigenvalues(self) -> Tensor:
@@ -160,17 +161,17 @@ class LearnedRepresentation(nn.Module):
         return torch.linalg.eigvals(self.matrices.detach().double().cpu())
 
     def residuals(self) -> dict[str, Tensor]:
-        """Mean squared residual MSE(rho(w), I) of each relator w, by its text; differentiable."""
+        """Mean squared residual MSE(rho(w), I) of each relator w, by the text of w; differentiable."""
         return {self.group.presentation.word_text(word): part for word, (part, _) in self._parts().items()}
 
     def algebra_loss(self) -> Tensor:
         """A(rho) = Σ_w weight_w · (MSE(rho(w), I) + regularizer · MSE(rho(s)^(n-1), rho(s)^-1)).
 
-        The second part is there for relators w = s^n that are powers of a generator (Eqs. (4), (6), (7), (8)); the
+        The second part applies to relators w = s^n that are powers of a generator (Eqs. (4), (6), (7), (8)); the
         inverse comes from a linear solve.
 
         Raises:
-            SingularMatrixError: a matrix whose inverse is needed has none.
+            SingularMatrixError: a matrix whose inverse is needed is singular.
         """
         parts = self._parts()
         total = self.matrices.new_zeros(())
@@ -223,7 +224,7 @@ class LearnedRepresentation(nn.Module):
             if depth == 1:
                 blocks.append(right)
             else:
-                # The parents stand in the last block: words grow by one letter a level.
+                # The parents are in the last block: words grow by one letter per level.
                 left = blocks[-1][torch.from_numpy(place[parent[members]] - count + len(blocks[-1])).to(right.device)]
                 blocks.append(left @ right)
             place[members] = count + np.arange(len(members))
@@ -242,7 +243,7 @@ def initial_matrices(
     noise: float = 0.3,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Matrices of the generators at the start, [generators, d, d], in torch's default type.
+    """Initial matrices of the generators, [generators, d, d], in torch's default type.
 
     The arguments are those of :class:`LearnedRepresentation`.
 
@@ -279,7 +280,7 @@ def _start_text(init: str | Mapping[str, int] | Tensor) -> str:
         return init
     if not isinstance(init, Mapping):
         raise RegrepError(
-            f"a start is a text, a mapping or a tensor of matrices, got a {type(init).__name__}; see init"
+            f"init is a text, a mapping or a tensor of matrices, got a {type(init).__name__}; see its description"
         )
     return ",".join(f"{name}={count}" for name, count in init.items())
 
@@ -294,10 +295,7 @@ def parse_mixture(text: str) -> dict[str, int]:
     for part in text.split(","):
         name, _, count = part.partition("=")
         if not (name.strip() and count.strip().isdecimal()):
-            raise RegrepError(
-                f"a representation starts as one of {', '.join(get_args(Start))}, or as a mixture like A1=6,E=12,"
-                f" got {text!r}"
-            )
+            raise RegrepError(f"init is one of {', '.join(get_args(Start))}, or a mixture like A1=6,E=12, got {text!r}")
         mixture[name.strip()] = int(count)
     return mixture
 
@@ -316,7 +314,7 @@ def _mixture(
     total = sum(known[name].dim * count for name, count in multiplicities.items())
     if total != dim:
         raise RegrepError(
-            f"the irreducibles of a mixture fill the dimension {dim}, but these have {total} together;"
+            f"the irreducibles of a mixture add up to the dimension {dim}, but these add up to {total};"
             " change their numbers"
         )
     blocks = torch.zeros(len(group.generators), dim, dim, dtype=torch.float64)
@@ -334,19 +332,17 @@ def _mixture(
 def _checked_start(group: FiniteGroup, dim: int, start: Tensor, needs_inverse: bool) -> Tensor:
     if tuple(start.shape) != (len(group.generators), dim, dim) or start.dtype not in (torch.float32, torch.float64):
         raise RegrepError(
-            f"{group.name} has {len(group.generators)} generators, so a start is a float32 or float64 tensor"
+            f"{group.name} has {len(group.generators)} generators, so initial matrices are a float32 or float64 tensor"
             f" {[len(group.generators), dim, dim]}, got {str(start.dtype)[6:]} {list(start.shape)}"
         )
     start = start.detach().clone()
     if not torch.isfinite(start).all():
-        raise RegrepError(
-            "the matrices of a start are finite, got an infinite or undefined entry; choose another start"
-        )
+        raise RegrepError("initial matrices are finite, got an infinite or undefined entry; choose another init")
     for matrix, name in zip(start, group.presentation.names, strict=True):
         values = torch.linalg.svdvals(matrix.double())
         if needs_inverse and not values[-1] > SINGULAR * values[0]:
             raise SingularMatrixError(
-                f"the algebra loss inverts the matrix of {name}, but this start is singular; choose another start"
+                f"the algebra loss inverts the matrix of {name}, but its initial value is singular; choose another init"
             )
     return start
 
@@ -362,7 +358,7 @@ def _relator_weights(group: FiniteGroup, weights: Sequence[float] | Mapping[str,
         weights = [weights.get(text, 1.0) for text in texts]
     if not hasattr(weights, "__len__") or len(weights) != len(texts):
         raise RegrepError(
-            f"{group.name} has {len(texts)} relators ({', '.join(texts)}), got weights {weights!r}; list one each"
+            f"{group.name} has {len(texts)} relators ({', '.join(texts)}), got weights {weights!r}; list one for each"
         )
     for text, weight in zip(texts, weights, strict=True):
         if not (math.isfinite(weight) and weight >= 0):
@@ -371,7 +367,7 @@ def _relator_weights(group: FiniteGroup, weights: Sequence[float] | Mapping[str,
 
 
 def _levels(group: FiniteGroup) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each element: the one its word continues, the last letter (from 0), and the length of the word."""
+    """For each element: the element that its word extends, the last letter (from 0), and the length of the word."""
     position = {word: element for element, word in enumerate(group.words)}
     parent, letter = (np.zeros(group.order, dtype=np.int64) for _ in range(2))
     for element, word in enumerate(group.words):
@@ -395,5 +391,5 @@ def _inverse(matrix: Tensor, name: str) -> Tensor:
         return torch.linalg.solve(matrix, one)
     except torch.linalg.LinAlgError as cause:
         raise SingularMatrixError(
-            f"the matrix of {name} has become singular; lower the learning rate or choose another start"
+            f"the matrix of {name} has become singular; lower the learning rate or choose another init"
         ) from cause

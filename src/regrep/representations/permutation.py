@@ -21,10 +21,10 @@ class PermutationRepresentation(Representation):
     Args:
         group: the group.
         index: int64 [n, dim].
-        name: what it is called.
+        name: name of the representation.
 
     Raises:
-        RegrepError: the index is no representation (for example the permutations themselves, not their inverses).
+        RegrepError: the index is not a representation (for example the permutations themselves, not their inverses).
 
     >>> import regrep
     >>> regular(regrep.groups.cyclic(4)).matrix("r").int()
@@ -96,7 +96,7 @@ def trivial(group: FiniteGroup, dim: int = 1) -> PermutationRepresentation:
 def natural(group: FiniteGroup) -> PermutationRepresentation:
     """The permutation representation on the group's natural points.
 
-    Of C_n and D_n these are the corners of a polygon, of S_n and A_n the n points, of the rotations of the
+    For C_n and D_n these are the corners of a polygon, for S_n and A_n the n points, for the rotations of the
     cube the four space diagonals.
 
     Raises:
@@ -121,9 +121,9 @@ def sign(group: FiniteGroup) -> MatrixRepresentation:
 
 
 def standard(group: FiniteGroup) -> MatrixRepresentation:
-    """The standard representation: the natural points, vectors whose coefficients sum to zero (section 3).
+    """The standard representation: vectors over the natural points whose coefficients sum to zero (section 3).
 
-    In the orthonormal basis (1, -1, 0, ..), (1, 1, -2, 0, ..), ..., so its matrices are orthogonal.
+    Its matrices are orthogonal, being those in the normalised basis (1, -1, 0, ..), (1, 1, -2, 0, ..), ...
 
     >>> import regrep
     >>> standard(regrep.groups.symmetric(3)).character.round().long()
@@ -171,7 +171,7 @@ def latent_representation(group: FiniteGroup, dim: int, copies: int | None = Non
     if not 1 <= copies <= most:
         raise RegrepError(
             f"a latent of width {dim} holds 1 to {most} copies of the regular representation of {group.name},"
-            f" got {copies}; widen the layer or take fewer copies"
+            f" got {copies}; widen the layer or use fewer copies"
         )
     one = regular(group)
     rest = dim - copies * n
@@ -216,8 +216,8 @@ def check_index(group: FiniteGroup, index: Tensor, name: str) -> Tensor:
         or not all(torch.equal(index[group.mul[s]], index[:, index[s]]) for s in group.generators)
     ):
         raise RegrepError(
-            f"the index of {name} is no representation of {group.name}: row sg is not row g read at row s;"
-            " pass index[g, k] = position that g moves to k, the inverse permutation"
+            f"the index of {name} is no representation of {group.name}: row sg is not row g indexed by row s;"
+            " pass the inverse permutations, index[g, k] = the position that g maps to k"
         )
     return index
 
@@ -225,6 +225,6 @@ def check_index(group: FiniteGroup, index: Tensor, name: str) -> Tensor:
 def _points(group: FiniteGroup) -> Tensor:
     if group.points is None:
         raise RegrepError(
-            f"{group.name} has no natural points to permute; build it by from_permutations, or take irreps(G)"
+            f"{group.name} has no natural points to permute; build it by from_permutations, or use irreps(G)"
         )
     return group.points

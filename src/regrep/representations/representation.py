@@ -44,7 +44,7 @@ class Representation(ABC):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Trailing shape of what it acts on; ``(dim,)`` unless it acts on feature maps."""
+        """Trailing shape of the tensors it acts on; ``(dim,)`` unless these are feature maps."""
         return (self.dim,)
 
     @abstractmethod
@@ -68,7 +68,7 @@ class Representation(ABC):
             g: int64 [B], one element per sample.
 
         Raises:
-            RegrepError: shapes do not fit or an element is out of range.
+            RegrepError: the shapes do not match, or an element is out of range.
         """
         check_elements(self.group, g, z)
         if tuple(z.shape[z.dim() - len(self.shape) :]) != self.shape or z.dim() <= len(self.shape):
@@ -86,7 +86,7 @@ class Representation(ABC):
     def invariant_dim(self) -> int:
         """Dimension of the subspace fixed by all of G: the multiplicity of the trivial representation.
 
-        This is what an invariant head that is linear in elementwise functions of the latent can use.
+        An invariant head that is linear in elementwise functions of the latent can use no more than this.
         """
         return round(float(self.character.mean()))
 
@@ -137,7 +137,7 @@ class MatrixRepresentation(Representation):
     Args:
         group: the group.
         matrices: float64 [n, dim, dim], one matrix per element, in the order of the elements.
-        name: what it is called.
+        name: name of the representation.
 
     Raises:
         RegrepError: the matrices do not multiply as the elements do.
@@ -176,7 +176,7 @@ class MatrixRepresentation(Representation):
 
 
 class DirectSum(Representation):
-    """Several representations side by side, each acting on its own slice (Eq. (2))."""
+    """Direct sum of several representations, each acting on its own slice (Eq. (2))."""
 
     def __init__(self, parts: Sequence[Representation]) -> None:
         self.parts = tuple(parts)
@@ -209,7 +209,7 @@ class DirectSum(Representation):
 
 
 def direct_sum(parts: Sequence[Representation]) -> Representation:
-    """Direct sum; of permutation representations it is one again and keeps acting by one gather."""
+    """Direct sum; for permutation representations it is again one and acts by one gather."""
     from regrep.representations.permutation import PermutationRepresentation, sum_index
 
     group = same_group(parts)
@@ -223,7 +223,7 @@ def direct_sum(parts: Sequence[Representation]) -> Representation:
 
 
 def multiplicities_of(group: FiniteGroup, character: Tensor) -> dict[str, float]:
-    """How often each real irreducible is in a character, float64 [n]: <chi_rho, chi> / e, not rounded (Eq. (3))."""
+    """Multiplicity of each real irreducible in a character, float64 [n]: <chi_rho, chi> / e, not rounded (Eq. (3))."""
     return {
         chi.name: float((character * chi.values).mean() / chi.endomorphism_dimension) for chi in real_characters(group)
     }
@@ -266,7 +266,7 @@ def restrict(rho: Representation, subgroup: FiniteGroup, elements: Sequence[int 
 
 
 def same_group(parts: Sequence[Representation]) -> FiniteGroup:
-    """The common group of some representations, or an error."""
+    """The common group of some representations; raises if there is none."""
     if not parts:
         raise RegrepError("a direct sum needs at least one representation, got none")
     groups = {part.group for part in parts}
@@ -292,9 +292,9 @@ def sum_name(parts: Sequence[Representation]) -> str:
 
 
 def check_elements(group: FiniteGroup, g: Tensor, x: Tensor) -> None:
-    """One element of the group per sample, or an error.
+    """Raise unless there is one element of the group per sample.
 
-    The range is checked on the CPU only, outside of compiled code: elsewhere it would wait for the device.
+    The range is checked only on the CPU and outside compiled code: elsewhere the check would wait for the device.
     """
     for what, value in (("group elements", g), ("what they move", x)):
         if not isinstance(value, Tensor):
@@ -319,7 +319,7 @@ def check_elements(group: FiniteGroup, g: Tensor, x: Tensor) -> None:
 
 
 def check_stack(group: FiniteGroup, matrices: Tensor, count: int | None = None) -> Tensor:
-    """Matrices [n, d, d] of a group (or of ``count`` elements) as float64 on the CPU, without gradient, or an error."""
+    """Matrices [n, d, d] of a group (or of ``count`` elements) as detached float64 on the CPU; raises if invalid."""
     if not isinstance(matrices, Tensor):
         raise RegrepError(
             f"matrices are one tensor, got a {type(matrices).__name__}; pass stack() of a representation,"

@@ -150,19 +150,19 @@ def test_half_precision_is_kept_from_the_products():
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"dim": 0}, "at least 1"),
         ({"dim": 6.0}, "integer dimension of at least 1, got 6.0"),
-        ({"dim": 6, "noise": -1.0}, "noise of a start"),
+        ({"dim": 6, "noise": -1.0}, "noise is a finite number"),
         ({"dim": 6, "init": None}, "got a NoneType"),
-        ({"dim": 6, "init": "A1=²"}, "starts as one of"),
+        ({"dim": 6, "init": "A1=²"}, "init is one of"),
         ({"dim": 6, "init": {"A1": 6.0}}, "irreducibles of"),
         ({"dim": 6, "init": torch.eye(6).half().repeat(2, 1, 1)}, "float32 or float64"),
-        ({"dim": 6, "weights": 1.0}, "got weights 1.0; list one each"),
-        ({"dim": 6, "init": "orthogonl"}, "starts as one of"),
+        ({"dim": 6, "weights": 1.0}, "got weights 1.0; list one for each"),
+        ({"dim": 6, "init": "orthogonl"}, "init is one of"),
         ({"dim": 6, "init": {"B": 6}}, "irreducibles of"),
-        ({"dim": 6, "init": {"A1": 5}}, "fill the dimension 6"),
+        ({"dim": 6, "init": {"A1": 5}}, "add up to the dimension 6"),
         ({"dim": 6, "init": torch.rand(1, 6, 6)}, "2 generators"),
         ({"dim": 6, "init": torch.full((2, 6, 6), float("nan"))}, "finite"),
         ({"dim": 6, "weights": [1.0]}, "3 relators"),
@@ -171,8 +171,8 @@ def test_half_precision_is_kept_from_the_products():
         ({"dim": 6, "regularizer": -1.0}, "at least 0"),
     ],
 )
-def test_wrong_arguments(options, told):
-    with pytest.raises(RegrepError, match=told) as error:
+def test_wrong_arguments(options, message):
+    with pytest.raises(RegrepError, match=message) as error:
         LearnedRepresentation(dihedral(3), **options)
     assert str(error.value).count("\n") == 0
 

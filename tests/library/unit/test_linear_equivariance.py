@@ -183,11 +183,11 @@ def test_refuses_wrong_input():
         linear_equivariance(nn.Flatten(), X[:8], ACT)
     with pytest.raises(RegrepError, match="no layer 'nine'"):
         linear_equivariance(nn.Flatten(), X, ACT, layer="nine")
-    with pytest.raises(RegrepError, match="layers are those of a module, got a function"):
+    with pytest.raises(RegrepError, match="only a module has layers, got a function"):
         profile_layers(lambda x: x, X, ACT)
     with pytest.raises(RegrepError, match="finite, got NaN"):
         linear_equivariance(lambda x: x.flatten(1) * math.nan, X, RotateFlip2d(cyclic(4)))
-    assert "judged on 120 samples" in str(linear_equivariance(lambda x: x.flatten(1)[:, :3], X, ACT))
+    assert "tested on 120 samples" in str(linear_equivariance(lambda x: x.flatten(1)[:, :3], X, ACT))
 
 
 def test_the_ridge_is_chosen_for_what_it_predicts():

@@ -202,7 +202,7 @@ def test_own_moved_inputs_are_used():
     gx = ACT(x, g) + 1
     terms = objective(encoder, head)(x, y, g, gx=gx)
     assert_near(terms.equivariance, (RHO(encoder(x), g) - encoder(gx)).square().mean())
-    with pytest.raises(RegrepError, match="come with their elements g"):
+    with pytest.raises(RegrepError, match="need their elements g"):
         objective(encoder, head)(x, y, gx=gx)
 
 
@@ -268,7 +268,7 @@ def test_capacity_warning_comes_once_and_only_where_it_applies():
     head = nn.Linear(20, 100)
     x, y, g = batch()
     loop = objective(encoder, head)
-    with pytest.warns(regrep.CapacityWarning, match="leaves 6 invariant coordinates .* for 100 invariant outputs"):
+    with pytest.warns(regrep.CapacityWarning, match="has 6 invariant coordinates .* 100 invariant outputs"):
         loop(x, y, g)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -287,9 +287,9 @@ def test_capacity_warning_comes_once_and_only_where_it_applies():
         ({"control": "random"}, 'control is "permuted", "shuffled" or "shrunk", got \'random\''),
         ({"fraction": 1.5}, "from 0 to 1, got 1.5"),
         ({"latent": regrep.latent(cyclic(4), 20)}, "representation of C4, but D4 acts on the data"),
-        ({"latent": "D4"}, "latent moves tensors by elements of a group, got 'D4'"),
-        ({"input_action": dihedral(4)}, "input_action moves tensors by elements of a group"),
-        ({"latent": {}}, "at least one latent layer"),
+        ({"latent": "D4"}, "latent is called as .tensor, elements., got 'D4'"),
+        ({"input_action": dihedral(4)}, "input_action is called as .tensor, elements."),
+        ({"latent": {}}, "at least one layer"),
         ({"latent": {"9": RHO}}, "no layer '9'"),
         ({"output_action": RotateFlip2d(cyclic(4))}, "C4 acts on the outputs, but D4 on the data"),
         ({"latent": {"1": RHO}, "latent_augmentation": True}, "needs a head and a representation"),

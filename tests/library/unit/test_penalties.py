@@ -199,7 +199,7 @@ def test_equivariant_latents_cost_nothing(penalty):
 
 
 def test_only_moving_refuses_invariance():
-    """Latents that are constant along orbits: equivariant in a trivial way, with a moving part of rounding alone."""
+    """Latents that are constant along orbits: trivially equivariant, with a moving part that is only rounding."""
     (level,) = draws((64, 3), dtype=torch.float32)
     z, rho = level.repeat_interleave(8, dim=1), 3 * regrep.regular(D4)
     noise = 1e-3 * draws((64, 24), (64, 24), dtype=torch.float32)[0]
@@ -359,7 +359,7 @@ def test_random_permutations_are_no_representation():
     tokens = draws((9, 5, 8))[0]
     one = RandomPermutations(D4, (8,))
     assert torch.equal(one(tokens, g)[:, 2], one(tokens[:, 2], g))
-    with pytest.raises(RegrepError, match=r"move latents \[B, ..., 3, 4, 4\], got \[9, 4\]"):
+    with pytest.raises(RegrepError, match=r"act on latents \[B, ..., 3, 4, 4\], got \[9, 4\]"):
         control(z[:, 0, 0], g)
     with pytest.raises(RegrepError, match="index from 0 to 7"):
         control(z, g + 1)

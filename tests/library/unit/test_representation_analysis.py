@@ -93,12 +93,12 @@ def test_each_irreducible_is_recognised_and_not_regular(group):
         assert ("not faithful" in found.verdict()) == bool(trivially)
 
 
-def test_a_missing_irreducible_is_told():
+def test_a_missing_irreducible_is_named():
     rho = [rho for rho in regrep.irreps(S4) for _ in range(rho.dim)]
     swapped = regrep.direct_sum([*rho[1:], rho[1]])  # the trivial one left out, the second one twice
     found = analyse(S4, noisy(swapped.stack(), 0.02))
     assert not found.rounds_to_regular
-    assert "not regular: A1 0 for 1, A2 2 for 1" in found.verdict()
+    assert "not regular: A1 0 instead of 1, A2 2 instead of 1" in found.verdict()
     assert found.distance_from_regular == pytest.approx(1, abs=0.02)
 
 
@@ -281,7 +281,7 @@ def test_one_dimension():
     assert values(found) == pytest.approx({"A": 0, "B": 1, "E": 0})
     assert found.kernel == ("r2",)
     assert found.verdict() == (
-        "representation (defect 0), not faithful (r2 as e), not regular: dimension 1 is below the order 4"
+        "representation (defect 0), not faithful (r2 acts as e), not regular: dimension 1 is below the order 4"
     )
     assert analyse(group, torch.tensor([1.0, 1.0, 1.0, -1.0]).reshape(4, 1, 1)).verdict().startswith("no repr")
 
@@ -309,7 +309,7 @@ def test_records_are_plain_json_and_the_table_names_everything():
         (torch.zeros(24, 2, 2), "invertible"),
     ],
 )
-def test_what_is_no_stack_of_matrices_is_told_in_one_sentence(matrices, text):
+def test_an_invalid_stack_of_matrices_raises_one_sentence(matrices, text):
     with pytest.raises(RegrepError, match=text):
         analyse(S4, matrices)
     with pytest.raises(RegrepError, match=text):

@@ -81,13 +81,13 @@ def test_wrong_arguments():
         RepresentationObjective(encoder, head, nn.functional.mse_loss, ACT, rho, latent_weight=-1.0)
     with pytest.raises(RegrepError, match="one group for both"):
         RepresentationObjective(encoder, head, nn.functional.mse_loss, RotateFlip2d(dihedral(4)), rho)
-    with pytest.raises(RegrepError, match="brings gx and g"):
+    with pytest.raises(RegrepError, match="needs gx and g"):
         RepresentationObjective(encoder, head, nn.functional.mse_loss, None, rho)(x, g=g)
     with pytest.raises(RegrepError, match="pass both or neither"):
         RepresentationObjective(encoder, head, nn.functional.mse_loss, ACT, rho)(x, gx=x)
     with pytest.raises(RegrepError, match="a latent is one tensor, got a tuple"):
         RepresentationObjective(lambda x: (encoder(x), x), head, nn.functional.mse_loss, ACT, rho)(x)
-    with pytest.raises(RegrepError, match="build a LearnedRepresentation"):
+    with pytest.raises(RegrepError, match="latent is a LearnedRepresentation"):
         RepresentationObjective(encoder, head, nn.functional.mse_loss, ACT, regrep.regular(GROUP))
     with pytest.raises(RegrepError, match="at least one input"):
         RepresentationObjective(encoder, head, nn.functional.mse_loss, ACT, rho)(x[:0])

@@ -54,6 +54,26 @@ def test_mirrored_digits_get_no_noise():
         assert mirrored.any()
 
 
+def test_each_digit_has_an_element_of_its_own():
+    """Read off the canvas: every combination of two elements of C4 occurs, about as often as any other."""
+    module = DoubleDigits(group="C4", train_pairs=4, batch_size=400)
+    module.setup()
+    module.noise = False
+    batch = batch_of(module)
+    x = module.views(batch).x * DEVIATION + MEAN
+    elements = []
+    for side, columns in enumerate((slice(0, 28), slice(28, 56))):
+        digits = batch.images[:, side, None].float() / 255
+        turned = torch.stack([module.digit_action(digits, torch.full((400,), k))[:, 0] for k in range(4)])
+        distances = (turned - x[:, 0, 14:42, columns]).flatten(2).norm(dim=2)
+        assert distances.amin(dim=0).max() < 1e-3
+        elements.append(distances.argmin(dim=0))
+    counts = torch.bincount(4 * elements[0] + elements[1], minlength=16)
+    assert 10 <= counts.min() <= counts.max() <= 40  # 25 of 400 on average
+    both = torch.stack(elements, dim=1).flatten()
+    assert not torch.equal(both[:400], both[400:])  # nor do pairs share elements
+
+
 def test_rotation_noise_turns_back_unless_as_published():
     turned = {}
     for published in (False, True):

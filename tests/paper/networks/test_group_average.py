@@ -113,7 +113,7 @@ def test_wrong_settings_are_refused():
     act = RotateFlip2d(cyclic(4))
     with pytest.raises(RegrepError, match="an action of a group on inputs, got None"):
         GroupAveraged(nn.Identity(), None)
-    with pytest.raises(RegrepError, match="at least 1 moved input at a time, got chunk 0"):
+    with pytest.raises(RegrepError, match="at least 1 transformed input per forward pass, got 0"):
         GroupAveraged(nn.Identity(), act, chunk=0)
     with pytest.raises(RegrepError, match="C2 acts on the outputs, but C4 on the inputs"):
         GroupAveraged(nn.Identity(), act, RotateFlip2d(cyclic(2)))

@@ -95,7 +95,7 @@ def test_signs_that_cancel_leave_nothing():
     turned = irreps(cyclic(2))[1]
     operator = Reynolds([[turned, trivial(cyclic(2), 3)]])
     assert_near(operator(torch.randn(3)), torch.zeros(3))
-    with pytest.raises(RegrepError, match="permute up to signs"):
+    with pytest.raises(RegrepError, match="permute coordinates up to signs"):
         Reynolds([[irreps(cyclic(3))[1]]])
 
 
@@ -171,7 +171,7 @@ def test_other_layers_and_weights_are_refused():
             self.encoder, self.head = nn.Sequential(nn.Conv2d(1, 4, 3), nn.PReLU()), nn.Linear(4, 2)
 
     group = cyclic(4)
-    with pytest.raises(RegrepError, match=r"not of encoder\.1\.weight"):
+    with pytest.raises(RegrepError, match=r"got the parameter encoder\.1\.weight"):
         axes_of(Other(), RotateFlip2d(group).pixels, trivial(group), trivial(group, 2))
     with pytest.raises(RegrepError, match="at least 0, got -1"):
         ProjectionDoubleDigitCNN("D4", weight=-1.0)

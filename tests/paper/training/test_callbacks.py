@@ -1,6 +1,7 @@
 """What a training run writes and says after every epoch."""
 
 import csv
+import time
 from types import SimpleNamespace
 
 import torch
@@ -35,3 +36,23 @@ def test_a_line_names_the_whitened_error_and_the_moving_share(capsys):
     ProgressLines().on_train_epoch_end(found, None)
     line = "epoch 1/3: training loss 1.5, validation accuracy 0.75, whitened error 0.5, moving share 0.9"
     assert capsys.readouterr().out == line + "\n"
+
+
+def test_time_is_counted_over_all_resumptions(tmp_path, monkeypatch):
+    """The clock runs from the start of the training, and a checkpoint takes along what was spent before it."""
+    now = [100.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    spent, states = [], []
+    for _ in range(3):
+        file = MetricsFile(tmp_path / "metrics.csv")
+        if states:
+            file.load_state_dict(states[-1])
+        now[0] += 50  # of reading data, which is no training
+        file.on_train_start(None, None)
+        now[0] += 7
+        file.on_train_epoch_end(trainer(), None)
+        states.append(file.state_dict())
+        spent.append(file.seconds)
+        now[0] += 1000  # nothing runs
+    assert spent == [7, 14, 21]
+    assert [row["seconds"] for row in file.rows] == [7, 14, 21]

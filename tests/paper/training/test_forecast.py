@@ -81,3 +81,27 @@ def test_forecasts_are_compared_with_those_of_moved_windows(smoke_data, tmp_path
     record = model.diagnose(smoke_data, tmp_path)
     assert_near(torch.tensor(record["forecast_equivariance"]["mean"][2]), (2 * SIZE / change).mean())
     assert_near(torch.tensor(record["forecast_equivariance_own_change"]["mean"][2]), torch.tensor(2.0))
+
+
+@pytest.mark.parametrize(("rate", "weight_decay", "decay"), [(0.25, 0.5, 0.75), (1e-3, 4e-4, 0.95), (1e-3, 0.0, 1.0)])
+def test_the_optimizer_is_that_of_the_config(rate, weight_decay, decay):
+    model = objective_of("cnn", learning_rate=rate, weight_decay=weight_decay, decay=decay)
+    made = model.configure_optimizers()
+    (group,) = made["optimizer"].param_groups
+    assert type(made["optimizer"]) is torch.optim.Adam
+    assert (group["lr"], group["weight_decay"], made["lr_scheduler"].gamma) == (rate, weight_decay, decay)
+    assert set(map(id, group["params"])) == set(map(id, model.parameters()))
+
+
+def test_weight_decay_draws_weights_to_zero():
+    """A step without a gradient of the loss moves every weight, unless the decay is 0."""
+    for weight_decay in (0.0, 0.1):
+        model = objective_of("cnn", weight_decay=weight_decay)
+        weight = model.network.head.weight
+        before, adam = weight.detach().clone(), model.configure_optimizers()["optimizer"]
+        (0 * sum(p.sum() for p in model.parameters())).backward()
+        adam.step()
+        if weight_decay:
+            assert bool((weight.abs() < before.abs()).all())
+        else:
+            assert torch.equal(weight, before)
