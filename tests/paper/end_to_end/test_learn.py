@@ -140,7 +140,7 @@ def test_commands_of_cells(tmp_path):
     [
         (["learn", "mnits"], "did you mean mnist"),
         (["learn", "mnist", "--runs", "0"], "--runs is at least 1"),
-        (["learn", "mnist", "--font-a", "a.ttf"], "fonts belong to tmnist"),
+        (["learn", "mnist", "--font-a", "a.ttf"], "only tmnist uses fonts"),
     ],
 )
 def test_wrong_words(words, told, capsys):
@@ -153,7 +153,7 @@ def test_wrong_words(words, told, capsys):
     ("args", "told"),
     [
         (["--model.latent=0"], "dimension at least 1"),
-        (["--model.init=orthogonl"], "starts as one of"),
+        (["--model.init=orthogonl"], "init is one of"),
         (["--model.algebra_weight=-1"], "at least 0"),
         (["--model.latent=many"], "--model.latent takes an integer or null, got many"),
         (["--trainer.max_epochs=0"], "at least 1 epoch, got 0"),
