@@ -161,7 +161,7 @@ def test_wrong_words(words, told, capsys):
         (["--trainer.accelerator=abacus"], "the trainer cannot be built: .*abacus"),
         (["--patience=-1"], "patience counts epochs, got -1"),
         (["--seed_everything=-1"], "a seed is an integer from 0"),
-        (["word"], "one word too many: word"),
+        (["word"], "unexpected argument word"),
         (["--data.font_a=/nowhere/a.ttf"], "a.ttf"),
     ],
 )

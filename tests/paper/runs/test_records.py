@@ -208,7 +208,7 @@ def test_the_lock_excludes_and_is_given_back(tmp_path):
     assert not run.busy
     with run.lock():
         assert run.busy
-        with pytest.raises(FolderBusyError, match="another process works in"), RunFolder(run.path).lock():
+        with pytest.raises(FolderBusyError, match="another process is using"), RunFolder(run.path).lock():
             pass
         assert run.busy
     assert not run.busy
