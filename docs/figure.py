@@ -1,10 +1,11 @@
-"""Draw the figure of README's first screen from the records of the study on single digits.
+"""Draw the figures of README's first screen, from the records of the study on single digits, and of docs/measuring.md.
 
 python docs/figure.py [RECORDS]
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import matplotlib
 import numpy as np
 
 from regrep_paper.report.curves import spaced
+from regrep_paper.report.layer_profile import write_figure
 from regrep_paper.report.runs import Run, read_runs
 from regrep_paper.report.style import COLOURS, STYLE, canvas, drawing, place
 
@@ -55,5 +57,12 @@ def curves_of(runs: list[Run], column: str) -> np.ndarray:
     return np.array([[run.metrics[column][epoch] for epoch in sorted(run.metrics[column])] for run in runs])
 
 
+def layers() -> None:
+    """Draw the layers of the last and largest face detector."""
+    network = json.loads((ROOT / "results" / "face-detectors.json").read_text())["networks"][-1]
+    write_figure(ROOT / "docs" / "figures" / "face-detector-layers.svg", network, network["name"])
+
+
 if __name__ == "__main__":
+    layers()
     main(*sys.argv[1:])

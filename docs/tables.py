@@ -4,16 +4,18 @@ python docs/tables.py
 
 A block between ``<!-- KIND of FILE -->`` and ``<!-- end -->`` is made anew, where KIND is ``table`` (the choice of
 tuned settings made), ``brief`` (the same in fewer columns), ``all`` (every setting), and for learned representations
-``runs``, ``settings``, ``controls`` or ``summary``.
+``runs``, ``settings``, ``controls`` or ``summary``; ``layers`` is what ``examples/face_detectors.py --out`` wrote.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 from regrep_paper.report.costs import read_costs
+from regrep_paper.report.layer_profile import layer_tables
 from regrep_paper.report.learned_part import Section, Table, sections, settings
 from regrep_paper.report.results import results
 from regrep_paper.report.runs import read_runs
@@ -32,6 +34,8 @@ def rendered(page: str) -> str:
 
 def block(kind: str, file: str) -> str:
     """One block as Markdown."""
+    if kind == "layers":
+        return layer_tables(json.loads((ROOT / file).read_text()))
     runs, unreadable = read_runs(ROOT / file)
     costs, wrong = read_costs(ROOT / file)
     if unreadable or wrong:

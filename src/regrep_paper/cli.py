@@ -10,7 +10,7 @@ from pathlib import Path
 
 from regrep._version import __version__
 from regrep.errors import MissingExtraError, RegrepError
-from regrep_paper.parser import MISUSED, Parser, add_files, files_of
+from regrep_paper.parser import MISUSED, Parser, add_files, files_of, overview, svg_file
 from regrep_paper.suggestions import repair
 
 LEARNED = ("tmnist", "mnist", "cifar10")
@@ -34,7 +34,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if words is None else words)
     if not words or words[0] in ("-h", "--help", "help"):
-        print(overview())
+        print(overview({name: text for name, (text, _) in COMMANDS.items()}))
         return 0
     if words[0] == "--version":
         print(f"regrep {__version__}")
@@ -65,27 +65,6 @@ def main(words: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe, such as head, has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-
-
-def overview() -> str:
-    """The help text of ``regrep``.
-
-    >>> print(overview().splitlines()[0])
-    usage: regrep COMMAND [OPTIONS]
-    """
-    width = max(map(len, COMMANDS))
-    lines = [f"  {name:{width}}  {text}" for name, (text, _) in COMMANDS.items()]
-    return "\n".join(
-        [
-            "usage: regrep COMMAND [OPTIONS]",
-            "",
-            "Approximate equivariance under any finite group, for any network, by one loss term.",
-            "",
-            *lines,
-            "",
-            "regrep COMMAND --help explains a command, regrep --version prints the version.",
-        ]
-    )
 
 
 def groups(words: Sequence[str]) -> int:
@@ -122,18 +101,29 @@ def models(words: Sequence[str]) -> int:
 
 
 def measure(words: Sequence[str]) -> int:
-    """``regrep measure RUN``: how equivariant a trained model is."""
+    """``regrep measure RUN``: how equivariant a trained model is, and where it loses equivariance."""
     parser = _parser("measure")
     parser.add_argument("run", metavar="RUN", type=Path, help="the run folder")
-    parser.add_argument("--samples", metavar="N", type=int, default=256, help="validation samples (default 256)")
+    parser.add_argument("--samples", metavar="N", type=int, help="validation samples (default 256, with --layers 1024)")
+    parser.add_argument("--layers", action="store_true", help="measure every layer, to see where equivariance is lost")
+    parser.add_argument("--figure", metavar="FILE.svg", type=svg_file, help="with --layers, also draw a figure")
     add_files(parser)
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     options = parser.parse_all(words)
+    if options.figure:
+        if not options.layers:
+            parser.error("--figure draws the layers of a network; add --layers, or leave it out")
+        from regrep_paper.report.layer_profile import (
+            write_figure,
+        )  # first, so that a missing matplotlib is noticed at once
 
-    from regrep_paper.experiments.fit import measure as run
+    from regrep_paper.experiments import fit as runs
 
-    error = run(options.run, options.samples, files_of(options))
-    print(json.dumps(error.as_dict(), ensure_ascii=False) if options.json else error)
+    measured = runs.measure_layers if options.layers else runs.measure
+    found = measured(options.run, options.samples, files_of(options))
+    if options.figure:
+        write_figure(options.figure, found.as_dict(), options.run.name)
+    print(json.dumps(found.as_dict(), ensure_ascii=False) if options.json else found)
     return 0
 
 
@@ -358,7 +348,7 @@ def doctor(words: Sequence[str]) -> int:
 COMMANDS: dict[str, tuple[str, Callable[[Sequence[str]], int]]] = {
     "groups": ("elements, table, classes, characters and irreducibles of a group", groups),
     "models": ("every network of the tables: latent, parameters, symmetry, the paper's numbers", models),
-    "measure": ("how equivariant a trained model is, per group element", measure),
+    "measure": ("how equivariant a trained model is, by group element or by layer", measure),
     "fit": ("train a run, or continue it", fit),
     "test": ("evaluate a trained run", evaluate),
     "learn": ("learn the representation of a latent and analyse it", learn),

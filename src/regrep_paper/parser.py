@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -32,6 +32,27 @@ class Parser(argparse.ArgumentParser):
         self.exit(MISUSED, f"{self.prog}: {message}\n")
 
 
+def overview(commands: Mapping[str, str]) -> str:
+    """The help text of ``regrep``, from a line of text on each command.
+
+    >>> print(overview({"demo": "a small sweep"}).splitlines()[0])
+    usage: regrep COMMAND [OPTIONS]
+    """
+    width = max(map(len, commands))
+    lines = [f"  {name:{width}}  {text}" for name, text in commands.items()]
+    return "\n".join(
+        [
+            "usage: regrep COMMAND [OPTIONS]",
+            "",
+            "Approximate equivariance under any finite group, for any network, by one loss term.",
+            "",
+            *lines,
+            "",
+            "regrep COMMAND --help explains a command, regrep --version prints the version.",
+        ]
+    )
+
+
 FILES = {
     "data_dir": ("DIR", "folder with data files"),
     "font_a": ("FILE", "first font"),
@@ -50,3 +71,17 @@ def add_files(parser: Parser) -> None:
 def files_of(options: argparse.Namespace) -> dict[str, Path | None]:
     """The given values of these options."""
     return {name: getattr(options, name) for name in FILES}
+
+
+def svg_file(text: str) -> Path:
+    """A file to draw into; another kind of file, or a folder that is not there, is a mistake on the command line.
+
+    >>> svg_file("layers.svg").name
+    'layers.svg'
+    """
+    path = Path(text)
+    if path.suffix != ".svg":
+        raise argparse.ArgumentTypeError(f"a figure is an SVG file, got {path.name}; name it {path.stem}.svg")
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {path.parent} for the figure; make it first")
+    return path

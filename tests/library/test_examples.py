@@ -1,11 +1,20 @@
 """The scripts under examples/ run, and need the library alone."""
 
+import json
+import pickle
 import runpy
+import zipfile
 from pathlib import Path
 
 import pytest
+import torch
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
+
+
+def example(name):
+    (path,) = (path for path in EXAMPLES if path.stem == name)
+    return runpy.run_path(str(path))
 
 
 @pytest.mark.parametrize(
@@ -17,11 +26,37 @@ EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
     ],
 )
 def test_examples_run(name, arguments, printed, capsys):
-    (path,) = (path for path in EXAMPLES if path.stem == name)
-    runpy.run_path(str(path))["main"](*arguments)
+    example(name)["main"](*arguments)
     assert printed in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_examples_need_the_library_alone(path):
     assert "regrep_paper" not in path.read_text()
+
+
+def test_face_detectors_are_read_from_a_wheel_or_a_folder(tmp_path, capsys):
+    """Untrained weights in place of those of the wheel, which the tests do not download."""
+    script = example("face_detectors")
+    torch.manual_seed(0)
+    for file, _, build in script["NETWORKS"].values():
+        torch.save(build().state_dict(), tmp_path / file)
+    with zipfile.ZipFile(tmp_path / "some.whl", "w") as wheel:
+        for file, _, _ in script["NETWORKS"].values():
+            wheel.write(tmp_path / file, f"facenet_pytorch/data/{file}")
+    script["main"](tmp_path, samples=20, out=tmp_path / "a.json")
+    text = capsys.readouterr().out
+    script["main"](tmp_path / "some.whl", samples=20)
+    assert capsys.readouterr().out == text
+    record = json.loads((tmp_path / "a.json").read_text())
+    assert str(tmp_path.parent) not in record["command"]
+    notes = {(one["name"], layer["layer"]): layer["note"] for one in record["networks"] for layer in one["layers"]}
+    assert [place for place, note in notes.items() if note] == [("R-Net", "pool1"), ("O-Net", "pool1")]
+    assert len(notes) == 9 + 13 + 17
+
+
+def test_weights_that_would_run_code_are_refused(tmp_path):
+    script = example("face_detectors")
+    torch.save({"conv1.weight": print}, tmp_path / "pnet.pt")
+    with pytest.raises(pickle.UnpicklingError, match="Weights only load failed"):
+        script["main"](tmp_path)

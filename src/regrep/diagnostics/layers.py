@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from regrep.actions import Action
 from regrep.diagnostics.linear import LinearEquivariance, leaves, measure_layers
-from regrep.diagnostics.reading import check_samples, evaluating
+from regrep.diagnostics.reading import check_samples, evaluating, plain
+from regrep.diagnostics.windows import lopsided
 from regrep.errors import RegrepError
 from regrep.objectives.functional import wide
 from regrep.objectives.layers import find_layer
@@ -22,33 +23,51 @@ class LayerProfile:
     """Linear equivariance of the layers of a model, in the order in which they ran.
 
     Attributes:
-        layers: the measurements, by layer name.
-        kinds: types of the layers, by name.
-        skipped: names of layers that did not run, or did not return a real tensor with one row per sample.
+        layers: what was found, by the name of the layer.
+        kinds: their types, by name.
+        skipped: names of layers that did not run, or return no real tensor with one row per sample.
+        notes: of a layer whose windows reach further at one end of its input than at the other (a stride of 2 on an
+            even size, padding on one side), what makes them; by name.
     """
 
     layers: dict[str, LinearEquivariance]
     kinds: dict[str, str]
     skipped: tuple[str, ...]
+    notes: dict[str, str]
+
+    @property
+    def changes(self) -> dict[str, float]:
+        """Mean R² of a layer minus that of the layer that ran before it, of the first minus 1, by name."""
+        values = [1.0, *(found.mean for found in self.layers.values())]
+        return {name: after - before for name, before, after in zip(self.layers, values, values[1:], strict=False)}
 
     def as_dict(self) -> dict[str, object]:
         """Plain values for a record; nan becomes None."""
         return {
             "layers": [
-                {"layer": name, "kind": self.kinds[name], **found.as_dict()} for name, found in self.layers.items()
+                {
+                    "layer": name,
+                    "kind": self.kinds[name],
+                    "change": plain(self.changes[name]),
+                    "note": self.notes.get(name, ""),
+                    **found.as_dict(),
+                }
+                for name, found in self.layers.items()
             ],
             "skipped": list(self.skipped),
         }
 
     def __str__(self) -> str:
-        names = [f"{name or 'model'} ({self.kinds[name]})" for name in self.layers]
+        labels = [f"{name or 'model'} ({self.kinds[name]})" for name in self.layers]
         shapes = [" x ".join(map(str, found.shape)) for found in self.layers.values()]
-        width, size = max(map(len, (*names, "layer"))), max(map(len, (*shapes, "shape")))
-        lines = [f"{'layer':{width}}  {'shape':{size}}  invariance  linear R2  shuffled  random element"]
-        for name, shape, found in zip(names, shapes, self.layers.values(), strict=True):
+        changes = self.changes
+        width, size = max(map(len, (*labels, "layer"))), max(map(len, (*shapes, "shape")))
+        lines = [f"{'layer':{width}}  {'shape':{size}}  invariance  linear R2   change  shuffled  random element"]
+        for label, shape, (name, found) in zip(labels, shapes, self.layers.items(), strict=True):
             lines.append(
-                f"{name:{width}}  {shape:{size}}  {found.mean_invariance:10.4f}  {found.mean:9.4f}"
-                f"  {found.mean_null:8.4f}  {found.random_elements:14.4f}"
+                f"{label:{width}}  {shape:{size}}  {found.mean_invariance:10.4f}  {found.mean:9.4f}"
+                f"  {round(changes[name], 4) + 0.0:+7.4f}  {found.mean_null:8.4f}  {found.random_elements:14.4f}"
+                + (f"  {self.notes[name]}" if name in self.notes else "")
             )
         if self.skipped:
             lines.append(f"skipped: {', '.join(self.skipped)}")
@@ -93,8 +112,9 @@ def profile_layers(
         raise RegrepError(f"only a module has layers, got a {type(model).__name__}; pass the model itself")
     check_samples(x, batch_size, act)
     parts = leaves(model) if layers is None else {name: find_layer(model, name) for name in layers}
+    sizes: dict[str, tuple[int, ...]] = {}
     with evaluating(model):
-        seen = _run(model, x[:1], parts, lambda name, z: z)
+        seen = _run(model, x[:1], parts, lambda name, z: z, sizes)
         chosen = {name: parts[name] for name, z in seen.items() if _is_latent(z)}
 
         def read(x: Tensor, reduce: Callable[[str, Tensor], Tensor]) -> dict[str, Tensor]:
@@ -103,7 +123,8 @@ def profile_layers(
 
         found = measure_layers(read, x, act, batch_size, seed) if chosen else {}
     kinds = {name: type(parts[name]).__name__ for name in found}
-    return LayerProfile(found, kinds, tuple(name for name in parts if name not in found))
+    notes = {name: note for name in found if name in sizes and (note := lopsided(parts[name], sizes[name]))}
+    return LayerProfile(found, kinds, tuple(name for name in parts if name not in found), notes)
 
 
 def _is_latent(z: object) -> bool:
@@ -111,14 +132,27 @@ def _is_latent(z: object) -> bool:
     return isinstance(z, Tensor) and z.is_floating_point() and z.dim() > 1 and len(z) == 1
 
 
-def _run(model: nn.Module, x: Tensor, parts: dict[str, nn.Module], use: Callable[[str, Any], Any]) -> dict[str, Any]:
-    """The value of ``use(name, output)`` for each layer, in the order in which they ran."""
+def _run(
+    model: nn.Module,
+    x: Tensor,
+    parts: dict[str, nn.Module],
+    use: Callable[[str, Any], Any],
+    sizes: dict[str, tuple[int, ...]] | None = None,
+) -> dict[str, Any]:
+    """The value of ``use(name, output)`` for each layer, in the order in which they ran.
+
+    Notes the shapes of their inputs, without the batch, in ``sizes``.
+    """
     found: dict[str, Any] = {}
     with ExitStack() as stack:
         for name, part in parts.items():
 
             def hook(module: nn.Module, args: Any, output: Any, name: str = name) -> None:
+                # A layer that ran before moves to the end, where its last run belongs.
+                found.pop(name, None)
                 found[name] = use(name, output)
+                if sizes is not None and args and isinstance(args[0], Tensor):
+                    sizes[name] = tuple(args[0].shape[1:])
 
             stack.callback(part.register_forward_hook(hook).remove)
         model(x)

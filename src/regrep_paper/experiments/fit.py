@@ -13,7 +13,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from regrep.diagnostics import EquivarianceError, RepresentationAnalysis
+from regrep.diagnostics import LayerProfile, RepresentationAnalysis
 from regrep.errors import RegrepError
 from regrep_paper.experiments.options_file import OptionsFile
 from regrep_paper.experiments.recorded import Files, check_recorded, recorded_command
@@ -25,6 +25,7 @@ from regrep_paper.tables.definition import Definition
 from regrep_paper.tables.network import load
 from regrep_paper.tables.protocol import PROTOCOLS, Schedule, Selection, protocol_in
 from regrep_paper.training.machine import default_precision
+from regrep_paper.training.measurement import Measurement
 from regrep_paper.training.run import TRAINER, check_run, load_best, measured, prepare, train
 
 HARMLESS = (
@@ -229,24 +230,44 @@ def _own_arguments() -> Iterator[None]:
         sys.argv = argv
 
 
-def measure(run: Path, samples: int = 256, files: Files | None = None) -> EquivarianceError | RepresentationAnalysis:
-    """The equivariance error of a run's best checkpoint, on randomly transformed validation samples.
+def measure(run: Path, samples: int | None = None, files: Files | None = None) -> Measurement | RepresentationAnalysis:
+    """The equivariance of a run's best checkpoint, on randomly transformed validation samples.
 
     For a learned representation, the analysis of its matrices.
 
     Args:
         run: the run folder; nothing in it is trusted.
-        samples: number of samples, at least 1.
+        samples: number of samples, at least 1; defaults to 256.
         files: data folder and fonts, if the run used any.
 
     Raises:
         RegrepError: the folder holds no trained run, or a file of the run must be given again.
     """
-    if samples < 1:
-        raise RegrepError(f"an equivariance error needs at least one sample, got {samples}")
+    count = _count(samples, 256)
     cli = trained(RunFolder(run), files)
-    found: EquivarianceError | RepresentationAnalysis = cli.model.measure(cli.datamodule, samples)
+    found: Measurement | RepresentationAnalysis = cli.model.measure(cli.datamodule, count)
     return found
+
+
+def measure_layers(run: Path, samples: int | None = None, files: Files | None = None) -> LayerProfile:
+    """Invariance and linear equivariance of every layer of a run's best checkpoint.
+
+    Arguments as in :func:`measure`; ``samples`` defaults to 1,024, because linear maps are fitted.
+
+    Raises:
+        RegrepError: as there, or the inputs of the run have no group action.
+    """
+    count = _count(samples, 1024)
+    cli = trained(RunFolder(run), files)
+    found: LayerProfile = cli.model.measure_layers(cli.datamodule, count)
+    return found
+
+
+def _count(samples: int | None, default: int) -> int:
+    """Number of samples to measure."""
+    if samples is not None and samples < 1:
+        raise RegrepError(f"an equivariance error needs at least one sample, got {samples}")
+    return default if samples is None else samples
 
 
 def trained(folder: RunFolder, files: Files | None = None) -> ExperimentCLI:

@@ -87,7 +87,7 @@ class SmokeForecast(ForecastModule):
         see :func:`regrep_paper.data.smoke_box.turning_errors`; only if the set was generated with it.
         """
         record = super().diagnose(data, folder)
-        frames = self.validation_inputs(data, 32).unflatten(1, (WINDOW, 2))
+        frames = self.validation_samples(data, 32)[0].unflatten(1, (WINDOW, 2))
         record["transport"] = transport_errors(frames, self.objective.input_action)
         errors = data.turning_errors()
         return record if errors is None else {**record, "data_equivariance": per_element(TURNS, errors)}

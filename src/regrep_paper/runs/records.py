@@ -370,7 +370,7 @@ class RunFolder:
                     time.sleep(patience)
             yield
         except BaseException:
-            if made and not any(self.path.glob("*.json")):
+            if made and self.done is None and "started" not in (self.record or {}):  # planned at most
                 shutil.rmtree(self.path, ignore_errors=True)
             raise
         finally:

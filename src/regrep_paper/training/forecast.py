@@ -155,7 +155,7 @@ class ForecastModule(NetworkModule):
         latent = self.latent_record(data, samples=32)
         act, move = self.objective.input_action, self.objective.output_action
         assert move is not None, "a forecast is a field, which the group moves"
-        inputs = self.validation_inputs(data, 32)
+        inputs, _ = self.validation_samples(data, 32)
         output = equivariance_error(self.network, inputs, act, move)
         self.write_rollouts(data, folder / "rollout.npz")
         x, next_frame = self._windows(data)

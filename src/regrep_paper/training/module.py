@@ -12,7 +12,18 @@ import lightning
 import torch
 from torch import Tensor, nn
 
-from regrep.diagnostics import EquivarianceError, RepresentationAnalysis, equivariance_error, profile
+from regrep.actions import Action
+from regrep.diagnostics import (
+    EquivarianceError,
+    LayerProfile,
+    Profile,
+    RepresentationAnalysis,
+    ThroughRho,
+    equivariance_error,
+    profile,
+    profile_layers,
+    through_rho,
+)
 from regrep.errors import RegrepError
 from regrep.nn import EncoderHead, LatentSymmetry
 from regrep.objectives import (
@@ -26,10 +37,11 @@ from regrep.objectives import (
 )
 from regrep_paper.runs.hits import Hits
 from regrep_paper.tables.protocol import Schedule
+from regrep_paper.training.measurement import Measurement
 from regrep_paper.training.metrics import Scores, accuracy, latent_scale
 
 WIDEST = 4096
-"""Most coordinates of a latent whose profile is recorded."""
+"""Most coordinates of a latent whose profile is made."""
 
 Objective = TypeVar("Objective", bound=EquivariantObjective | RolloutObjective | RepresentationObjective)
 
@@ -68,8 +80,40 @@ class ConfiguredModule(lightning.LightningModule, ABC, Generic[Objective]):
         return dict(self._config)
 
     @abstractmethod
-    def measure(self, data: Any, samples: int = 256) -> EquivarianceError | RepresentationAnalysis:
+    def measure(self, data: Any, samples: int = 256) -> Measurement | RepresentationAnalysis:
         """What the trained weights are worth."""
+
+    def measure_layers(self, data: Any, samples: int) -> LayerProfile:
+        """Invariance and linear equivariance of every layer of the network, on the first validation samples.
+
+        Raises:
+            RegrepError: no action moves the inputs of this experiment, or there are fewer than 16 samples.
+        """
+        act = self.data_action()
+        if act is None:
+            raise RegrepError(
+                "layers are measured on moved inputs, and no action moves those of this run; measure another"
+            )
+        return profile_layers(self.network.cpu(), self.validation_samples(data, samples)[0], act)
+
+    def data_action(self) -> Action | None:
+        """How the group moves the inputs; None where the data bring moved inputs of their own."""
+        return self.objective.input_action
+
+    def validation_samples(self, data: Any, samples: int) -> tuple[Tensor, Tensor]:
+        """The first inputs x of the first validation loader, with their targets."""
+        data.setup()
+        loaders = data.val_dataloader()
+        loader = loaders[0] if isinstance(loaders, list) else loaders
+        inputs: list[Tensor] = []
+        targets: list[Tensor] = []
+        for batch in loader:
+            views = data.views(batch)
+            inputs.append(views.x)
+            targets.append(views.y)
+            if sum(map(len, inputs)) >= samples:
+                break
+        return torch.cat(inputs)[:samples], torch.cat(targets)[:samples]
 
     @abstractmethod
     def diagnose(self, data: Any, folder: Path) -> dict[str, Any]:
@@ -125,8 +169,13 @@ class NetworkModule(ConfiguredModule[EquivariantObjective | RolloutObjective]):
             return None
         return self._own_symmetry or LatentSymmetry(self.objective.input_action, self.objective.latents[OUTPUT])
 
-    def measure(self, data: Any, samples: int = 256) -> EquivarianceError:
-        """Equivariance error of the latent per element in single precision, on the first validation samples.
+    def data_action(self) -> Action | None:
+        """How the group under which the latent is measured moves the inputs; that of the objective where none is."""
+        symmetry = self.latent_symmetry()
+        return self.objective.input_action if symmetry is None else symmetry.action
+
+    def measure(self, data: Any, samples: int = 256) -> Measurement:
+        """Equivariance of the latent by element and by irreducible, and through the head, on validation samples.
 
         Raises:
             RegrepError: no representation acts on the latent.
@@ -135,35 +184,32 @@ class NetworkModule(ConfiguredModule[EquivariantObjective | RolloutObjective]):
         if symmetry is None:
             reason = getattr(self.network, "latent_note", None) or "no representation acts on its latent"
             raise RegrepError(f"the latent of this network has no equivariance error: {reason}; measure another run")
-        inputs = self.validation_inputs(data, samples)
-        return equivariance_error(self.network.encoder.cpu(), inputs, symmetry.action, symmetry.rho)
+        x, y = self.validation_samples(data, samples)
+        error, parts = self._of_latent(symmetry, x)
+        return Measurement(error, self.through(x, y), parts)
+
+    def _of_latent(self, symmetry: LatentSymmetry, x: Tensor) -> tuple[EquivarianceError, Profile | None]:
+        """Errors by element and, of a latent that is not too wide to hold all samples at once, by irreducible."""
+        # In training mode the look at one latent below would change the statistics of normalisations.
+        encoder, act, rho = self.network.cpu().eval().encoder, symmetry.action, symmetry.rho
+        error = equivariance_error(encoder, x, act, rho)
+        with torch.no_grad():
+            width = encoder(x[:1]).numel()
+        return error, profile(encoder, x, act, rho) if width <= WIDEST else None
+
+    def through(self, x: Tensor, y: Tensor) -> ThroughRho | None:
+        """A metric of the head on moved latents of x, per element; None where the targets are not invariant."""
+        return None
 
     def latent_record(self, data: Any, samples: int = 256) -> dict[str, Any]:
-        """What :meth:`measure` finds and under which symmetry, for the run record; else why there is none, if known."""
+        """Errors of the latent and under which symmetry, for the run record; else why there are none, if known."""
         symmetry = self.latent_symmetry()
         if symmetry is not None:
-            record = {"equivariance": self.measure(data, samples).as_dict(), "equivariance_of": symmetry.as_dict()}
-            inputs = self.validation_inputs(data, samples)
-            with torch.no_grad():
-                width = self.network.encoder(inputs[:1]).numel()
-            if width <= WIDEST:
-                found = profile(self.network.encoder, inputs, symmetry.action, symmetry.rho)
-                record["profile"] = found.as_dict()
-            return record
+            error, found = self._of_latent(symmetry, self.validation_samples(data, samples)[0])
+            record = {"equivariance": error.as_dict(), "equivariance_of": symmetry.as_dict()}
+            return record if found is None else {**record, "profile": found.as_dict()}
         note = getattr(self.network, "latent_note", None)
         return {} if note is None else {"equivariance_note": note}
-
-    def validation_inputs(self, data: Any, samples: int) -> Tensor:
-        """The first inputs x of the first validation loader."""
-        data.setup()
-        loaders = data.val_dataloader()
-        loader = loaders[0] if isinstance(loaders, list) else loaders
-        found: list[Tensor] = []
-        for batch in loader:
-            found.append(data.views(batch).x)
-            if sum(map(len, found)) >= samples:
-                break
-        return torch.cat(found)[:samples]
 
     def latent_metrics(self, stage: str, batch: Any, z: Tensor) -> dict[str, Tensor]:
         """Errors and scale of the latents z = E(x) of a batch, by the names they are logged under.
@@ -262,6 +308,14 @@ class ClassifierModule(NetworkModule):
             if stage == "test":
                 self._correct.append((scores.argmax(dim=1) == batch.y).cpu())
         self.log_epoch(metrics, len(batch.y))
+
+    def through(self, x: Tensor, y: Tensor) -> ThroughRho | None:
+        """Accuracy of the head on moved latents; None for networks with a symmetry of their own."""
+        symmetry = self.latent_symmetry()
+        if symmetry is None or symmetry is self._own_symmetry:
+            return None
+        network = self.network
+        return through_rho(network.encoder, network.head, x, y, symmetry.action, symmetry.rho, accuracy)
 
     def _through_rho(self, stage: str, batch: Any, z: Tensor) -> None:
         symmetry, moved = self.latent_symmetry(), batch.g != 0

@@ -70,6 +70,8 @@ def test_each_digit_has_an_element_of_its_own():
         elements.append(distances.argmin(dim=0))
     counts = torch.bincount(4 * elements[0] + elements[1], minlength=16)
     assert 10 <= counts.min() <= counts.max() <= 40  # 25 of 400 on average
+    both = torch.stack(elements, dim=1).flatten()
+    assert not torch.equal(both[:400], both[400:])  # nor do pairs share elements
 
 
 def test_rotation_noise_turns_back_unless_as_published():

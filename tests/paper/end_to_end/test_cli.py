@@ -85,7 +85,7 @@ def test_wrong_content_gets_one_sentence_and_exit_code_1(capsys, tmp_path):
     file.write_text("experiment: ddmist")
     code, text = mistake(capsys, "sweep", file)
     assert code == 1
-    assert "the experiments are ddmnist, medmnist3d, smoke, tmnist, mnist, cifar10, got 'ddmist'" in text
+    assert "the experiments are ddmnist, medmnist3d, smoke, single-digits, tmnist, mnist, cifar10, got 'ddmist'" in text
     file.write_text("experiment: ddmnist\nfixed: {wieght: 1}")
     assert "has no setting 'wieght'; did you mean weight?" in mistake(capsys, "sweep", file)[1]
     file.write_text(SWEEP)

@@ -66,6 +66,12 @@ def test_measure_analyses_the_matrices(run, capsys):
     assert again["multiplicities"]["A"]["value"] == pytest.approx(before["multiplicities"]["A"]["value"])
 
 
+def test_layers_need_an_action_on_the_inputs(run, capsys):
+    """Pairs of two fonts are no inputs and their moved ones by any map."""
+    assert main(["measure", str(run), "--layers"]) == 1
+    assert "no action moves those of this run" in capsys.readouterr().err
+
+
 def test_report_of_the_record(run):
     done = json.loads((run / "done.json").read_text())
     made = build(run.parent)

@@ -22,7 +22,7 @@ def test_fit_leaves_a_record_that_the_report_reads(smoke_folder, tmp_path):
     column = rows[0].split(",").index("validation/rmse")
     values = [float(row.split(",")[column]) for row in rows[1:]]
     assert done["validation"]["rmse"] == pytest.approx(min(values))  # the best weights, not the last
-    assert measure(out, 4, {"data_dir": smoke_folder}).elements == ("e", "r", "r2", "r3")
+    assert measure(out, 4, {"data_dir": smoke_folder}).error.elements == ("e", "r", "r2", "r3")
 
 
 def test_the_command_simulates_and_verifies(simulated, tmp_path, capsys):

@@ -95,7 +95,7 @@ def test_out_is_named_after_the_file(tmp_path):
         ),
         ("experiment: ddmnist\ngrid: {seed: 1}", r"has a list of values, got seed: 1; write \[1\]"),
         ("experiment: ddmnist\ngrid: {seed: []}", "has a list of values"),
-        ("experiment: ddmnist\nfixed: {seed: 1}\ngrid: {seed: [2]}", "but seed in both"),
+        ("experiment: ddmnist\nfixed: {seed: 1}\ngrid: {seed: [2]}", "but seed is in both"),
         ("experiment: ddmnist\nfixed: {seed: 1, seed: 2}", "the key 'seed' is given twice"),
         ("experiment: ddmnist\nfixed: [seed]", "fixed holds keys with values"),
         ("experiment: ddmnist\noverride: {where: {}, set: {}}", "override is a list"),

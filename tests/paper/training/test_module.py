@@ -122,9 +122,12 @@ def test_hits_are_those_of_the_transformed_test(measured):
 
 def test_the_latent_is_measured_on_transformed_validation_samples(measured):
     model, data, _, _ = measured
-    every = torch.cat([data.views(batch).x for batch in data.loader("validation")])
+    views = [data.views(batch) for batch in data.loader("validation")]
+    every, targets = torch.cat([one.x for one in views]), torch.cat([one.y for one in views])
     for count in (7, 20, 48):
-        assert torch.equal(model.validation_inputs(data, count), every[:count])
+        x, y = model.validation_samples(data, count)
+        assert torch.equal(x, every[:count])
+        assert torch.equal(y, targets[:count])
     upright = torch.cat([data.views(batch, upright=True).x for batch in data.loader("validation")])
     assert not torch.equal(every, upright)
 
