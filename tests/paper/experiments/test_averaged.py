@@ -94,7 +94,7 @@ def test_runs_without_an_average_are_refused_in_one_sentence(tmp_path, capsys):
     (run / "run.json").write_text(json.dumps({"format": 1, "run_id": "a", "config": {**config, "averaged": True}}))
     assert "is the average of another run" in mistake(run)[1]
     (run / "run.json").write_text(json.dumps({"format": 1, "run_id": "a", "config": {**config, "averaged": True}}))
-    assert "is an average already" in mistake(run, "--averaged")[1]
+    assert "is already an average" in mistake(run, "--averaged")[1]
     with pytest.raises(SystemExit):
         main(["test", str(run), "--out=elsewhere"])
     assert "--out is the folder of an averaged run" in capsys.readouterr().err
