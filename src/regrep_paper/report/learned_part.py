@@ -212,7 +212,7 @@ def _controls(rows: Sequence[Row]) -> Table | None:
             )
             told = [DASH if share is None else f"{share:.0%}" for share in shares]
             lines.append([f"{prefix}{name}", f"{sum(draws):g}", *told, *map(_short, means)])
-    headings = ["", "draws", "round to the expected", "confident", "mean defect", "mean moved"]
+    headings = ["", "draws", "round to the expected", "confident", "mean defect", "mean distance"]
     return Table(headings, lines) if lines else None
 
 
