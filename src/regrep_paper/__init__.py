@@ -1,1 +1,1 @@
-"""The reproduction of the paper on top of the library regrep, and the machine that runs and compares."""
+"""The reproduction of the paper on top of the library regrep: it runs and compares the experiments."""

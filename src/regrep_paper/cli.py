@@ -1,4 +1,4 @@
-"""The command ``regrep``: reads the words, then imports what the command needs and nothing before."""
+"""The command ``regrep``: parses the command line, and imports only what the command needs."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ LEARNED = ("tmnist", "mnist", "cifar10")
 """The exploratory experiments of section 4."""
 
 VOLUMES = ("organ", "nodule", "adrenal", "fracture", "vessel", "synapse")
-"""The sets of MedMNIST3D."""
+"""The data sets of MedMNIST3D."""
 
 DATA = ("mnist", "cifar10", *VOLUMES, "smoke")
-"""Data sets to download or, the last, to simulate."""
+"""Data sets to download or, for the last one, to simulate."""
 
 FAILED, INTERRUPTED = 1, 130
-"""Exit codes: an error, Ctrl-C."""
+"""Exit codes for an error and for Ctrl-C."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code.
 
     Args:
-        words: the command line after the program's name; that of the process by default.
+        words: the command line after the program's name; defaults to that of the process.
     """
     words = list(sys.argv[1:] if words is None else words)
     if not words or words[0] in ("-h", "--help", "help"):
@@ -68,15 +68,15 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def groups(words: Sequence[str]) -> int:
-    """``regrep groups NAME``: everything about a group."""
+    """``regrep groups NAME``: describe a group."""
     parser = _parser("groups")
     parser.add_argument(
         "name",
         metavar="NAME",
-        help="a name of the catalogue (C6, D4, S4, A5, Q8, O), a product (D4xD4) or a presentation"
+        help="a name from the catalogue (C6, D4, S4, A5, Q8, O), a product (D4xD4) or a presentation"
         ' ("<r,s | r^4, s^2, (r s)^2>")',
     )
-    parser.add_argument("--json", action="store_true", help="print JSON, for machines")
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     options = parser.parse_all(words)
 
     from regrep.groups import parse
@@ -88,9 +88,9 @@ def groups(words: Sequence[str]) -> int:
 
 
 def models(words: Sequence[str]) -> int:
-    """``regrep models``: every network of the tables, beside what the paper says of it."""
+    """``regrep models``: every network of the tables, with the paper's numbers for comparison."""
     parser = _parser("models")
-    parser.add_argument("--json", action="store_true", help="print JSON, for machines")
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     options = parser.parse_all(words)
 
     from regrep_paper.report.models import models as records
@@ -101,19 +101,21 @@ def models(words: Sequence[str]) -> int:
 
 
 def measure(words: Sequence[str]) -> int:
-    """``regrep measure RUN``: how equivariant a trained model is, and where in it that is lost."""
+    """``regrep measure RUN``: how equivariant a trained model is, and where it loses equivariance."""
     parser = _parser("measure")
     parser.add_argument("run", metavar="RUN", type=Path, help="the run folder")
-    parser.add_argument("--samples", metavar="N", type=int, help="of validation (default 256, with --layers 1024)")
-    parser.add_argument("--layers", action="store_true", help="every layer: where in the network equivariance is lost")
-    parser.add_argument("--figure", metavar="FILE.svg", type=svg_file, help="with --layers, draw them too")
+    parser.add_argument("--samples", metavar="N", type=int, help="validation samples (default 256, with --layers 1024)")
+    parser.add_argument("--layers", action="store_true", help="measure every layer, to see where equivariance is lost")
+    parser.add_argument("--figure", metavar="FILE.svg", type=svg_file, help="with --layers, also draw a figure")
     add_files(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON, for machines")
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     options = parser.parse_all(words)
     if options.figure:
         if not options.layers:
             parser.error("--figure draws the layers of a network; add --layers, or leave it out")
-        from regrep_paper.report.layer_profile import write_figure  # first, lest matplotlib be missed after minutes
+        from regrep_paper.report.layer_profile import (
+            write_figure,
+        )  # first, so that a missing matplotlib is noticed at once
 
     from regrep_paper.experiments import fit as runs
 
@@ -147,7 +149,7 @@ def evaluate(words: Sequence[str]) -> int:
     parser = _parser("test")
     parser.add_argument("run", metavar="RUN", type=Path, help="the run folder")
     parser.add_argument(
-        "--averaged", action="store_true", help="test the average over the group, as a run of its own for reports"
+        "--averaged", action="store_true", help="test the average over the group, recorded as a separate run"
     )
     parser.add_argument("--out", metavar="DIR", type=Path, help="folder of that run (default RUN-averaged)")
     add_files(parser)
@@ -171,16 +173,16 @@ def _add_settings(parser: Parser, text: str) -> None:
 
 
 def sweep(words: Sequence[str]) -> int:
-    """``regrep sweep FILE``: run all configs of a sweep file, or continue."""
+    """``regrep sweep FILE``: run all configs of a sweep file, or continue a sweep."""
     parser = _parser("sweep")
     parser.add_argument(
         "file", metavar="FILE", type=Path, help="a sweep file (YAML), or a packaged sweep such as ddmnist/table4"
     )
-    parser.add_argument("--dry-run", action="store_true", help="print the configs and their states, run none")
+    parser.add_argument("--dry-run", action="store_true", help="print the configs and their states without running any")
     parser.add_argument("--jobs", metavar="N", type=int, default=1, help="runs at a time (default 1)")
-    parser.add_argument("--out", metavar="DIR", type=Path, help="folder of the runs, instead of the file's")
+    parser.add_argument("--out", metavar="DIR", type=Path, help="folder of the runs, overriding the file's")
     parser.add_argument("--data-dir", metavar="DIR", type=Path, help="folder with data files")
-    _add_settings(parser, "a setting for all configs, may be repeated; a list makes several configs")
+    _add_settings(parser, "a setting for all configs (repeatable); a list makes several configs")
     parser.add_argument(
         "--slurm",
         metavar="KEY=VALUE",
@@ -207,7 +209,7 @@ def sweep(words: Sequence[str]) -> int:
 
 
 def learn(words: Sequence[str]) -> int:
-    """``regrep learn EXPERIMENT``: learn the representation of a latent, several times, and analyse it."""
+    """``regrep learn EXPERIMENT``: learn the representation of a latent several times and analyse it."""
     parser = _parser("learn")
     parser.add_argument("experiment", metavar="EXPERIMENT", help="tmnist, mnist or cifar10")
     parser.add_argument("--runs", metavar="N", type=int, default=5, help="runs, with seeds 0 to N-1 (default 5)")
@@ -216,9 +218,7 @@ def learn(words: Sequence[str]) -> int:
     parser.add_argument("--data-dir", metavar="DIR", type=Path, help="folder with data files")
     parser.add_argument("--font-a", metavar="FILE", type=Path, help="first font of tmnist (default: an embedded one)")
     parser.add_argument("--font-b", metavar="FILE", type=Path, help="second font of tmnist")
-    _add_settings(
-        parser, "a setting, may be repeated; a list makes several runs, for example init=[identity,orthogonal]"
-    )
+    _add_settings(parser, "a setting (repeatable); a list makes several runs, for example init=[identity,orthogonal]")
     options = parser.parse_all(words)
     if options.experiment not in LEARNED:
         parser.error(f"there is no experiment {options.experiment}; {repair(options.experiment, LEARNED)}")
@@ -226,7 +226,7 @@ def learn(words: Sequence[str]) -> int:
         parser.error(f"--runs is at least 1, got {options.runs}")
     fonts = {key: str(path) for key, path in (("font_a", options.font_a), ("font_b", options.font_b)) if path}
     if fonts and options.experiment != "tmnist":
-        parser.error(f"fonts belong to tmnist, and {options.experiment} has none; leave out --font-a and --font-b")
+        parser.error(f"only tmnist uses fonts, not {options.experiment}; leave out --font-a and --font-b")
 
     from importlib.resources import as_file, files
 
@@ -254,7 +254,7 @@ def report(words: Sequence[str]) -> int:
 
 
 def data(words: Sequence[str]) -> int:
-    """``regrep data NAME``: download or simulate a data set, or verify what is there."""
+    """``regrep data NAME``: download or simulate a data set, or verify its files."""
     parser = _parser("data")
     parser.usage = "regrep data NAME [OPTIONS]"
     parser.epilog = "regrep data NAME --help lists the options of a data set"
@@ -267,7 +267,7 @@ def data(words: Sequence[str]) -> int:
 
 def _downloaded(name: str, words: Sequence[str]) -> int:
     parser = Parser(prog=f"regrep data {name}", description=f"download {name}, or verify its files", allow_abbrev=False)
-    parser.add_argument("--data-dir", metavar="DIR", type=Path, help="where its files are or shall be")
+    parser.add_argument("--data-dir", metavar="DIR", type=Path, help="folder of its files")
     if name in VOLUMES:
         parser.add_argument("--size", metavar="N", type=int, default=28, help="side of the volumes, 28 (default) or 64")
     options = parser.parse_all(words)
@@ -297,12 +297,14 @@ def _downloaded(name: str, words: Sequence[str]) -> int:
 
 def _smoke(words: Sequence[str]) -> int:
     parser = Parser(
-        prog="regrep data smoke", description="simulate SMOKE, or what is missing of it", allow_abbrev=False
+        prog="regrep data smoke", description="simulate SMOKE, or the missing part of it", allow_abbrev=False
     )
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder of the simulations")
     parser.add_argument("--size", metavar="N", type=int, default=64, help="points along a side (default 64)")
-    parser.add_argument("--frames", metavar="N", type=int, default=309, help="of each simulation (default 309)")
-    parser.add_argument("--simulations", metavar="N", type=int, default=36, help="how many of the 36 (default all)")
+    parser.add_argument("--frames", metavar="N", type=int, default=309, help="frames of each simulation (default 309)")
+    parser.add_argument(
+        "--simulations", metavar="N", type=int, default=36, help="number of simulations, of 36 (default all)"
+    )
     parser.add_argument("--jobs", metavar="N", type=int, default=1, help="processes (default 1)")
     options = parser.parse_all(words)
     if options.jobs < 1:
@@ -317,7 +319,7 @@ def _smoke(words: Sequence[str]) -> int:
 
 
 def demo(words: Sequence[str]) -> int:
-    """``regrep demo``: a small sweep on embedded digits, and its report."""
+    """``regrep demo``: a small sweep on embedded digits, with its report."""
     parser = _parser("demo")
     parser.add_argument("--jobs", metavar="N", type=int, default=2, help="runs at a time (default 2)")
     parser.add_argument("--out", metavar="DIR", type=Path, default=Path("demo"), help="folder (default demo)")
@@ -334,7 +336,7 @@ def demo(words: Sequence[str]) -> int:
 
 
 def doctor(words: Sequence[str]) -> int:
-    """``regrep doctor``: what is installed, and what is missing for what."""
+    """``regrep doctor``: what is installed, what is missing, and which commands need it."""
     _parser("doctor").parse_all(words)
 
     from regrep_paper.doctor import examine
@@ -347,16 +349,16 @@ COMMANDS: dict[str, tuple[str, Callable[[Sequence[str]], int]]] = {
     "groups": ("elements, table, classes, characters and irreducibles of a group", groups),
     "models": ("every network of the tables: latent, parameters, symmetry, the paper's numbers", models),
     "measure": ("how equivariant a trained model is, by group element or by layer", measure),
-    "fit": ("train one run, or continue it", fit),
+    "fit": ("train a run, or continue it", fit),
     "test": ("evaluate a trained run", evaluate),
-    "learn": ("learn the representation of a latent, and analyse it", learn),
-    "sweep": ("run every config of a sweep file, or continue", sweep),
+    "learn": ("learn the representation of a latent and analyse it", learn),
+    "sweep": ("run every config of a sweep file, or continue a sweep", sweep),
     "report": ("tables and figures of all runs in a folder or a file", report),
     "data": ("download or simulate a data set, or verify its files", data),
     "demo": ("a small sweep on embedded digits, with its report", demo),
-    "doctor": ("what is installed, and what is missing for what", doctor),
+    "doctor": ("what is installed, what is missing, and what needs it", doctor),
 }
-"""Each command with one line of help."""
+"""Each command with its line of help."""
 
 
 def _parser(command: str) -> Parser:
@@ -364,7 +366,7 @@ def _parser(command: str) -> Parser:
 
 
 def _experiment(command: str, words: Sequence[str], *usages: str) -> tuple[str, list[str]]:
-    """The name of the experiment, which comes first, and the words after it; ``usages`` are other forms of the line."""
+    """The experiment's name, which comes first, and the arguments after it; ``usages`` lists further forms."""
     parser = _parser(command)
     parser.usage = "\n       ".join([f"regrep {command} EXPERIMENT [OPTIONS]", *usages])
     parser.epilog = f"regrep {command} EXPERIMENT --help lists the options of an experiment"

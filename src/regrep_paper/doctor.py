@@ -20,11 +20,11 @@ EXTRAS = {
     "report": ("matplotlib", "jinja2"),
     "baselines": ("escnn",),
 }
-"""Modules of each extra, as they are imported."""
+"""Modules of each extra, by import name."""
 
 
 def examine() -> str:
-    """A readable report; each line that lacks something says what to run.
+    """A readable report; each line with something missing says what to run.
 
     >>> examine().splitlines()[0].startswith("regrep")
     True
@@ -49,7 +49,7 @@ def examine() -> str:
 
 
 def version(package: str) -> str:
-    """Installed version of a package, or a word that says there is none."""
+    """Installed version of a package, or ``not installed``."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -57,7 +57,7 @@ def version(package: str) -> str:
 
 
 def extra_of(module: str | None) -> str | None:
-    """The extra that brings a module.
+    """The extra that installs a module.
 
     >>> extra_of("lightning.pytorch"), extra_of("tensorflow")
     ('train', None)
@@ -67,7 +67,7 @@ def extra_of(module: str | None) -> str | None:
 
 
 def baselines(python: tuple[int, int], numpy: str, fortran: bool) -> str:
-    """Whether escnn, which steerable baselines need, could be installed beside what is there.
+    """Whether escnn, which steerable baselines need, can be installed in this environment.
 
     >>> baselines((3, 11), "1.26.4", True)
     'escnn can be installed here'

@@ -10,21 +10,21 @@ from typing import NoReturn
 from regrep_paper.suggestions import repair
 
 MISUSED = 2
-"""Exit code of a misspelt command line."""
+"""Exit code for an invalid command line."""
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse that answers a mistake with one sentence and the probable repair."""
+    """argparse that reports a mistake in one sentence with the probable fix."""
 
     def parse_all(self, words: Sequence[str]) -> argparse.Namespace:
-        """Parse every word; an unknown option ends the program with exit code 2."""
+        """Parse all arguments; an unknown option ends the program with exit code 2."""
         known, unknown = self.parse_known_args(words)
         if unknown:
             word = unknown[0]
             if word.startswith("-"):
                 options = [name for name in self._option_string_actions if name.startswith("--")]
                 self.error(f"there is no option {word}; {repair(word.partition('=')[0], options)}")
-            self.error(f"there is one word too many: {word}; see {self.prog} --help")
+            self.error(f"unexpected argument {word}; see {self.prog} --help")
         return known
 
     def error(self, message: str) -> NoReturn:
@@ -58,18 +58,18 @@ FILES = {
     "font_a": ("FILE", "first font"),
     "font_b": ("FILE", "second font"),
 }
-"""Files that a run may have read, and that are never taken from its folder."""
+"""Files that a run may have read; their paths are never taken from its folder."""
 
 
 def add_files(parser: Parser) -> None:
-    """Options that name the files of a run anew."""
+    """Options that give the files of a run again."""
     for name, (kind, what) in FILES.items():
         option = f"--{name.replace('_', '-')}"
-        parser.add_argument(option, metavar=kind, type=Path, help=f"{what}, where the run named one")
+        parser.add_argument(option, metavar=kind, type=Path, help=f"{what}, if the run used one")
 
 
 def files_of(options: argparse.Namespace) -> dict[str, Path | None]:
-    """What was given for these options."""
+    """The given values of these options."""
     return {name: getattr(options, name) for name in FILES}
 
 

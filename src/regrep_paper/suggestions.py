@@ -1,4 +1,4 @@
-"""What to answer to a misspelt word."""
+"""Suggestions for misspelt words."""
 
 from __future__ import annotations
 

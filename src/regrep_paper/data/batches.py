@@ -1,4 +1,4 @@
-"""Batches as a function of (seed, epoch) alone."""
+"""Batches that depend only on (seed, epoch)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from torch.utils.data import Sampler
 
 
 class BatchSampler(Sampler[Any]):
-    """Yields (indices, seed) of whole batches; a function of (seed, epoch) alone.
+    """Yields (indices, seed) of each batch, which depend only on (seed, epoch).
 
     Args:
         size: number of samples.
         batch_size: samples in a batch; the last one may have fewer.
-        seed: of the order and of the batches' seeds.
-        shuffle: draw a new order in every epoch; the same batches in every epoch otherwise.
-        whole: leave out the last batch where it is not full, unless there is no other.
+        seed: seed of the order and of the batches' seeds.
+        shuffle: draw a new order in every epoch; otherwise all epochs have the same batches.
+        whole: leave out the last batch if it is not full, unless it is the only one.
 
     >>> [index.tolist() for index, _ in BatchSampler(5, 2, seed=0, shuffle=False)]
     [[0, 1], [2, 3], [4]]

@@ -1,4 +1,4 @@
-"""CIFAR10 in the forms in which it is found: official archives, their folders, and a JPEG copy."""
+"""CIFAR10 in its common forms: official archives, their folders, and a JPEG copy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from regrep_paper.data.downloads import Release, checksum
 from regrep_paper.runs.data_folder import data_folder
 
 PIXELS = 3 * 32 * 32
-"""Bytes of an image: the red, the green and the blue plane, row by row."""
+"""Bytes per image: the red, the green and the blue plane, row by row."""
 
 CLASSES = 10
 
@@ -36,11 +36,11 @@ CIFAR10 = Release(
     },
     ("https://www.cs.toronto.edu/~kriz/",),
 )
-"""The archives of the authors' page with the checksums published there."""
+"""The archives on the authors' page with the checksums published there."""
 
 
 class Counts(NamedTuple):
-    """How many images there have to be."""
+    """The required numbers of images."""
 
     train: int = 50_000
     test: int = 10_000
@@ -57,7 +57,7 @@ class Images:
         test_labels: int64 [10000].
         files: md5 checksum of each file they came from.
         name: ``cifar10``, or ``cifar10-jpeg`` for the JPEG copy.
-        remark: how the images differ from the published ones; empty where they do not.
+        remark: how the images differ from the published ones; empty if they do not.
     """
 
     train: Tensor
@@ -70,7 +70,7 @@ class Images:
 
 
 class Form(NamedTuple):
-    """One official form: an archive, the folder in it, its files, and how one of them is decoded."""
+    """One official form: an archive, the folder in it, its files, and their decoder."""
 
     archive: str
     folder: str
@@ -80,24 +80,24 @@ class Form(NamedTuple):
 
 
 def cifar10(data_dir: Path | str | None = None, release: Release = CIFAR10, counts: Counts = Counts()) -> Images:  # noqa: B008
-    """Read CIFAR10 from what a folder holds, downloading the binary archive if that is nothing.
+    """Read CIFAR10 from a folder, downloading the binary archive if the folder has no form of it.
 
     These are looked for, in this order: ``cifar-10-binary.tar.gz``, its folder ``cifar-10-batches-bin``,
     ``cifar-10-python.tar.gz``, its folder ``cifar-10-batches-py``, and ``cifar10_jpeg.npz``. The last is a
     JPEG-compressed copy with the arrays ``jpeg`` (uint8, all files end to end), ``offsets`` (n + 1 integers;
     file i is ``jpeg[offsets[i]:offsets[i + 1]]``), ``label`` and ``is_train``, both [n].
 
-    Archives have to carry the published checksum. None is published for the files in the folders nor for the
-    JPEG copy; of these the checksum found is noted. Pickles are read by a grammar of their own, which runs and looks
-    up nothing.
+    Archives must have the published checksum. No checksum is published for the files in the folders or for the
+    JPEG copy; for these the actual checksum is recorded. Pickles are read by a special parser, which neither runs nor
+    looks up anything.
 
     Args:
-        data_dir: the folder; see :func:`regrep_paper.runs.data_folder.data_folder` where None.
+        data_dir: the folder; None is resolved by :func:`regrep_paper.runs.data_folder.data_folder`.
         release: names, checksums and mirrors of the archives.
-        counts: how many images there have to be.
+        counts: the required numbers of images.
 
     Raises:
-        RegrepError: a file is altered, incomplete or not of its format, or missing and not to be downloaded.
+        RegrepError: a file is altered, incomplete or of another format, or missing and cannot be downloaded.
     """
     folder = data_folder(data_dir)
     for form in FORMS:
@@ -111,7 +111,7 @@ def cifar10(data_dir: Path | str | None = None, release: Release = CIFAR10, coun
 
 
 def _archived(form: Form, release: Release, folder: Path) -> tuple[dict[str, bytes], dict[str, dict[str, str]]]:
-    """Contents of the wanted files, read in one pass without unpacking anything onto the disk."""
+    """Contents of the given files, read in one pass without unpacking anything to disk."""
     path = release.fetch(form.archive, folder)
     wanted = {f"{form.folder}/{file}": file for file in (*form.train, form.test)}
     contents: dict[str, bytes] = {}
@@ -127,7 +127,7 @@ def _archived(form: Form, release: Release, folder: Path) -> tuple[dict[str, byt
 
 
 def _small(name: Path | str, size: int) -> bool:
-    """Raise for a file that is larger than any of CIFAR10."""
+    """Raise for a file that is larger than any file of CIFAR10."""
     if size > LARGEST:
         raise RegrepError(f"a file of CIFAR10 has at most {LARGEST} bytes, but {name} has {size}; download it again")
     return True
@@ -162,7 +162,7 @@ def _checked(
     counts: Counts,
     remark: str = "",
 ) -> Images:
-    """The images after checking counts and labels, which all forms share."""
+    """The images, after the checks of counts and labels that all forms share."""
     found = Counts(len(train), len(test))
     if found != counts:
         raise RegrepError(
@@ -172,7 +172,7 @@ def _checked(
     labels = np.concatenate([train_labels, test_labels])
     if labels.min() < 0 or labels.max() >= CLASSES:
         raise RegrepError(
-            f"labels of CIFAR10 go from 0 to 9, but {', '.join(files)} hold {labels.min()} to {labels.max()};"
+            f"labels of CIFAR10 range from 0 to 9, but {', '.join(files)} hold {labels.min()} to {labels.max()};"
             " download the data again"
         )
     images = [torch.from_numpy(np.ascontiguousarray(x)).reshape(-1, 3, 32, 32) for x in (train, test)]
@@ -181,7 +181,7 @@ def _checked(
 
 
 def _records(content: bytes, file: str) -> tuple[np.ndarray, np.ndarray]:
-    """A binary file: for each image a byte with the label and the planes."""
+    """A binary file: for each image one byte with the label, then the planes."""
     if not content or len(content) % (1 + PIXELS):
         raise RegrepError(
             f"{file} of CIFAR10 holds records of {1 + PIXELS} bytes, got {len(content)} bytes; download it again"
@@ -263,7 +263,7 @@ def _decoded(content: bytes, number: int, path: Path) -> np.ndarray:
             pixels = np.asarray(picture.convert("RGB")) if size == (32, 32) else None
     except (OSError, Image.DecompressionBombError, Image.DecompressionBombWarning) as cause:
         raise RegrepError(
-            f"image {number} in {path} is no complete JPEG file ({cause}); replace {path.name}"
+            f"image {number} in {path} is not a complete JPEG file ({cause}); replace {path.name}"
         ) from cause
     if pixels is None:
         raise RegrepError(

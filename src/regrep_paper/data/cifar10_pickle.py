@@ -1,7 +1,7 @@
-"""The pickles of CIFAR10 read by a grammar of their own: a dictionary, lists, numbers, words and arrays of bytes.
+"""A parser for the pickles of CIFAR10: a dictionary, lists, numbers, strings and arrays of bytes, and nothing else.
 
-Nothing is looked up, called or built by name. numpy's own way to set up an array from a pickle trusts the sizes in
-it; this reader does not.
+Nothing is looked up, called or built by name. numpy trusts the sizes in a pickle when it sets up an array; this reader
+does not.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from regrep.errors import RegrepError
 
 LARGEST = 2**28
-"""Bytes of a file; an official one has 31 million."""
+"""Largest size of a file in bytes; an official one has 31 million."""
 
 RECONSTRUCT, NDARRAY, DTYPE = "_reconstruct", "ndarray", "dtype"
 
@@ -26,7 +26,7 @@ NAMES = {
     ("numpy", "ndarray"): NDARRAY,
     ("numpy", "dtype"): DTYPE,
 }
-"""What a pickle of an array names; here they are no more than marks."""
+"""The names in a pickle of an array; here they are only markers."""
 
 LITERALS = {"BININT", "BININT1", "BININT2", "INT"}
 STRINGS = {"STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8"}
@@ -37,7 +37,7 @@ TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
 class RefusedError(ValueError):
-    """The pickle leaves the grammar."""
+    """The pickle contains something that the parser does not accept."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,14 @@ class _Name:
 
 @dataclass
 class _Type:
-    """A dtype by its name; only that of bytes is known."""
+    """A dtype by name; only bytes are known."""
 
     name: Any
 
 
 @dataclass
 class Array:
-    """An array of a pickle; ``values`` is None until it is known, and where it does not hold bytes."""
+    """An array of a pickle; ``values`` is None until they are known, and if they are not bytes."""
 
     values: np.ndarray | None = None
     built: bool = False
@@ -68,7 +68,7 @@ def read_pickle(content: bytes) -> Any:
     """The value in a pickle of lists, dictionaries, numbers, byte strings and arrays of bytes.
 
     Raises:
-        RefusedError: anything else stands in it, or it is broken.
+        RefusedError: it contains anything else, or is broken.
 
     >>> import pickle
     >>> read_pickle(pickle.dumps({b"labels": [3, 1]}, protocol=3))
@@ -90,7 +90,7 @@ def read_pickle(content: bytes) -> Any:
 
 
 class _Machine:
-    """The stack and the memory of a pickle."""
+    """The stack and the memo of a pickle."""
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
@@ -133,7 +133,7 @@ class _Machine:
         elif name == "GLOBAL":
             self._global(*argument.split(" ", 1))
         elif name not in ("PROTO", "FRAME"):
-            raise RefusedError(f"it holds the operation {name}")
+            raise RefusedError(f"it contains the operation {name}")
 
     def pop(self) -> Any:
         """The last value."""
@@ -168,7 +168,7 @@ class _Machine:
             raise RefusedError("a dictionary is missing, or one of its values")
         for key, value in zip(values[::2], values[1::2], strict=True):
             if type(key) not in (bytes, str):
-                raise RefusedError("a key is no word")
+                raise RefusedError("a key is not a string")
             target[key] = value
         self.stack.append(target)
 
@@ -186,13 +186,13 @@ class _Machine:
     def _reduce(self) -> None:
         arguments, called = self.pop(), self.pop()
         if type(arguments) is not tuple or not isinstance(called, _Name):
-            raise RefusedError("it calls what is no name")
+            raise RefusedError("it calls something that is not a name")
         if called.text == RECONSTRUCT and arguments[:2] == (_Name(NDARRAY), (0,)) and len(arguments) == 3:
             self.stack.append(Array())
         elif called.text == DTYPE and len(arguments) == 3:
             self.stack.append(_Type(arguments[0]))
         else:
-            raise RefusedError(f"it calls {called.text} in another way than arrays do")
+            raise RefusedError(f"it calls {called.text} in a way that arrays do not")
 
     def _build(self) -> None:
         state, target = self.pop(), self.pop()
@@ -200,12 +200,12 @@ class _Machine:
             self.stack.append(target)
             return
         if not isinstance(target, Array) or target.built or type(state) is not tuple or len(state) != 5:
-            raise RefusedError("it sets what is no array")
+            raise RefusedError("it sets the state of something that is not an array")
         _, shape, kind, order, content = state
         if not isinstance(kind, _Type) or type(content) is not bytes or order not in (False, 0):
-            raise RefusedError("an array is not made of bytes in rows")
+            raise RefusedError("an array does not consist of bytes in row-major order")
         if type(shape) is not tuple or not all(type(n) is int and 0 <= n <= LARGEST for n in shape) or len(shape) > 2:
-            raise RefusedError("an array has no shape of a table")
+            raise RefusedError("an array is not two-dimensional")
         target.built = True
         if kind.name in (b"u1", "u1"):
             if int(np.prod(shape, dtype=object)) != len(content):
@@ -221,18 +221,18 @@ def images_and_labels(content: bytes, file: str, pixels: int) -> tuple[np.ndarra
     """A file of the Python form: a pickled dictionary of the rows of planes and the list of labels.
 
     Args:
-        content: of the file.
-        file: its name.
+        content: bytes of the file.
+        file: name of the file.
         pixels: length of a row.
 
     Raises:
-        RegrepError: it is not of this form.
+        RegrepError: the file does not have this form.
     """
     try:
         batch = read_pickle(content)
     except RefusedError as cause:
         raise RegrepError(
-            f"{file} of CIFAR10 is a pickle of arrays and plain values alone, and this one is not ({cause});"
+            f"{file} of CIFAR10 is a pickle of arrays and plain values only, but this one is not ({cause});"
             " do not trust it and download it again"
         ) from cause
     data, labels = (batch.get(key) for key in (b"data", b"labels")) if isinstance(batch, dict) else (None, None)

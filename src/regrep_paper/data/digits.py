@@ -1,4 +1,4 @@
-"""Digits and how they are split: no digit crosses splits."""
+"""Digits and their splits: no digit is in two splits."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class Digits:
 
 
 def load(source: Source, data_dir: Path | str | None = None) -> Digits:
-    """Load and split digits.
+    """Load and split the digits.
 
     ``digits``: scikit-learn's 1,797 digits of 8 x 8 pixels, embedded in that package, enlarged to 24 x 24
     (bilinear) with a margin of 2. ``mnist``: the official files, downloaded with checksums or read from
     ``data_dir``. With all four files the 60,000 training digits are split 50,000 to 10,000 into train and
-    validation, and the test split is the official one; with the two ``t10k`` files alone their 10,000
+    validation, and the test split is the official one; with only the two ``t10k`` files, their 10,000
     digits are split 7,000 / 1,000 / 2,000.
 
     >>> digits = load("digits")

@@ -1,4 +1,4 @@
-"""Pairs of digits on one canvas, drawn, transformed and normalised as batched tensor work (appendix C.1)."""
+"""Pairs of digits on one canvas, drawn, transformed and normalised by batched tensor operations (appendix C.1)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from regrep_paper.data.samples import Batch, Samples, Split, Views
 from regrep_paper.tables.table4 import DEFAULTS, check_group
 
 MEAN, DEVIATION = 0.5 * 0.1307, math.sqrt(0.3081)
-"""Normalisation of the canvas, with the square root of the original code."""
+"""Normalisation of the canvas, including the square root in the original code."""
 
 TURN = 360.0
 
@@ -41,23 +41,23 @@ def action_of(name: str) -> SideBySide:
 
 
 class DoubleDigits(MovedData):
-    """Double-digit images: two digits side by side on a square canvas, the label is the pair.
+    """Double-digit images: two digits side by side on a square canvas; the label is the pair.
 
-    Each digit is turned by a random angle and back (the rotation noise of appendix C.1; not for D1), then
+    Each digit is rotated by a random angle and back (the rotation noise of appendix C.1; not for D1), then
     transformed by a random element of G; the two are pasted in the middle rows and the canvas is normalised. The
-    paper's number is the accuracy on the test pairs transformed at random.
+    paper's number is the accuracy on randomly transformed test pairs.
 
     Args:
         group: ``C4``, ``D1`` or ``D4``.
         source: ``digits`` (embedded) or ``mnist``.
         data_dir: folder with MNIST's files, instead of a download.
-        seed: draws the pairs and all augmentation.
+        seed: seed of the pairs and all augmentation.
         batch_size: pairs in a batch.
         classes: digits 0 .. classes - 1 are used; the task has classes² classes.
         train_pairs: pairs per class for training; ``validation_pairs`` and ``test_pairs`` likewise.
-        second_noise: give the second view rotation noise of its own.
-        as_published: leave out the turn back in the noise of C4, as the published code does; implies
-            noise of its own for the second view.
+        second_noise: give the second view its own rotation noise.
+        as_published: leave out the rotation back in the noise of C4, as the published code does; implies
+            ``second_noise``.
     """
 
     def __init__(
@@ -75,9 +75,9 @@ class DoubleDigits(MovedData):
         as_published: bool = DEFAULTS["noise_as_published"],
     ) -> None:
         if as_published and group != "C4":
-            raise RegrepError(f"as_published changes the noise of C4 only, got group {group}; leave it out")
+            raise RegrepError(f"as_published changes only the noise of C4, got group {group}; leave it out")
         if not 2 <= classes <= 10:
-            raise RegrepError(f"classes counts the digits used, from 2 to 10, got {classes}")
+            raise RegrepError(f"classes is the number of digits used, from 2 to 10, got {classes}")
         super().__init__(action_of(group), seed, batch_size)
         self.per_class: dict[Split, int] = {
             "train": train_pairs,
@@ -105,7 +105,7 @@ class DoubleDigits(MovedData):
         return samples
 
     def source(self) -> dict[str, Any]:
-        """Where the digits are from, and how many each split has."""
+        """Source of the digits, and how many each split has."""
         assert self.digits is not None
         return {
             "name": self.digits.name,
@@ -114,7 +114,7 @@ class DoubleDigits(MovedData):
         }
 
     def views(self, batch: Batch, upright: bool = False) -> Views:
-        """The two views of a batch, a function of the batch alone (its seed included)."""
+        """The two views of a batch, which depend only on the batch (including its seed)."""
         device = batch.images.device
         generator = torch.Generator().manual_seed(batch.seed)
         digits = batch.images.float() / 255
@@ -136,11 +136,11 @@ class DoubleDigits(MovedData):
         return self.splits["test"].index
 
     def pictures(self, x: Tensor) -> Tensor:
-        """The canvas without its normalisation."""
+        """The canvas before normalisation."""
         return x[:, 0] * DEVIATION + MEAN
 
     def _noisy(self, digits: Tensor, generator: torch.Generator) -> Tensor:
-        """Each digit turned by a random angle and back, which leaves interpolation artefacts."""
+        """Each digit rotated by a random angle and back, which leaves interpolation artefacts."""
         if not self.noise:
             return digits
         flat = digits.flatten(0, 1)
@@ -153,10 +153,10 @@ def pairs(labels: Tensor, classes: int, per_class: int, generator: torch.Generat
     """Random pairs of digits with label ``classes · left + right``, the same number for each label.
 
     Args:
-        labels: int64 [n], of single digits.
+        labels: int64 [n], labels of the single digits.
         classes: digits 0 .. classes - 1 are used.
-        per_class: pairs of each label.
-        generator: draws the digits.
+        per_class: number of pairs per label.
+        generator: source of randomness.
 
     Returns:
         Labels int64 [N] and digits int64 [N, 2].

@@ -1,4 +1,4 @@
-"""Downloads with checksums, from several mirrors, or the same files from a folder of the user's."""
+"""Downloads with checksums, from several mirrors, or the same files from the user's folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from regrep_paper.data.idx import read_idx
 from regrep_paper.runs.data_folder import data_folder
 
 TIMEOUT = 60.0
-"""Seconds without an answer after which a mirror is given up."""
+"""Seconds without an answer before a mirror is given up."""
 
 Part = tuple[np.ndarray, np.ndarray]
 """Images uint8 [n, rows, columns] and labels uint8 [n]."""
@@ -26,9 +26,9 @@ class Release:
     """Published files of a data set.
 
     Attributes:
-        name: of the data set.
-        md5: for each file name the published checksum.
-        mirrors: addresses, ending in ``/``, tried in this order.
+        name: name of the data set.
+        md5: published checksum by file name.
+        mirrors: addresses ending in ``/``, tried in this order.
     """
 
     name: str
@@ -39,8 +39,8 @@ class Release:
         """Path of a verified file in ``folder``; downloaded first if it is not there.
 
         Raises:
-            RegrepError: the file there is truncated or altered, or no mirror gave the right one. A bad
-                download is removed; a bad file that was there already is left for its owner to judge.
+            RegrepError: the file is truncated or altered, or no mirror supplied the right one. A bad
+                download is removed; a bad file that was already there is left to its owner.
         """
         path = folder / file
         if not path.exists():
@@ -72,14 +72,14 @@ class Release:
                 return
             except ValueError as cause:  # the checksum; pooch has removed the file
                 failures.append(f"{mirror}: truncated or altered, {str(cause).split('. ')[0]}")
-            except OSError as cause:  # connections and HTTP states too
+            except OSError as cause:  # including connection and HTTP errors
                 failures.append(f"{mirror}: {type(cause).__name__}")
         if made:
             with suppress(OSError):
                 folder.rmdir()
         raise RegrepError(
-            f"{file} of {self.name} could not be downloaded ({'; '.join(failures)}); to go on without a"
-            f" network put the file with md5 checksum {self.md5[file]} into {folder}"
+            f"{file} of {self.name} could not be downloaded ({'; '.join(failures)}); to continue without a"
+            f" network, put the file with md5 checksum {self.md5[file]} into {folder}"
         )
 
 
@@ -102,20 +102,20 @@ MNIST = Release(
 def mnist(
     data_dir: Path | str | None = None, release: Release = MNIST
 ) -> tuple[dict[str, Part], dict[str, dict[str, str]]]:
-    """Read MNIST, downloading what is missing.
+    """Read MNIST, downloading missing files.
 
-    A folder with the two ``t10k`` files and neither ``train`` file is taken as it is.
+    A folder with the two ``t10k`` files and neither ``train`` file is used as it is.
 
     Args:
-        data_dir: folder of the four official files; see :func:`data_folder` where None.
+        data_dir: folder of the four official files; None is resolved by :func:`data_folder`.
         release: names, checksums and mirrors.
 
     Returns:
-        ``{"train": (images, labels), "test": (images, labels)}``, without ``train`` where only the ``t10k``
-        files are there, and for each file its ``{"md5": checksum}``.
+        ``{"train": (images, labels), "test": (images, labels)}``, without ``train`` if there are only the
+        ``t10k`` files, and for each file its ``{"md5": checksum}``.
 
     Raises:
-        RegrepError: a file is truncated, altered, or missing and not to be downloaded.
+        RegrepError: a file is truncated, altered, or missing and cannot be downloaded.
     """
     folder = data_folder(data_dir)
     there = {file for file in release.md5 if (folder / file).exists()}
@@ -132,6 +132,6 @@ def _pair(prefix: str) -> tuple[str, str]:
 
 
 def checksum(path: Path) -> str:
-    """The md5 checksum of a file, as MNIST publishes it; it guards against accidents, not against forgery."""
+    """The md5 checksum of a file, the kind published for MNIST; it detects accidents, not forgery."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

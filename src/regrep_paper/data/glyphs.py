@@ -1,4 +1,4 @@
-"""Digits in two fonts, which C2 swaps (TMNIST, section 4)."""
+"""Digits in two fonts that C2 swaps (TMNIST, section 4)."""
 
 from __future__ import annotations
 
@@ -18,51 +18,51 @@ from regrep_paper.data.samples import Samples, Split
 from regrep_paper.tables import exploration
 
 DEFAULTS = exploration.TMNIST.defaults
-"""Of the settings; None where it depends on others."""
+"""Defaults of the settings; None if the default depends on other settings."""
 
 FONTS = ("DejaVuSans.ttf", "DejaVuSerif-BoldItalic.ttf")
-"""The fonts in use where none are given; matplotlib brings them along."""
+"""The default fonts, which matplotlib ships."""
 
 SIZE, FILLED = 28, 20
-"""Pixels of the square picture, and of the longer side of the glyph in it."""
+"""Side of the square image and longer side of the glyph in it, in pixels."""
 
 FONT_SIZE = 8 * FILLED
 """Glyphs are drawn large and averaged down, because hinting would distort small ones."""
 
 ABSENT = "\U0010ffff"
-"""A code point that no font assigns a character: it is drawn as the font's sign for a missing one."""
+"""A code point without a character: it is drawn as the font's sign for a missing glyph."""
 
 BAND = 5
-"""Width in degrees of a band of angles; each belongs to one split."""
+"""Width of a band of angles in degrees; each band belongs to one split."""
 
 LARGEST = 90
 """Angles are drawn from minus to plus this many degrees."""
 
 SCALES = (0.8, 1.2)
-"""Scales are drawn between these."""
+"""Range of the scales."""
 
 
 class GlyphPairs(PairData):
     """The digits 0..9 in two fonts; the element r of C2 swaps the font and keeps digit, angle and scale.
 
-    A sample is a digit in one of the fonts, turned by an angle within ±90 degrees and scaled by 0.8..1.2,
-    all uniform; gx is the same digit, equally turned and scaled, in the font of g·f. The samples are
+    A sample is a digit in one of the fonts, rotated by an angle within ±90 degrees and scaled by 0.8..1.2,
+    all uniform; gx is the same digit with the same angle and scale in the font of g·f. The samples are
     virtual: new ones are drawn in every epoch.
 
-    There are no more than 20 glyphs, so the splits share them and differ in the angle: of the bands of 5
-    degrees, those with floor(angle / 5) mod 5 = 4 belong to the test, = 3 to the validation, and the rest to
-    the training. No training step sees a picture of another split.
+    There are only 20 glyphs, so the splits share them and differ in the angle: of the bands of 5 degrees,
+    those with floor(angle / 5) mod 5 = 4 belong to the test split, = 3 to validation, and the rest to
+    training. No training step sees an image of another split.
 
     Args:
         font_a: a font file, DejaVu Sans if None.
         font_b: another, DejaVu Serif Bold Italic if None.
-        seed: draws the training samples.
+        seed: seed of the training samples.
         batch_size: samples in a training batch.
         train_samples: samples in an epoch; ``validation_samples`` and ``test_samples`` likewise.
-        identity: draw the identity too, as often as the swap.
+        identity: also draw the identity, as often as the swap.
 
     Raises:
-        RegrepError: counts below 1; in ``setup`` fonts that cannot be used, or draw the same digits.
+        RegrepError: counts below 1; in ``setup``, fonts that cannot be used or draw the same digits.
 
     >>> data = GlyphPairs(train_samples=20)
     >>> data.setup()
@@ -91,10 +91,12 @@ class GlyphPairs(PairData):
         }
 
     def load(self) -> dict[Split, Samples]:
-        """Render the fonts; a digit's picture has both of them as channels."""
+        """Render the fonts; an image has its digit in both fonts as channels."""
         a, b = (render(font) for font in self.fonts)
         if torch.equal(a, b):
-            raise RegrepError(f"two fonts are swapped, but {self.fonts[0]} and {self.fonts[1]} draw the same digits")
+            raise RegrepError(
+                f"the two fonts differ, but {self.fonts[0]} and {self.fonts[1]} draw the same digits; choose another"
+            )
         glyphs = torch.stack([a, b], dim=1)
         digits = {split: torch.arange(n) % 10 for split, n in self.sizes.items()}
         return {split: Samples(glyphs, digit, split, index=digit) for split, digit in digits.items()}
@@ -127,7 +129,7 @@ def angles(split: Split, count: int, generator: torch.Generator) -> Tensor:
     last = {"train": (0, 1, 2), "validation": (3,), "test": (4,)}[split]
     bands = torch.tensor([k for k in range(-LARGEST // BAND, LARGEST // BAND) if k % 5 in last])
     chosen = bands[torch.randint(len(bands), (count,), generator=generator)]
-    # The clamp keeps rounding from reaching the next band, which may belong to another split.
+    # The clamp prevents rounding up into the next band, which may belong to another split.
     return BAND * (chosen + torch.rand(count, generator=generator).clamp(max=1 - 1e-4))
 
 
@@ -138,9 +140,9 @@ def scales(count: int, generator: torch.Generator) -> Tensor:
 
 
 def rotate_and_scale(x: Tensor, angle: Tensor, scale: Tensor) -> Tensor:
-    """Turn each image counter-clockwise and enlarge it, about its centre, in one bilinear resampling.
+    """Rotate each image counter-clockwise and scale it about its centre in one bilinear resampling.
 
-    What comes from outside the image is 0.
+    Pixels outside the image are 0.
 
     Args:
         x: floating point [B, C, H, H].
@@ -153,14 +155,14 @@ def rotate_and_scale(x: Tensor, angle: Tensor, scale: Tensor) -> Tensor:
     """
     radians = torch.deg2rad(angle)
     cos, sin, zero = radians.cos() / scale, radians.sin() / scale, torch.zeros_like(scale)
-    # From the place in the result to the place in x: the inverse, with rows growing downwards.
+    # From a position in the result to the position in x: the inverse, with rows growing downwards.
     theta = torch.stack([cos, -sin, zero, sin, cos, zero], dim=-1).reshape(-1, 2, 3)
     places = torch.nn.functional.affine_grid(theta, list(x.shape), align_corners=False)
     return torch.nn.functional.grid_sample(x, places, align_corners=False)
 
 
 def default_font(name: str) -> Path:
-    """A font that matplotlib brings along.
+    """A font that matplotlib ships.
 
     >>> default_font("DejaVuSans.ttf").name
     'DejaVuSans.ttf'
@@ -192,7 +194,7 @@ def render(font: Path) -> Tensor:
     except ImportError as cause:
         raise MissingExtraError("data") from cause
     if not font.is_file():
-        raise RegrepError(f"a font is a file, but there is none at {font}; give the path of a .ttf or .otf file")
+        raise RegrepError(f"a font is a file, but {font} does not exist; give the path of a .ttf or .otf file")
     try:
         face = ImageFont.truetype(font, FONT_SIZE, layout_engine=ImageFont.Layout.BASIC)
         absent, *digits = (_picture(face, character) for character in (ABSENT, *"0123456789"))

@@ -12,7 +12,7 @@ import numpy as np
 from regrep.errors import RegrepError
 
 UNSIGNED_BYTE = 0x08
-"""The type code of MNIST's files; the format's other types occur in no data set used here."""
+"""The type code of MNIST's files; no data set used here has another type."""
 
 
 def read_idx(path: Path | str) -> np.ndarray:
@@ -24,7 +24,7 @@ def read_idx(path: Path | str) -> np.ndarray:
         uint8 array of the sizes in the header.
 
     Raises:
-        RegrepError: it is not such a file, or shorter or longer than its header says.
+        RegrepError: the file has another format, or is shorter or longer than its header says.
 
     >>> import tempfile
     >>> file = Path(tempfile.mkdtemp()) / "labels.gz"
@@ -39,7 +39,7 @@ def read_idx(path: Path | str) -> np.ndarray:
         raise RegrepError(f"{path} is not a complete gzip file ({cause}); download it again") from cause
     if len(content) < 4 or content[:3] != bytes([0, 0, UNSIGNED_BYTE]):
         raise RegrepError(
-            f"an idx file of unsigned bytes begins with 00 00 08, but {path} with {content[:3].hex(' ')};"
+            f"an idx file of unsigned bytes begins with 00 00 08, but {path} begins with {content[:3].hex(' ')};"
             " download it again"
         )
     start = 4 + 4 * content[3]

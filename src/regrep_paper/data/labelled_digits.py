@@ -1,4 +1,4 @@
-"""Single digits under a group of the square, with all labels or few."""
+"""Single digits under a group of the square, with all labels or only a few."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from regrep_paper.data.moved import MovedData
 from regrep_paper.data.samples import Batch, Samples, Split, Views
 
 EPOCH = 6400
-"""Samples in an epoch, at least: few digits are shown several times, each time under another element."""
+"""Least number of samples in an epoch: few digits are shown several times, each time under a different element."""
 
 TEST_VIEWS = 4
-"""Random elements under which each test digit is seen."""
+"""Random elements by which each test digit is transformed."""
 
 
 class LabelledDigits(MovedData):
@@ -32,9 +32,9 @@ class LabelledDigits(MovedData):
         group: a group of the square: C2, C4, D1, D2 or D4.
         source: ``digits`` (embedded) or ``mnist``.
         data_dir: folder with MNIST's files, instead of a download.
-        seed: draws the labelled digits and all elements.
+        seed: seed of the labelled digits and all elements.
         batch_size: samples in a batch.
-        labels: labelled digits of each class that are trained on; all of them where None.
+        labels: number of labelled training digits per class; None for all.
 
     Raises:
         RegrepError: fewer labels than 1, or more than a class has.
@@ -57,7 +57,7 @@ class LabelledDigits(MovedData):
         super().__init__(RotateFlip2d(parse(group)), seed, batch_size)
         if labels is not None and labels < 1:
             raise RegrepError(
-                f"labels counts labelled digits per class, at least 1, got {labels}; leave it out for all"
+                f"labels is the number of labelled digits per class, at least 1, got {labels}; leave it out for all"
             )
         self.source_name, self.data_dir, self.labels = source, data_dir, labels
         self.digits: Digits | None = None
@@ -77,12 +77,12 @@ class LabelledDigits(MovedData):
         }
 
     def source(self) -> dict[str, Any]:
-        """Where the digits are from, and how many are labelled."""
+        """Source of the digits, and how many are labelled."""
         assert self.digits is not None
         return {"name": self.digits.name, "files": self.digits.files}
 
     def views(self, batch: Batch, upright: bool = False) -> Views:
-        """The digits under one random element each unless upright, and the element of the second view."""
+        """The digits, each under a random element unless upright, and the element of the second view."""
         generator = torch.Generator().manual_seed(batch.seed)
         own, g = (
             sample(self.action.group, len(batch.labels), generator=generator).to(batch.images.device) for _ in range(2)
@@ -95,11 +95,11 @@ class LabelledDigits(MovedData):
         return x[:, 0]
 
     def units(self) -> torch.Tensor:
-        """The digit of each test sample, int64 [n, 1]: what a bootstrap draws from."""
+        """The digit of each test sample, int64 [n, 1]: the unit that a bootstrap draws."""
         return self.splits["test"].index[:, None]
 
     def _labelled(self, labels: torch.Tensor) -> torch.Tensor:
-        """The rows of the digits that are trained on, drawn by the seed."""
+        """Rows of the training digits, drawn by the seed."""
         if self.labels is None:
             return torch.arange(len(labels))
         generator = torch.Generator().manual_seed(mix(self.seed, 5))
@@ -107,6 +107,6 @@ class LabelledDigits(MovedData):
         for k in range(10):
             members = torch.nonzero(labels == k).flatten()
             if len(members) < self.labels:
-                raise RegrepError(f"each class has labelled digits enough, but {k} has {len(members)} of {self.labels}")
+                raise RegrepError(f"each class needs {self.labels} labelled digits, but {k} has {len(members)}")
             rows.append(members[torch.randperm(len(members), generator=generator)[: self.labels]])
         return torch.cat(rows)

@@ -21,10 +21,10 @@ Size = Literal[28, 64]
 
 @dataclass(frozen=True)
 class VolumeSet:
-    """What is published of one set.
+    """The published facts of one data set.
 
     Attributes:
-        md5: checksum of its file by size.
+        md5: checksum of the file, by size.
         counts: volumes in each split.
         labels: names of the classes.
     """
@@ -40,7 +40,7 @@ def _set(md5_28: str, md5_64: str, train: int, validation: int, test: int, label
 
 
 # Checksums, sizes and labels as in medmnist/info.py of github.com/MedMNIST/MedMNIST, version 3 (Zenodo record
-# 10519652); the older record 6496656 has other files of organ and vessel, with a sample more.
+# 10519652); the older record 6496656 has different files for organ and vessel, with one more sample.
 SETS = {
     "organ": _set(
         "a0c5a1ff56af4f155c46d46fbb45a2fe",
@@ -71,12 +71,12 @@ SETS = {
         "inhibitory synapse, excitatory synapse",
     ),
 }
-"""The sets by the name that Table 5 gives them."""
+"""The data sets by their names in Table 5."""
 
 MIRRORS = ("https://zenodo.org/records/10519652/files/",)
 
 KEYS: dict[Split, str] = {"train": "train", "validation": "val", "test": "test"}
-"""Splits and how the files spell them."""
+"""Splits and their names in the files."""
 
 
 @dataclass(frozen=True)
@@ -103,17 +103,17 @@ def medmnist3d(
     any_file: bool = False,
     mirrors: tuple[str, ...] = MIRRORS,
 ) -> Volumes:
-    """Read one of the sets, downloading it if it is not there.
+    """Read one of the data sets, downloading it if necessary.
 
     Args:
         name: ``organ``, ``nodule``, ``adrenal``, ``fracture``, ``vessel`` or ``synapse``.
         size: 28 (``organmnist3d.npz``) or 64 (``organmnist3d_64.npz``).
-        data_dir: folder of the file; see :func:`regrep_paper.runs.data_folder.data_folder` where None.
-        any_file: take a file of this format with another checksum and other split sizes, which is there already.
+        data_dir: folder of the file; None is resolved by :func:`regrep_paper.runs.data_folder.data_folder`.
+        any_file: accept an existing file of this format with another checksum and other split sizes.
         mirrors: addresses of the folder to download from.
 
     Raises:
-        RegrepError: there is no such set, or its file is altered, not of the format, or missing and not to be
+        RegrepError: there is no such data set, or its file is altered, has another format, or is missing and cannot be
             downloaded.
     """
     if name not in SETS:
@@ -126,7 +126,7 @@ def medmnist3d(
     if not any_file:
         path = Release(f"{name}mnist3d", {file: published.md5[size]}, mirrors).fetch(file, folder)
     elif not path.is_file():
-        raise RegrepError(f"any_file takes a file that is there already, but {folder} holds no {file}; put it there")
+        raise RegrepError(f"any_file needs an existing file, but {folder} has no {file}; put it there")
     images, labels = _read(path, size, len(published.labels))
     counts: dict[Split, int] = {split: len(y) for split, y in labels.items()}
     if not any_file and counts != published.counts:
@@ -148,7 +148,7 @@ def file_of(name: str, size: int) -> str:
 
 
 def _read(path: Path, size: int, classes: int) -> tuple[dict[Split, Tensor], dict[Split, Tensor]]:
-    """Volumes and labels of each split, after checking all that can be read off the arrays."""
+    """Volumes and labels of each split, after checking everything that the arrays show."""
     names = [f"{key}_{what}" for key in KEYS.values() for what in ("images", "labels")]
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
@@ -175,7 +175,7 @@ def _read(path: Path, size: int, classes: int) -> tuple[dict[Split, Tensor], dic
             )
         if y.min() < 0 or y.max() >= classes:
             raise RegrepError(
-                f"{key}_labels in {path} should go from 0 to {classes - 1}, got {y.min()} to {y.max()}; replace them"
+                f"{key}_labels in {path} should range from 0 to {classes - 1}, got {y.min()} to {y.max()}; replace them"
             )
         images[split], labels[split] = torch.from_numpy(x), torch.from_numpy(y[:, 0].astype(np.int64))
     return images, labels

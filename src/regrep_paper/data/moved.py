@@ -1,4 +1,4 @@
-"""Labelled samples, transformed at random and upright: what the data modules of the tables share."""
+"""Labelled samples, randomly transformed and upright: the common part of the tables' data modules."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from regrep_paper.runs.arrays import as_bytes, write_arrays
 
 
 class MovedData(SplitData):
-    """Loaders of batches that travel as uint8 and are augmented, all at once, on the device.
+    """Loaders of batches that are transferred as uint8 and augmented as a whole on the device.
 
-    Train batches are drawn anew in every epoch. Validation and test are fixed, once transformed at random and once
-    upright. A loader yields a :class:`Batch`, of which :meth:`views` makes the model's :class:`Views`.
+    Training batches are drawn anew in every epoch. Validation and test are fixed, once randomly transformed and once
+    upright. A loader yields a :class:`Batch`, from which :meth:`views` makes the model's :class:`Views`.
 
     Args:
         action: takes x to gx.
-        seed: of all draws.
+        seed: seed of all draws.
         batch_size: samples in a batch.
 
     Raises:
@@ -38,37 +38,37 @@ class MovedData(SplitData):
 
     @abstractmethod
     def views(self, batch: Batch, upright: bool = False) -> Views:
-        """The two views of a batch, a function of the batch alone (its seed included)."""
+        """The two views of a batch, which depend only on the batch (including its seed)."""
 
     @abstractmethod
     def pictures(self, x: Tensor) -> Tensor:
-        """Inputs as pictures for the report, values in 0..1, [B, H, W]."""
+        """Inputs as images for the report, values in 0..1, [B, H, W]."""
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled batches, drawn anew in every epoch."""
         return self.loader("train", shuffle=True)
 
     def val_dataloader(self) -> list[DataLoader[Batch]]:
-        """The validation samples, transformed at random, and upright."""
+        """The validation samples, randomly transformed and upright."""
         return [self.loader("validation"), self.loader("validation")]
 
     def test_dataloader(self) -> list[DataLoader[Batch]]:
-        """The test samples, transformed at random, and upright."""
+        """The test samples, randomly transformed and upright."""
         return [self.loader("test"), self.loader("test")]
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Views:
-        """Augment on the device; the second loader of validation and test stays upright."""
+        """Augment on the device, except the second loader of validation and test, which stays upright."""
         return self.views(batch, upright=dataloader_idx == 1)
 
     def units(self) -> Tensor:
-        """What each test sample is made of, int64 [n, k]: samples that share a unit are not independent.
+        """The units that each test sample consists of, int64 [n, k]: samples that share a unit are not independent.
 
         By default each sample is a unit of its own.
         """
         return torch.arange(len(self.splits["test"]))[:, None]
 
     def write_examples(self, path: Path, count: int = 6) -> None:
-        """A few training pairs x and gx as pictures, for the report: uint8 arrays in an npz file."""
+        """A few training pairs x and gx as images for the report: uint8 arrays in an npz file."""
         self.setup()
         samples = self.splits["train"]
         step = max(1, len(samples) // count)

@@ -1,4 +1,4 @@
-"""Pairs x, gx of an input and its transform: what the data modules that draw them share (appendix B)."""
+"""Pairs x, gx of an input and its transform: the common part of the data modules that draw them (appendix B)."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from regrep_paper.data.samples import Batch, Split, Views
 from regrep_paper.data.splits import SplitData
 
 EVALUATION_BATCH = 250
-"""Batch size of validation and test; fixed, so that their draws do not depend on that of the training."""
+"""Batch size of validation and test; fixed, so that their draws do not depend on the training batch size."""
 
 
 class PairData(SplitData):
-    """Loaders of pairs: pictures travel as uint8 and are transformed, all at once, on the device.
+    """Loaders of pairs: images are transferred as uint8 and transformed as a whole on the device.
 
-    Validation and test have fixed random streams of their own, the same for every seed. A loader yields a
-    :class:`Batch`, of which :meth:`views` makes the model's :class:`Views`.
+    Validation and test have their own fixed random streams, the same for every seed. A loader yields a
+    :class:`Batch`, from which :meth:`views` makes the model's :class:`Views`.
 
     Args:
-        group: draws the elements.
-        action: how the group transforms x, or None where x alone does not determine gx.
-        seed: of the training draws.
+        group: the group of the elements.
+        action: how the group acts on x, or None if x alone does not determine gx.
+        seed: seed of the training draws.
         batch_size: samples in a training batch.
-        identity: whether the identity is drawn too, as often as any other element.
+        identity: whether the identity is also drawn, as often as any other element.
 
     Raises:
         RegrepError: an empty batch.
@@ -43,7 +43,7 @@ class PairData(SplitData):
 
     @abstractmethod
     def move(self, images: Tensor, g: Tensor, split: Split, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """The inputs x and gx of one shape, from those of a batch, pictures in 0..1."""
+        """The inputs x and gx, of the same shape, from the images of a batch with values in 0..1."""
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled batches, drawn anew in every epoch."""
@@ -62,7 +62,7 @@ class PairData(SplitData):
         return self.views(batch)
 
     def views(self, batch: Batch) -> Views:
-        """The pair of a batch, a function of the batch alone (its seed included)."""
+        """The pair of a batch, which depends only on the batch (including its seed)."""
         generator = torch.Generator().manual_seed(batch.seed)
         g = draw(self.group, len(batch.labels), self.identity, generator).to(batch.images.device)
         images = batch.images.float() / 255 if batch.images.dtype == torch.uint8 else batch.images
@@ -74,7 +74,7 @@ def draw(group: FiniteGroup, batch: int, identity: bool, generator: torch.Genera
     """Uniform random elements, int64 [batch], with or without the identity.
 
     Raises:
-        RegrepError: a group that has the identity alone, and that is left out.
+        RegrepError: the identity is left out, but the group has no other element.
 
     >>> import regrep
     >>> draw(regrep.groups.cyclic(2), 3, False, torch.Generator().manual_seed(0))
@@ -83,7 +83,7 @@ def draw(group: FiniteGroup, batch: int, identity: bool, generator: torch.Genera
     if identity:
         return sample(group, batch, generator)
     if group.order == 1:
-        raise RegrepError(f"{group.name} has no element but the identity; draw that too, with identity=True")
+        raise RegrepError(f"{group.name} has no element but the identity; pass identity=True to draw it")
     return torch.randint(1, group.order, (batch,), generator=generator)
 
 

@@ -1,4 +1,4 @@
-"""Polycubes: shapes of unit cubes that differ up to rotation, mirror images included, and grey volumes of them."""
+"""Polycubes: shapes of unit cubes up to rotation, mirror images counted separately, and grey volumes of them."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ Cells = tuple[tuple[int, int, int], ...]
 """The cubes of a polycube, sorted, with smallest coordinates 0."""
 
 CUBES = 5
-"""Cubes of the polycubes that serve as classes."""
+"""Number of cubes of the polycubes that serve as classes."""
 
 EDGE, SHIFT = (0.19, 0.25), 0.06
-"""Range of a cube's edge and the largest shift of the whole along each axis, in parts of the volume's side."""
+"""Range of a cube's edge and largest shift of the shape along each axis, as fractions of the volume's side."""
 
 BLUR = 0.25
-"""Deviation of the Gaussian blur in edges."""
+"""Standard deviation of the Gaussian blur, in edges."""
 
 GROUND, BRIGHTNESS, NOISE = 0.45, (0.35, 0.5), 0.06
-"""Grey of the ground, range of what the cubes add to it, and deviation of the noise, in parts of the largest value.
+"""Background, range of the cubes' contrast, and standard deviation of the noise, as fractions of the largest value.
 
-A ground in the middle is 0 after normalisation, as the padding is. On a dark one the large first kernels make the
-batch statistics drift, and networks that train fast are then measured with stale ones."""
+A medium grey background is 0 after normalisation, like the padding. On a dark one the large first kernels make the
+batch statistics drift, so that networks that train fast are evaluated with stale ones."""
 
 
 def canonical(cells: Cells) -> Cells:
-    """The smallest of a polycube's 24 rotated copies: equal for two polycubes if and only if a rotation links them.
+    """The smallest of a polycube's 24 rotated copies: equal for two polycubes if and only if they are rotations.
 
     >>> canonical(((0, 0, 0), (1, 0, 0))) == canonical(((2, 5, 1), (2, 4, 1)))
     True
@@ -54,7 +54,7 @@ def mirrored(cells: Cells) -> Cells:
 
 @cache
 def one_sided(n: int) -> tuple[Cells, ...]:
-    """All polycubes of n cubes up to rotation, so that mirror images count apart, in canonical form and sorted.
+    """All polycubes of n cubes up to rotation (mirror images count separately), in canonical form and sorted.
 
     >>> [len(one_sided(n)) for n in (1, 2, 3, 4)]
     [1, 1, 2, 8]
@@ -80,7 +80,7 @@ def _unit_steps(axis: int) -> list[tuple[int, int, int]]:
 
 @cache
 def chiral_pairs(n: int) -> tuple[tuple[Cells, Cells], ...]:
-    """Polycubes of n cubes that no rotation takes to their mirror image, each with that image.
+    """Polycubes of n cubes that no rotation takes to their mirror image, each paired with that image.
 
     >>> [len(chiral_pairs(n)) for n in (3, 4, 5)]
     [0, 1, 6]
@@ -89,7 +89,7 @@ def chiral_pairs(n: int) -> tuple[tuple[Cells, Cells], ...]:
 
 
 def classes() -> list[Cells]:
-    """The classes of the task: the twelve chiral pentacubes, mirror images side by side.
+    """The classes of the task: the twelve chiral pentacubes, mirror images adjacent.
 
     >>> len(classes())
     12
@@ -100,8 +100,8 @@ def classes() -> list[Cells]:
 def volumes(shapes: list[Cells], size: int, generator: torch.Generator) -> Tensor:
     """Grey volumes uint8 [n, size, size, size] of polycubes in their canonical pose.
 
-    Scale, place, brightness and noise are drawn anew for each; the coordinates of the cubes run along the axes
-    of ``Rotate3d`` (x along the last). A blurred cube is a product over the axes, so it is drawn without sampling.
+    Scale, position, brightness and noise are drawn independently for each; the cubes' coordinates run along the axes
+    of ``Rotate3d`` (x along the last). A blurred cube is a product over the axes, so it is computed without sampling.
 
     >>> volumes(classes(), 14, torch.Generator().manual_seed(0)).shape
     torch.Size([12, 14, 14, 14])

@@ -1,4 +1,4 @@
-"""Samples of a split: as they are kept, as the loader yields them, and as the model sees them."""
+"""Samples of a split as they are stored, as the loader yields them, and as the model sees them."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 Split = Literal["train", "validation", "test", "future", "domain"]
-"""The last two are the tests of forecasts: later frames, and other simulations."""
+"""The last two are the test splits of forecasts: later frames, and other simulations."""
 
 
 class Batch(NamedTuple):
     """A batch as the loader yields it, before any augmentation.
 
     Attributes:
-        images: [B, ...], bytes of pictures or volumes, or floating point.
+        images: [B, ...], images or volumes as bytes, or floating point.
         labels: int64 [B], or the frames to be forecast.
-        seed: of the batch's random draws.
-        split: that it belongs to.
+        seed: seed of the batch's random draws.
+        split: the split it belongs to.
     """
 
     images: Tensor
@@ -34,7 +34,7 @@ class Views(NamedTuple):
         x: [B, ...], inputs.
         y: int64 [B], labels, or the frames to be forecast.
         g: int64 [B], group elements.
-        gx: transformed inputs, or None where the action makes them of x.
+        gx: transformed inputs, or None if the action computes them from x.
     """
 
     x: Tensor
@@ -47,10 +47,10 @@ class Samples(Dataset[Batch]):
     """Samples of one split, taken by (indices, seed).
 
     Args:
-        images: [n, ...], which splits may share.
+        images: [n, ...], possibly shared by several splits.
         labels: int64 [N].
-        split: its name.
-        index: int64 [N] or [N, k], the images of each sample; sample k is image k where None.
+        split: name of the split.
+        index: int64 [N] or [N, k], the images of each sample; if None, sample k is image k.
     """
 
     def __init__(self, images: Tensor, labels: Tensor, split: Split, index: Tensor | None = None) -> None:

@@ -1,4 +1,4 @@
-"""How well fields obey the transport of vorticity, before and after they are transformed."""
+"""How well fields obey the transport of vorticity, before and after transformation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 from regrep.actions import Action
 
 MARGIN = 2
-"""Cells next to the walls that are left out: differences there reach into the boundary."""
+"""Number of cells next to the walls that are left out, as differences there reach into the boundary."""
 
 
 def vorticity(v: Tensor) -> Tensor:
@@ -32,9 +32,9 @@ def vorticity(v: Tensor) -> Tensor:
 def transport_error(frames: Tensor) -> float:
     """‖ω(t + 1) − carried ω(t)‖ / ‖ω(t + 1) − ω(t)‖ over the interior: 0 where the flow only carries its vorticity.
 
-    ω(t) is carried along by v(t): looked up, between cells by bilinear interpolation, one frame upstream. Taking the
-    curl removes the pressure, so that velocities suffice; what is left is the source by buoyancy, the viscosity of the
-    numerical scheme and the interpolation. Below 1 the rule forecasts better than the last frame does.
+    ω(t) is carried along by v(t): it is read one frame upstream, with bilinear interpolation between cells. The curl
+    removes the pressure, so that velocities suffice; the rest is the source by buoyancy, the viscosity of the numerical
+    scheme and the interpolation. Below 1 this rule forecasts better than repeating the last frame.
 
     Args:
         frames: [..., T, 2, H, W], T at least 2, row index along +y, in cells per frame.
@@ -56,13 +56,13 @@ def transport_error(frames: Tensor) -> float:
 def transport_errors(frames: Tensor, act: Action) -> list[float]:
     """:func:`transport_error` of frames [B, T, 2, H, W] under each element of a group.
 
-    Figure 7 of the paper says that the vectors of a field have to turn with the field. This is that statement as a
-    number: an action that maps flows to flows leaves this error of the data as it is, for every element; one that
-    turns the vectors wrongly does not. With the rows counted the wrong way quarter turns negate the vectors, which
-    keeps the field free of divergence, and reverses the flow in time.
+    Figure 7 of the paper shows that the vectors of a field must turn with the field. This error puts a number on it: an
+    action that maps flows to flows leaves this error of the data unchanged, for every element; one that turns the
+    vectors wrongly does not. With the rows counted the wrong way quarter turns negate the vectors, which keeps the
+    field free of divergence but reverses the flow in time.
 
-    It says that the dynamics of the fluid commute with the action, to the accuracy of the data. What is only
-    approximate in SMOKE is hidden from the velocities: the force, which the action does not move.
+    It shows that the fluid's dynamics commute with the action, to the accuracy of the data. What is only approximately
+    symmetric in SMOKE does not show in the velocities: the force, on which the action does not act.
     """
     b, t = frames.shape[:2]
     return [

@@ -32,18 +32,18 @@ TRAIN = (
     *(27, 33, 3, 28, 9, 12, 22, 8, 30, 25, 16, 11, 23),
     *(29, 36, 26, 1, 35, 19, 34, 4, 2, 7, 31, 17),
 )
-"""Simulations whose windows train, validate and test Future, as published."""
+"""Simulations for training, validation and the test split Future, as published."""
 
 DOMAIN = (6, 14, 15, 10, 18, 20, 24, 13, 21, 5)
-"""Simulations held out for the test Domain, as published; 32 is in neither list."""
+"""Simulations held out for the test split Domain, as published; 32 is in neither list."""
 
 INDEX = "smoke.json"
-"""Beside the arrays: what they are and how they were made."""
+"""File next to the arrays that says what they are and how they were made."""
 
 LAYOUT = "float32 [frame, (vx, vy), y, x], row index along +y, components at the lower faces of their cells"
 
 TOGETHER = 4 * 64**2
-"""Cells computed side by side, 4 simulations of 64 x 64: 40 % cheaper than one by one, and all that a kill loses."""
+"""Cells computed together, 4 simulations of 64 x 64: 40 % cheaper than one by one, and the most that a kill loses."""
 
 PUBLISHED_FILE = re.compile(r"raw_data_(\d+)_(\d+)\.(pt|npy)")
 
@@ -55,7 +55,7 @@ class Simulations:
     Attributes:
         velocity: float32 [frames, 2, H, H] each, mapped from the files.
         files: md5 checksum of each file.
-        equivariance: errors of the simulator under the quarter turns ``TURNS``, of those that were generated with them.
+        equivariance: errors of the simulator under the quarter turns ``TURNS``, if they were generated with the set.
     """
 
     velocity: dict[int, Tensor]
@@ -69,21 +69,21 @@ class Simulations:
 
     @property
     def frames(self) -> int:
-        """Of every simulation."""
+        """Frames of every simulation."""
         return len(next(iter(self.velocity.values())))
 
     def numbers(self, which: Sequence[int]) -> list[int]:
-        """Those of ``which`` that are there, in that order."""
+        """The available ones of ``which``, in that order."""
         return [number for number in which if number in self.velocity]
 
 
 def say(line: str) -> None:
-    """Print a line at once, into a log too."""
+    """Print a line immediately, also into a log."""
     print(line, flush=True)
 
 
 def selection(count: int) -> list[int]:
-    """The simulations of a smaller set: 2 of 7 are held out, as in the published 10 of 35, and at least one.
+    """The simulations of a smaller set: 2 of 7 are held out, like 10 of 35 in the published set, and at least one.
 
     A larger set contains every smaller one.
 
@@ -109,24 +109,24 @@ def generate(
     jobs: int = 1,
     progress: Callable[[str], None] = say,
 ) -> Path:
-    """Simulate a set, or what is still missing of it; a set that is complete is left alone.
+    """Simulate a set, or the missing part of it; a complete set is left alone.
 
-    Each array is written in one step and then entered into the index with its checksum; what was computed when a
-    process was killed and is not in the index is computed again.
+    Each array is written atomically and then entered into the index with its checksum; after a kill, arrays that are
+    not in the index are computed again.
 
     Args:
         out: folder of ``smoke.json`` and one .npy file per simulation.
         size: points along a side.
-        frames: of each simulation.
+        frames: frames of each simulation.
         simulations: how many of the 36 published ones, see :func:`selection`.
-        jobs: processes.
+        jobs: number of processes.
         progress: called with lines of progress.
 
     Returns:
-        the folder.
+        The folder.
 
     Raises:
-        RegrepError: the folder holds a set of another size, or another process works in it.
+        RegrepError: the folder holds a set of another size, or another process is using it.
         MissingExtraError: PhiFlow is not installed.
     """
     out, chosen = Path(out), selection(simulations)
@@ -149,11 +149,11 @@ def generate(
 def load(folder: Path | str) -> Simulations:
     """Read a set of simulations: a generated one by its index, or the published files.
 
-    A folder without ``smoke.json`` holds ``raw_data_<number>_<side>.pt`` (a tensor, read with ``weights_only=True``)
-    or the same as .npy, each [frames, 2, H, H] with the layout of the generated ones.
+    A folder without ``smoke.json`` has files ``raw_data_<number>_<side>.pt`` (a tensor, read with
+    ``weights_only=True``) or the same as .npy, each [frames, 2, H, H] with the layout of the generated ones.
 
     Raises:
-        RegrepError: no file, a file that is altered, or arrays that are no square fields of one shape.
+        RegrepError: no file, an altered file, or arrays that are not square fields of the same shape.
     """
     folder = Path(folder).expanduser()
     if (folder / INDEX).exists():
@@ -180,7 +180,7 @@ def load(folder: Path | str) -> Simulations:
     shapes = {tuple(one.shape) for one in velocity.values()}
     if len(shapes) > 1:
         raise RegrepError(
-            f"simulations of one set have one shape, but {folder} holds {', '.join(map(str, sorted(shapes)))};"
+            f"all simulations of a set have the same shape, but {folder} holds {', '.join(map(str, sorted(shapes)))};"
             " keep those of one shape"
         )
     turned = {int(number): entry["equivariance"] for number, entry in entries.items() if "equivariance" in entry}
@@ -188,9 +188,9 @@ def load(folder: Path | str) -> Simulations:
 
 
 def centred(faces: Tensor) -> Tensor:
-    """Velocity at the centres of cells from that at lower faces: the mean of both faces; the last ones are walls.
+    """Velocity at cell centres from velocity at lower faces: the mean of both faces; beyond the last ones are walls.
 
-    The two components then lie at one point and quarter turns are exact; at faces they sit half a cell apart.
+    Both components are then at the same point and quarter turns are exact; at faces they are half a cell apart.
 
     Args:
         faces: [..., 2, H, W].
@@ -207,7 +207,7 @@ def centred(faces: Tensor) -> Tensor:
 def _read(path: Path) -> Tensor:
     try:
         if path.suffix == ".npy":
-            # copy on write: pages are read when they are needed, and the file stays as it is
+            # copy on write: pages are read when needed, and the file stays unchanged
             velocity = torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
         else:
             velocity = torch.load(path, map_location="cpu", weights_only=True)
@@ -226,7 +226,7 @@ def _read(path: Path) -> Tensor:
 
 
 def _index(out: Path, size: int, frames: int) -> dict[str, Any]:
-    """The index so far, without entries whose file is gone."""
+    """The current index, without entries whose file is gone."""
     if not (out / INDEX).exists():
         try:
             solver = {name: metadata.version(name) for name in ("phiflow", "phiml")}
@@ -257,7 +257,7 @@ def _missing(chosen: list[int], index: dict[str, Any]) -> list[int]:
 
 
 Result = list[tuple[bytes, dict[str, Any]]]
-"""Content of the file and entry in the index, per simulation."""
+"""File content and index entry of a simulation."""
 
 
 def _results(parts: list[list[int]], work: Callable[..., Result], jobs: int) -> Iterator[tuple[list[int], Result]]:

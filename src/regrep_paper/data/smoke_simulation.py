@@ -1,4 +1,4 @@
-"""Simulations of the published plumes of smoke."""
+"""Simulations of the published smoke plumes."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ PUBLISHED = (
 """Centre of the inflow (x, y) and buoyancy per unit of strength: bottom, right, top (0.011, sic) and left."""
 
 SIMULATIONS = 36
-"""Published simulations; number k has strength k and the side (k - 1) mod 4."""
+"""Number of published simulations; number k has strength k and the side (k - 1) mod 4."""
 
 
 def published_plume(number: int, size: int = SIDE) -> Plume:
-    """Simulation ``number`` of Wang et al. (2022), from 1 to 36; on another size the same picture in other units.
+    """Simulation ``number`` of Wang et al. (2022), from 1 to 36; at another size the same plume in other units.
 
     Raises:
         RegrepError: there is no such simulation.
@@ -43,7 +43,7 @@ def published_plume(number: int, size: int = SIDE) -> Plume:
 
 
 class Simulated(NamedTuple):
-    """What :func:`simulate` computes of each plume."""
+    """What :func:`simulate` computes for each plume."""
 
     velocity: NDArray[np.float32]  # [simulations, frames, 2, y, x] in cells per frame
     divergence: NDArray[np.float64]  # [simulations], the largest |divergence| after projection, in 1 / frame
@@ -53,14 +53,14 @@ class Simulated(NamedTuple):
 def simulate(
     plumes: Sequence[Plume], size: int, frames: int, progress: Callable[[int], None] = lambda frame: None
 ) -> Simulated:
-    """Velocities of several plumes, each in a box of its own, computed side by side; see :class:`Box` for a frame.
+    """Velocities of several plumes, each in its own box, computed together; see :class:`Box` for a frame.
 
     The first step is computed and left out.
 
     Args:
         plumes: one per simulation.
         size: points along a side, at least 4.
-        frames: kept of each simulation.
+        frames: frames to keep of each simulation.
         progress: called with the number of frames done so far.
 
     Returns:

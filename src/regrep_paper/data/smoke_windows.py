@@ -22,7 +22,7 @@ from regrep_paper.tables.table6 import DEFAULTS, WINDOW
 Sampling = Literal["centres", "faces"]
 
 FRAMES, SIMULATIONS = 100, 6
-"""Of the set that is simulated where no folder is given: under two minutes at 32 x 32."""
+"""Size of the set that is simulated if no folder is given: under two minutes at 32 x 32."""
 
 
 def action() -> VectorField2d:
@@ -36,15 +36,15 @@ def spans(
     horizon: int = DEFAULTS["horizon"],
     as_published: bool = False,
 ) -> dict[Split, range]:
-    """First frames of the windows of each split of simulations with so many frames.
+    """First frames of the windows of each split, for simulations with ``frames`` frames.
 
-    Train, validation and Future follow one another without a common frame: n windows share the frames that are left
-    after each split's last window has ended, in the published proportion 160 : 40 : 50 (rounded down for validation
-    and Future, at least one). With 309 frames these are the published numbers of windows. Domain, on other
-    simulations, begins with the first frame and has the published part of 100 windows in 309 frames.
+    Train, validation and Future follow one another without a common frame: each split needs frames for its last window
+    to end, and the remaining frames are divided into windows in the published proportion 160 : 40 : 50 (rounded down
+    for validation and Future, at least one). With 309 frames these are the published numbers of windows. Domain, on
+    other simulations, begins with the first frame and has the published fraction of 100 windows in 309 frames.
 
-    ``as_published``: windows begin two frames later and the splits overlap by up to 15 frames, so that Future is
-    measured on frames which validation, and that on frames which training has seen.
+    ``as_published``: windows begin two frames later and the splits overlap by up to 15 frames, so that Future contains
+    frames from validation, and validation frames from training.
 
     Raises:
         RegrepError: too few frames.
@@ -56,9 +56,9 @@ def spans(
     """
     if rollout < 1 or horizon < rollout:
         raise RegrepError(
-            f"the roll-out has at least one frame and the horizon at least as many, got {rollout} and {horizon}"
+            f"the roll-out has at least 1 frame and the horizon at least as many, got {rollout} and {horizon}"
         )
-    short, long = WINDOW + rollout - 1, WINDOW + horizon - 1  # frames after the first one of a window
+    short, long = WINDOW + rollout - 1, WINDOW + horizon - 1  # frames after a window's first one
     least = 252 + long if as_published else 2 * short + long + 3
     if frames < least:
         raise RegrepError(
@@ -87,21 +87,22 @@ def spans(
 
 
 class Smoke(SplitData):
-    """Windows of 10 frames of velocity and the frames after them; nothing is normalised.
+    """Windows of 10 frames of velocity and the following frames; nothing is normalised.
 
-    Train, validation and the test Future take simulations of the published training list, the test Domain those
-    of the held-out list, see :func:`spans`. Validation has the roll-out of training, both tests the longer horizon.
+    Train, validation and the test split Future use simulations of the published training list, the test split Domain
+    those of the held-out list, see :func:`spans`. Validation has the roll-out of training, both tests the longer
+    horizon.
 
     Args:
-        data_dir: folder of simulations, see :func:`regrep_paper.data.smoke_files.load`; without one a small set of
-            the given size, at most 32, is simulated into the folder of downloads.
+        data_dir: folder of simulations, see :func:`regrep_paper.data.smoke_files.load`; by default a small set of
+            the given size, at most 32, is simulated into the download folder.
         size: points along a side of the simulations.
-        seed: of the order of the windows and of the group elements.
+        seed: seed of the order of the windows and of the group elements.
         batch_size: windows in a batch.
-        rollout: frames trained and validated.
-        horizon: frames tested, 20 in the published code (the paper's text says 6).
+        rollout: number of frames in training and validation.
+        horizon: number of frames in the test, 20 in the published code (the paper's text says 6).
         sampling: ``centres`` of cells, where quarter turns are exact, or ``faces``, as published.
-        as_published: the published splits, which overlap.
+        as_published: use the published splits, which overlap.
     """
 
     def __init__(
@@ -128,7 +129,7 @@ class Smoke(SplitData):
         self.simulations: Simulations | None = None
 
     def load(self) -> dict[Split, Windows]:
-        """Map the simulations, and divide them."""
+        """Memory-map the simulations and split them."""
         folder = self.data_dir
         if folder is None:
             name = f"smoke-{self.size}x{FRAMES}x{SIMULATIONS}"
@@ -159,7 +160,7 @@ class Smoke(SplitData):
         }
 
     def source(self) -> dict[str, Any]:
-        """Name, files, and which simulations are held out."""
+        """Name, files, and the held-out simulations."""
         assert self.simulations is not None
         return {
             "name": f"smoke-{self.size}",
@@ -172,7 +173,7 @@ class Smoke(SplitData):
         }
 
     def turning_errors(self) -> Tensor | None:
-        """Errors of the simulator under quarter turns, [simulations, 4], where the set has them."""
+        """Errors of the simulator under quarter turns, [simulations, 4], if the set has them."""
         assert self.simulations is not None
         found = self.simulations.equivariance
         return torch.tensor(list(found.values()), dtype=torch.float64) if found else None
@@ -182,7 +183,7 @@ class Smoke(SplitData):
         return self.loader("train", shuffle=True)
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Windows after those of training."""
+        """Windows after those for training."""
         return self.loader("validation")
 
     def test_dataloader(self) -> list[DataLoader[Batch]]:
@@ -190,24 +191,24 @@ class Smoke(SplitData):
         return [self.loader("future"), self.loader("domain")]
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Views:
-        """Window, frames after it, and group elements."""
+        """Window, following frames, and group elements."""
         return self.views(batch)
 
     def views(self, batch: Batch) -> Views:
-        """What the model sees of a batch, a function of the batch alone (its seed included)."""
+        """The model's views of a batch, which depend only on the batch (including its seed)."""
         x, y = (centred(v) if self.sampling == "centres" else v for v in (batch.images, batch.labels))
         generator = torch.Generator().manual_seed(batch.seed)
         return Views(x.flatten(1, 2), y, sample(cyclic(4), len(x), generator=generator).to(x.device), None)
 
 
 class Windows(Dataset[Batch]):
-    """Windows of several simulations, none of them held in memory: a batch is cut from the arrays when it is asked for.
+    """Windows of several simulations, not held in memory: a batch is cut from the arrays on request.
 
     Args:
         velocity: [frames, 2, H, H] of each simulation.
         starts: first frames of the windows, the same for all simulations.
-        length: frames of a window with those after it, float32 [2, H, H] with components at the faces of cells.
-        split: its name.
+        length: number of frames of a window with the following ones; components are at the faces of cells.
+        split: name of the split.
     """
 
     def __init__(self, velocity: Sequence[Tensor], starts: range, length: int, split: Split) -> None:

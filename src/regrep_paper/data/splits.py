@@ -1,4 +1,4 @@
-"""What all data modules share: splits read once, seeded batches, a record of what was used."""
+"""The common part of all data modules: splits that are read once, seeded batches, a record of the data."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from regrep.errors import RegrepError
 from regrep_paper.data.batches import BatchSampler, mix
 
 CALIBRATION = 11
-"""Salt of the seed of the batches that statistics are re-estimated from."""
+"""Salt for the seed of the batches from which statistics are re-estimated."""
 
 
 class SplitData(lightning.LightningDataModule, ABC):
-    """Splits of samples that are taken by (indices, seed); a batch is a function of (seed, epoch, number) alone.
+    """Splits of samples that are indexed by (indices, seed); a batch depends only on (seed, epoch, number).
 
-    So a resumed run sees what an uninterrupted one would have seen.
+    A resumed run therefore sees what an uninterrupted one would have seen.
 
     Args:
-        seed: of the order of the samples and of all draws.
+        seed: seed of the order of the samples and of all draws.
         batch_size: samples in a training batch.
 
     Attributes:
-        whole_batches: leave out an epoch's last training batch where it is not full; set by the run's protocol.
+        whole_batches: leave out an epoch's last training batch if it is not full; set by the run's protocol.
 
     Raises:
         RegrepError: an empty batch.
@@ -42,7 +42,7 @@ class SplitData(lightning.LightningDataModule, ABC):
 
     @abstractmethod
     def load(self) -> Mapping[Any, Sized]:
-        """Read or make the samples of each split."""
+        """Read or generate the samples of each split."""
 
     @abstractmethod
     def source(self) -> dict[str, Any]:
@@ -53,20 +53,20 @@ class SplitData(lightning.LightningDataModule, ABC):
         self.splits = self.splits or self.load()
 
     def record(self) -> dict[str, Any]:
-        """What was used, for the run record: name, files with md5 checksums, and sizes of the splits."""
+        """The data used, for the run record: name, files with md5 checksums, and sizes of the splits."""
         self.setup()
         return {**self.source(), "sizes": {split: len(samples) for split, samples in self.splits.items()}}
 
     def loader(
         self, split: str, shuffle: bool = False, batch_size: int | None = None, seed: int | None = None
     ) -> DataLoader[Any]:
-        """Batches of a split, in a new order in every epoch where they are shuffled.
+        """Batches of a split, in a new order in every epoch if shuffled.
 
         Args:
             split: name of the split.
-            shuffle: whether a new order, and new draws, are wanted in every epoch.
-            batch_size: instead of that of the training.
-            seed: instead of that of the training.
+            shuffle: whether every epoch has a new order and new draws.
+            batch_size: defaults to the training batch size.
+            seed: defaults to the training seed.
         """
         samples = self.splits[split]
         size, source = batch_size or self.batch_size, self.seed if seed is None else seed
@@ -74,5 +74,5 @@ class SplitData(lightning.LightningDataModule, ABC):
         return DataLoader(samples, sampler=sampler, batch_size=None)
 
     def calibration_dataloader(self) -> DataLoader[Any]:
-        """Training batches in one fixed random order, for statistics of a trained network."""
+        """Training batches in a fixed random order, for the statistics of a trained network."""
         return self.loader("train", shuffle=True, seed=mix(self.seed, CALIBRATION))

@@ -1,4 +1,4 @@
-"""Digits at any angle, which D3 turns and mirrors (MNIST, section 4)."""
+"""Digits at any angle, rotated and mirrored by D3 (MNIST, section 4)."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from regrep_paper.data.samples import Samples, Split
 from regrep_paper.tables import exploration
 
 DEFAULTS = exploration.MNIST.defaults
-"""Of the settings; None where it depends on others."""
+"""Defaults of the settings; None if the default depends on other settings."""
 
 THIRD = 120.0
-"""Degrees by which the generator r of D3 turns."""
+"""Angle of the generator r of D3, in degrees."""
 
 
 class TurnedDigits(PairData):
-    """Digits turned by a random angle, and transformed by D3 from there.
+    """Digits rotated by a random angle, and then transformed by D3.
 
-    x is the digit turned by an angle uniform in 0..360 degrees; gx is turned by that angle and then
-    transformed by g. Both are resampled once from the upright digit, so that interpolation blurs them alike.
+    x is the digit rotated by an angle uniform in 0..360 degrees; gx is rotated by that angle and then
+    transformed by g. Both are resampled once from the upright digit, so that interpolation blurs them equally.
 
     Args:
         source: ``digits`` (embedded) or ``mnist``.
         data_dir: folder with MNIST's files, instead of a download.
-        seed: draws angles and elements of the training.
+        seed: seed of the training angles and elements.
         batch_size: samples in a training batch.
-        augment: turn by a random angle; upright digits otherwise.
-        identity: draw the identity too, as often as any other element.
-        angle: degrees by which r turns. With any value but 120 the maps are no action of D3 (the published
-            code has 60), and ``action`` is None.
+        augment: rotate by a random angle; otherwise the digits are upright.
+        identity: also draw the identity, as often as any other element.
+        angle: angle of r in degrees. With any value but 120 (the published code has 60) the maps are not an action of
+            D3, and ``action`` is None.
 
     Raises:
-        RegrepError: a batch size below 1, or an angle that is no turn.
+        RegrepError: a batch size below 1, or an angle outside 0..360.
 
     >>> data = TurnedDigits(batch_size=8)
     >>> data.setup()
@@ -59,7 +59,7 @@ class TurnedDigits(PairData):
         angle: float = DEFAULTS["angle"],
     ) -> None:
         if not 0 < angle < 360:
-            raise RegrepError(f"angle is a turn between 0 and 360 degrees, got {angle:g}; r of D3 turns by 120")
+            raise RegrepError(f"angle is between 0 and 360 degrees, got {angle:g}; r of D3 rotates by 120")
         group = dihedral(3)
         super().__init__(group, RotateFlip2d(group) if angle == THIRD else None, seed, batch_size, identity)
         self.digits_of, self.data_dir, self.augment = source, data_dir, augment
@@ -67,7 +67,7 @@ class TurnedDigits(PairData):
         self.digits: Digits | None = None
 
     def load(self) -> dict[Split, Samples]:
-        """The digits in the splits they share with the other experiments."""
+        """The digits in the same splits as in the other experiments."""
         self.digits = load(self.digits_of, self.data_dir)
         labels = self.digits.labels
         return {split: Samples(images[:, None], labels[split], split) for split, images in self.digits.images.items()}
@@ -98,7 +98,7 @@ def turns(angle: Tensor) -> Tensor:
 
 
 def element_matrices(angle: float) -> Tensor:
-    """The maps of e, r, r², s, rs, r²s where r turns by ``angle`` degrees and s mirrors left and right.
+    """The maps of e, r, r², s, rs, r²s where r rotates by ``angle`` degrees and s mirrors left and right.
 
     Returns:
         float64 [6, 2, 2], on (x to the right, y upwards).

@@ -1,4 +1,4 @@
-"""Photographs, which C4 turns (CIFAR10, section 4)."""
+"""Photographs rotated by C4 (CIFAR10, section 4)."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from regrep_paper.data.samples import Samples, Split
 from regrep_paper.tables import exploration
 
 DEFAULTS = exploration.CIFAR10.defaults
-"""Of the settings; None where it depends on others."""
+"""Defaults of the settings; None if the default depends on other settings."""
 
 
 class TurnedImages(PairData):
-    """Images of CIFAR10 and the same ones turned by multiples of 90 degrees, exactly.
+    """Images of CIFAR10 and the same images rotated exactly by multiples of 90 degrees.
 
     A tenth of the training images, drawn once for all seeds, is the validation split (45,000 and 5,000); the
     test split is the official one.
 
     Args:
         data_dir: folder with a form of CIFAR10, see :func:`regrep_paper.data.cifar10.cifar10`.
-        seed: draws the elements of the training.
+        seed: seed of the training elements.
         batch_size: samples in a training batch.
-        train_images: train on this many images only, for quick runs.
-        identity: draw the identity too, as often as any other element.
+        train_images: train on only this many images, for quick runs.
+        identity: also draw the identity, as often as any other element.
 
     Raises:
-        RegrepError: counts below 1; in ``setup`` more training images than there are.
+        RegrepError: counts below 1; in ``setup``, more training images than there are.
 
     >>> TurnedImages(batch_size=32).action
     RotateFlip2d(C4)
@@ -58,7 +58,7 @@ class TurnedImages(PairData):
         self.images: Images | None = None
 
     def load(self) -> dict[Split, Samples]:
-        """Read the images and divide those for training."""
+        """Read the images and split the training images."""
         self.images = data = cifar10(self.data_dir)
         order = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(SPLIT_SEED))
         held = len(order) // 10
@@ -75,10 +75,10 @@ class TurnedImages(PairData):
         }
 
     def move(self, images: Tensor, g: Tensor, split: Split, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """The images and their exact turns."""
+        """The images and their exact rotations."""
         return images, self.turn(images, g)
 
     def source(self) -> dict[str, Any]:
-        """Name, files and remark of the form that was read."""
+        """Name, files and remark of the form of the data that was read."""
         assert self.images is not None
         return {"name": self.images.name, "files": self.images.files, "remark": self.images.remark}

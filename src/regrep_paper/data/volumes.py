@@ -1,4 +1,4 @@
-"""Volumes under random rotations of the cube, as batched tensor work (appendix C.2)."""
+"""Volumes under random rotations of the cube, by batched tensor operations (appendix C.2)."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from regrep_paper.tables.methods import METHODS, check_method
 from regrep_paper.tables.table5 import DEFAULTS, VolumeSource, classes_of
 
 PER_CLASS = 80
-"""Polycubes in each class for training where nothing else is said."""
+"""Default number of training polycubes per class."""
 
 
 class MovedVolumes(MovedData):
-    """Volumes in 0..255, normalised to -1..1, and turned by a random rotation of the cube.
+    """Volumes in 0..255, normalised to -1..1, and transformed by a random rotation of the cube.
 
-    Validation and test are measured turned at random (the number that chooses the best epoch) and upright (the
-    paper's number). ``cnn`` trains on upright volumes, all other methods on turned ones.
+    Validation and test are evaluated on randomly rotated volumes (the number that selects the best epoch) and on
+    upright ones (the paper's number). ``cnn`` trains on upright volumes, all other methods on rotated ones.
 
     Args:
-        source: ``polycubes`` (made here) or a set of MedMNIST3D.
+        source: ``polycubes`` (generated here) or a data set of MedMNIST3D.
         data_dir: folder with the files of MedMNIST3D, instead of a download.
-        size: points along each side, 28 or 64; of polycubes from 8 to 64.
-        any_file: take a file that is not the published one, such as your own in the same format.
-        per_class: polycubes in each class for training; validation has a quarter, test half of them.
+        size: points along each side, 28 or 64; for polycubes from 8 to 64.
+        any_file: accept a file other than the published one, such as your own in the same format.
+        per_class: training polycubes per class; validation has a quarter of that number, test half of it.
         method: the method that trains on the volumes.
-        seed: draws all augmentation; the volumes themselves are the same for every seed.
+        seed: seed of all augmentation; the volumes themselves are the same for every seed.
         batch_size: volumes in a batch.
     """
 
@@ -59,18 +59,18 @@ class MovedVolumes(MovedData):
             if not 8 <= size <= 64:
                 raise RegrepError(f"the size of polycubes is from 8 to 64, got {size}")
             if any_file:
-                raise RegrepError("any_file is about the files of MedMNIST3D, and polycubes have none; leave it out")
+                raise RegrepError("any_file applies to the files of MedMNIST3D, not to polycubes; leave it out")
             if per_class is not None and per_class < 4:
                 raise RegrepError(f"per_class is at least 4, so that every split has some, got {per_class}")
         elif per_class is not None:
-            raise RegrepError(f"per_class is a setting of polycubes, and {source} has its own volumes; leave it out")
+            raise RegrepError(f"per_class is a setting of polycubes, but {source} has its own volumes; leave it out")
         self.source_name, self.data_dir, self.size, self.any_file = source, data_dir, size, any_file
         self.per_class = PER_CLASS if per_class is None else per_class
         self.train_upright = not METHODS[method].second_view
         self.volumes: Volumes | None = None
 
     def load(self) -> dict[Split, Samples]:
-        """Make or read the volumes."""
+        """Generate or read the volumes."""
         if self.source_name == "polycubes":
             self.volumes = self._polycubes()
         else:
@@ -79,17 +79,17 @@ class MovedVolumes(MovedData):
         return {split: Samples(images, labels[split], split) for split, images in self.volumes.images.items()}
 
     def source(self) -> dict[str, Any]:
-        """Where the volumes are from."""
+        """Source of the volumes."""
         assert self.volumes is not None
         return {"name": self.volumes.name, "files": self.volumes.files}
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Views:
-        """Turn on the device, unless the loader or the method wants upright volumes."""
+        """Rotate on the device, unless the loader or the method uses upright volumes."""
         training = self.trainer is not None and self.trainer.training
         return self.views(batch, upright=dataloader_idx == 1 or (training and self.train_upright))
 
     def views(self, batch: Batch, upright: bool = False) -> Views:
-        """The volumes, turned unless upright, and the elements of the second view."""
+        """The volumes, rotated unless upright, and the elements of the second view."""
         generator = torch.Generator().manual_seed(batch.seed)
         own, g = (
             sample(self.action.group, len(batch.labels), generator=generator).to(batch.images.device) for _ in range(2)
@@ -98,7 +98,7 @@ class MovedVolumes(MovedData):
         return Views(images[:, None].float() / 127.5 - 1, batch.labels, g, None)
 
     def pictures(self, x: Tensor) -> Tensor:
-        """The brightest points from the front, from above (below it) and from the side (to its right), on one square.
+        """Maximum projections from the front, from above (drawn below) and from the side (to the right), on a square.
 
         >>> MovedVolumes(size=14).pictures(torch.zeros(2, 1, 14, 14, 14)).shape
         torch.Size([2, 28, 28])

@@ -15,15 +15,15 @@ from regrep_paper.training.run import measured
 
 
 def test_averaged(run: Path, out: Path | None, files: Files) -> dict[str, Any]:
-    """Test the best weights of a run averaged over the group; see :class:`GroupAveraged`.
+    """Test the group average of a run's best weights; see :class:`GroupAveraged`.
 
-    The record's config is that of the run with ``averaged``, its epochs and seconds are those of its training, its
-    metrics on validation and test those of the average. A finished record is left as it is. Returns ``done.json``.
+    The record has the run's config with ``averaged`` added, the epochs and seconds of its training, and the validation
+    and test metrics of the average. A finished record is not changed. Returns ``done.json``.
 
     Args:
         run: the run folder.
-        out: the folder of the new record; defaults to the run's own name with ``-averaged``, next to it.
-        files: data folder and fonts, where the run had some.
+        out: folder of the new record; defaults to the run's folder name plus ``-averaged``.
+        files: data folder and fonts, if the run used any.
 
     Raises:
         RegrepError: the run is not finished, or has nothing to average, or ``out`` holds another run.
@@ -31,9 +31,9 @@ def test_averaged(run: Path, out: Path | None, files: Files) -> dict[str, Any]:
     source = RunFolder(run)
     before, done = source.record, source.done
     if before is None or done is None or not source.finished:
-        raise RegrepError(f"an average is made of a finished run, and {run} holds none; finish it with regrep fit")
+        raise RegrepError(f"only a finished run can be averaged, but {run} holds none; finish it with regrep fit")
     if before["config"].get("averaged"):
-        raise RegrepError(f"{run} is an average already; name the run that it was made of")
+        raise RegrepError(f"{run} is already an average; name the run that it was made from")
     out = run.resolve().with_name(f"{run.resolve().name}-averaged") if out is None else out
     config, folder = {**before["config"], "averaged": True}, RunFolder(out)
     with folder.lock():
@@ -70,10 +70,10 @@ def test_averaged(run: Path, out: Path | None, files: Files) -> dict[str, Any]:
 
 
 def average(module: NetworkModule) -> None:
-    """Let a trained module predict by its network's group average: a classifier by that of its probabilities.
+    """Make a trained module predict by the group average of its network; a classifier averages probabilities.
 
-    A forecast is averaged in every step of its roll-out. No representation acts on a latent of the average, so that
-    metrics of the latent are left out.
+    A forecast is averaged in every step of its roll-out. The average has no latent with a representation, so metrics of
+    the latent are left out.
     """
     objective = module.objective
     classifies = isinstance(module, ClassifierModule)

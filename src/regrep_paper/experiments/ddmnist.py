@@ -13,24 +13,24 @@ from regrep_paper.training.module import ClassifierModule
 
 
 class DDMNIST(ClassifierModule):
-    """A network of Table 4, by default that of appendix C.1, under one of the methods.
+    """A network of Table 4, by default that of appendix C.1, trained by one of the methods.
 
-    What is not given is as :mod:`regrep_paper.tables.table4` says.
+    Defaults come from :mod:`regrep_paper.tables.table4`.
 
     Args:
         group: ``C4``, ``D1`` or ``D4``; G x G acts.
         method: one of ``METHODS``.
-        learning_rate: of Adam; that of the config in Table 9 by default.
-        weight: of the penalty; that of the method, or else of the config in Table 9, by default.
+        learning_rate: learning rate of Adam; defaults to that of the config in Table 9.
+        weight: weight of the penalty; defaults to that of the method, or else of the config in Table 9.
         latent: channels of the penalised latent, at least |G|².
-        copies: regular copies in the latent, floor(latent / |G|²) by default.
-        fraction: part of the batch whose second view is made.
-        latent_augmentation: train the head on rho(g) E(x) too; by default as the method does.
-        as_published: shifted task loss of weight 0, as in the published code.
+        copies: regular copies in the latent; defaults to floor(latent / |G|²).
+        fraction: fraction of the batch that gets a second view.
+        latent_augmentation: also train the head on rho(g) E(x); defaults to the method's choice.
+        as_published: use weight 0 for the shifted task loss, as in the published code.
         classes: digits used; the network has classes² outputs.
-        network: one of the table's.
-        protocol: of the run, for the learning rate's default.
-        schedule: of the rate, where it is not the protocol's.
+        network: one of the table's networks.
+        protocol: protocol of the run, which the default learning rate depends on.
+        schedule: schedule of the learning rate, if not the protocol's.
     """
 
     def __init__(

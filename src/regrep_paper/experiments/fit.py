@@ -33,26 +33,26 @@ HARMLESS = (
     *("accelerator", "default_root_dir", "logger", "profiler", "log_every_n_steps"),
     *("enable_checkpointing", "enable_model_summary", "enable_progress_bar", "num_sanity_val_steps"),
 )
-"""Options of the trainer that have a place of their own in a record, or change no number."""
+"""Options of the trainer that a record has elsewhere, or that change no number."""
 
 
 class _Parser(LightningArgumentParser):
-    """Answers a mistake with one sentence instead of the whole usage, and takes no file for a value."""
+    """Reports a mistake in one sentence instead of printing the usage, and never reads a value from a file."""
 
     def add_class_arguments(self, *args: Any, **kwargs: Any) -> Any:
-        """Arguments of a class; a value that happens to be the name of a file stays that name."""
+        """Arguments of a class; a value that happens to be the name of a file is kept as it is."""
         return super().add_class_arguments(*args, **{**kwargs, "sub_configs": False})
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Raise, with the nearest option for a misspelt one."""
+        """Raise, suggesting the nearest option for a misspelt one."""
         text = " ".join(message.split())
         unknown = re.search(r"nrecognized arguments: (\S+)", text)
         if unknown and not unknown[1].startswith("-"):
-            text = f"there is one word too many: {unknown[1]}; write options as --name=value"
+            text = f"unexpected argument {unknown[1]}; write options as --name=value"
         elif unknown:
             options = [option for action in self._actions for option in action.option_strings]
             near = repair(unknown[1].partition("=")[0], options)
-            near = near if near.startswith("did you mean") else "see regrep fit EXPERIMENT --help"  # there are many
+            near = near if near.startswith("did you mean") else "see regrep fit EXPERIMENT --help"  # too many to list
             text = f"there is no option {unknown[1]}; {near}"
         wrong = re.search(r'Parser key "(\S+)": .*(?:Got|Given) value: (.*)', text)
         if wrong:
@@ -61,7 +61,7 @@ class _Parser(LightningArgumentParser):
 
 
 def _kinds(text: str) -> str:
-    """What an option takes, from jsonargparse's list of types.
+    """The values an option takes, from jsonargparse's list of types.
 
     >>> _kinds("Errors: - Expected a <class 'int'> - Expected a typing.Literal['C4', 'D4'] Given value: x")
     'an integer or C4, D4'
@@ -72,7 +72,7 @@ def _kinds(text: str) -> str:
 
 
 class ExperimentCLI(LightningCLI):
-    """LightningCLI with a run folder, early stopping and resumption, and no logger of Lightning's own."""
+    """LightningCLI with a run folder, early stopping and resumption, and without Lightning's loggers."""
 
     def __init__(self, definition: Definition, args: Sequence[str]) -> None:
         self.definition = definition
@@ -93,29 +93,29 @@ class ExperimentCLI(LightningCLI):
         )
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        """Parse, and refuse a run without epochs before anything is built."""
+        """Parse, and reject a run without epochs before anything is built."""
         super().parse_arguments(parser, args)
         check_run(self.config.trainer.max_epochs, self.config.patience, self.config.seed_everything)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """The trainer, or one sentence on why Lightning refuses its options."""
+        """The trainer; raises one sentence if Lightning rejects its options."""
         try:
             return super().instantiate_trainer(**kwargs)
         except (ValueError, MisconfigurationException) as cause:
             raise RegrepError(f"the trainer cannot be built: {' '.join(str(cause).split())}") from cause
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
-        """The parser that answers in one sentence, and reads a file of options with ``--config``."""
+        """The parser that reports mistakes in one sentence and reads a file of options with ``--config``."""
         parser = _Parser(**kwargs)
         parser.add_argument("-c", "--config", action=OptionsFile, help="a file with options, such as a config.yaml")
         return parser
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Options of the run beside those of model, data and trainer."""
+        """Options of the run in addition to those of model, data and trainer."""
         parser.add_argument(OPTION, type=Path, default=None, help="a JSON file of settings, such as a run.json")
         parser.add_argument("--out", type=Path, default=Path("runs/latest"), help="the run folder")
         parser.add_argument(
-            "--patience", type=int | None, default=None, help="stop after that many epochs without gain"
+            "--patience", type=int | None, default=None, help="stop after this many epochs without improvement"
         )
         parser.add_argument(
             "--protocol",
@@ -125,10 +125,10 @@ class ExperimentCLI(LightningCLI):
             " published: the paper's constant rate and the best epoch on validation",
         )
         for name, kind, what in (
-            ("schedule", Schedule, "of the learning rate"),
-            ("recalibrate", bool, "re-estimate the statistics of normalisations before evaluations that count"),
-            ("whole_batches", bool, "leave out an epoch's last batch where it is not full"),
-            ("select", Selection, "whose weights are tested: those of the last epoch, or the best on validation"),
+            ("schedule", Schedule, "schedule of the learning rate"),
+            ("recalibrate", bool, "re-estimate normalisation statistics before evaluations that count"),
+            ("whole_batches", bool, "leave out an epoch's last batch if it is not full"),
+            ("select", Selection, "the weights to test: those of the last epoch, or the best on validation"),
         ):
             parser.add_argument(f"--{name}", type=kind | None, default=None, help=f"{what} (default: the protocol's)")
         for setting in self.definition.settings:
@@ -137,7 +137,7 @@ class ExperimentCLI(LightningCLI):
 
     @property
     def named_config(self) -> dict[str, Any]:
-        """All settings, resolved, as they name the run: with a precision only where the machine does not choose it."""
+        """All resolved settings, as they identify the run: with a precision only if the machine does not choose it."""
         definition = self.definition
         found = {name: self.config.get(option) for name, option in definition.options.items()}
         if self.settings.get("precision") is None and found["precision"] == default_precision():
@@ -146,7 +146,7 @@ class ExperimentCLI(LightningCLI):
 
     @property
     def trainer_options(self) -> dict[str, Any]:
-        """Options of the trainer that may change results and are no settings, where they are not the defaults."""
+        """Options of the trainer that may change results, are not settings, and differ from their defaults."""
         defaults = self.parser.get_defaults().trainer
         return {
             name: value
@@ -156,12 +156,12 @@ class ExperimentCLI(LightningCLI):
 
 
 def fit(name: str, args: Sequence[str]) -> dict[str, Any]:
-    """Train one config, test its best checkpoint once, and leave a finished record.
+    """Train one config, test its best checkpoint once, and write a finished record.
 
-    Continues from ``checkpoints/last.ckpt`` if the run folder holds one. Returns the content of ``done.json``.
+    Continues from ``checkpoints/last.ckpt`` if the run folder has one. Returns the content of ``done.json``.
 
     Raises:
-        RegrepError: a wrong setting, a folder of another run, or a loss that is not finite.
+        RegrepError: a wrong setting, the folder of another run, or a loss that is not finite.
     """
     cli = _cli(name, args)
     out: Path = cli.config.out
@@ -178,12 +178,12 @@ def fit(name: str, args: Sequence[str]) -> dict[str, Any]:
 
 
 def check(command: Sequence[str]) -> None:
-    """Raise for the words ``fit EXPERIMENT OPTIONS`` of a run that cannot be built; nothing is read or written."""
+    """Raise if the arguments ``fit EXPERIMENT OPTIONS`` describe an invalid run; nothing is read or written."""
     _cli(command[1], command[2:])
 
 
 def test(name: str, args: Sequence[str]) -> dict[str, Any]:
-    """Measure a run's best checkpoint on the test split again, without touching its record."""
+    """Evaluate a run's best checkpoint on the test split again, without changing its record."""
     cli = _cli(name, args)
     folder = RunFolder(cli.config.out)
     if not folder.checkpoint("best").exists():
@@ -193,20 +193,20 @@ def test(name: str, args: Sequence[str]) -> dict[str, Any]:
 
 
 def test_run(run: Path, files: Files) -> dict[str, Any]:
-    """Measure a run's best checkpoint on the test split again, with the settings it was trained with.
+    """Evaluate a run's best checkpoint on the test split again, with the settings of its training.
 
     Args:
         run: the run folder; nothing in it is trusted.
-        files: data folder and fonts, where the run had some.
+        files: data folder and fonts, if the run used any.
 
     Raises:
-        RegrepError: the folder holds no trained run, or a file of it has to be named anew.
+        RegrepError: the folder holds no trained run, or a file of the run must be given again.
     """
     return tested(trained(RunFolder(run), files))
 
 
 def tested(cli: ExperimentCLI) -> dict[str, float]:
-    """The metrics of a module on the test split, printed too."""
+    """Compute and print the metrics of a module on the test split."""
     metrics = measured(cli.trainer.test(cli.model, datamodule=cli.datamodule, verbose=False))
     for key, value in metrics.items():
         print(f"{key:24} {value:.4f}")
@@ -214,7 +214,7 @@ def tested(cli: ExperimentCLI) -> dict[str, float]:
 
 
 def _cli(name: str, args: Sequence[str]) -> ExperimentCLI:
-    """The parsed command, on a tuned machine and without the trainer's own chatter."""
+    """The parsed command, with the machine tuned and Lightning's output suppressed."""
     prepare()
     with _own_arguments():
         return ExperimentCLI(definition_of(name), args)
@@ -222,7 +222,7 @@ def _cli(name: str, args: Sequence[str]) -> ExperimentCLI:
 
 @contextmanager
 def _own_arguments() -> Iterator[None]:
-    """LightningCLI warns when it gets arguments while sys.argv holds some too."""
+    """Hide sys.argv: LightningCLI warns if it gets arguments while sys.argv also has some."""
     argv, sys.argv = sys.argv, sys.argv[:1]
     try:
         yield
@@ -231,17 +231,17 @@ def _own_arguments() -> Iterator[None]:
 
 
 def measure(run: Path, samples: int | None = None, files: Files | None = None) -> Measurement | RepresentationAnalysis:
-    """The equivariance of a run's best checkpoint, on validation samples transformed at random.
+    """The equivariance of a run's best checkpoint, on randomly transformed validation samples.
 
-    Of a learned representation, the analysis of its matrices.
+    For a learned representation, the analysis of its matrices.
 
     Args:
         run: the run folder; nothing in it is trusted.
-        samples: how many samples, at least 1; 256 by default.
-        files: data folder and fonts, where the run had some.
+        samples: number of samples, at least 1; defaults to 256.
+        files: data folder and fonts, if the run used any.
 
     Raises:
-        RegrepError: the folder holds no trained run, or a file of it has to be named anew.
+        RegrepError: the folder holds no trained run, or a file of the run must be given again.
     """
     count = _count(samples, 256)
     cli = trained(RunFolder(run), files)
@@ -252,10 +252,10 @@ def measure(run: Path, samples: int | None = None, files: Files | None = None) -
 def measure_layers(run: Path, samples: int | None = None, files: Files | None = None) -> LayerProfile:
     """Invariance and linear equivariance of every layer of a run's best checkpoint.
 
-    Arguments as in :func:`measure`; 1,024 samples by default, for linear maps are fitted.
+    Arguments as in :func:`measure`; ``samples`` defaults to 1,024, because linear maps are fitted.
 
     Raises:
-        RegrepError: as there, or no action moves the inputs of the run.
+        RegrepError: as there, or the inputs of the run have no group action.
     """
     count = _count(samples, 1024)
     cli = trained(RunFolder(run), files)
@@ -264,29 +264,29 @@ def measure_layers(run: Path, samples: int | None = None, files: Files | None = 
 
 
 def _count(samples: int | None, default: int) -> int:
-    """How many samples are measured."""
+    """Number of samples to measure."""
     if samples is not None and samples < 1:
         raise RegrepError(f"an equivariance error needs at least one sample, got {samples}")
     return default if samples is None else samples
 
 
 def trained(folder: RunFolder, files: Files | None = None) -> ExperimentCLI:
-    """The experiment of a run as its record has it, with the best weights of the model.
+    """The experiment of a run according to its record, with the best weights of the model.
 
-    Only plain settings of the record are used; ``config.yaml`` is not read, so that a folder of somebody else can
-    neither name code to run nor files to open.
+    Only plain settings of the record are used; ``config.yaml`` is not read, so that someone else's folder can name
+    neither code to run nor files to open.
 
     Args:
-        folder: of the run.
-        files: data folder and fonts, where the run had some.
+        folder: the run folder.
+        files: data folder and fonts, if the run used any.
 
     Raises:
-        RegrepError: the folder holds no trained run, a setting is not plain, or a file has to be named anew.
+        RegrepError: the folder holds no trained run, a setting is not plain, or a file must be given again.
     """
     record, run = folder.record, folder.path
     config = (record or {}).get("config")
     if isinstance(config, dict) and config.get("averaged"):
-        raise RegrepError(f"{run} is the average of another run and has no weights; name the run that it was made of")
+        raise RegrepError(f"{run} is the average of another run and has no weights; name the run that it was made from")
     if record is None or not folder.checkpoint("best").exists():
         raise RegrepError(f"{run} holds no trained run (run.json, checkpoints/best.ckpt); train it with regrep fit")
     _, name, *words = recorded_command(folder, files)

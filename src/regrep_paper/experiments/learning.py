@@ -18,17 +18,17 @@ from regrep_paper.training.learned_module import RepresentationModule
 
 
 class LearnedLatent(RepresentationModule):
-    """One exploratory experiment; a subclass says which, and what is not given comes from its row of Table 7.
+    """One exploratory experiment; a subclass specifies which, and defaults come from its row of Table 7.
 
     Args:
         latent: dimension of the latent.
-        init: start of the representation, as :class:`~regrep.LearnedRepresentation` takes it.
-        noise: of the start ``orthogonal+noise``.
-        algebra_weight: of A(rho).
-        output_weight: of the decoder's equivariance.
-        latent_weight: of the encoder's equivariance.
-        learning_rate: of Adam.
-        frozen_encoder: leave the encoder as it was drawn; a control.
+        init: initialisation of the representation, as in :class:`~regrep.LearnedRepresentation`.
+        noise: standard deviation of the noise of ``orthogonal+noise``.
+        algebra_weight: weight of A(rho).
+        output_weight: weight of the decoder's equivariance.
+        latent_weight: weight of the encoder's equivariance.
+        learning_rate: learning rate of Adam.
+        frozen_encoder: keep the encoder at its initial weights; a control.
     """
 
     definition: ClassVar[Definition]
@@ -87,9 +87,9 @@ class TMNIST(LearnedLatent):
 
 
 class MNIST(LearnedLatent):
-    """Auto-encoder of digits; D3 turns by 120 degrees and mirrors (section 4.2, appendix B.2, Eqs. (4) and (7)).
+    """Auto-encoder of digits; D3 rotates by 120 degrees and mirrors (section 4.2, appendix B.2, Eqs. (4) and (7)).
 
-    The mixed relation weighs a tenth of the sum of the two powers, and no inverse regularizes.
+    The mixed relation has a tenth of the weight of the two powers together, and there is no inverse regularizer.
     """
 
     definition = exploration.MNIST
@@ -99,7 +99,7 @@ class MNIST(LearnedLatent):
 
 
 class CIFAR10(LearnedLatent):
-    """Classifier of images; C4 turns them (section 4.3, appendix B.3, Eq. (8))."""
+    """Classifier of images, which C4 rotates (section 4.3, appendix B.3, Eq. (8))."""
 
     definition = exploration.CIFAR10
     network_class = ImageClassifier

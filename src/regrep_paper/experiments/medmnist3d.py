@@ -17,27 +17,27 @@ from regrep_paper.tables.table5 import DEFAULTS, DEFINITION, VolumeSource, class
 from regrep_paper.training.module import ClassifierModule
 
 SELECTIONS = {"moved": "validation/accuracy", "upright": "validation/accuracy_upright"}
-"""Which validation accuracy chooses the best epoch."""
+"""Which validation accuracy selects the best epoch."""
 
 
 class MedMNIST3D(ClassifierModule):
-    """A network of Table 5, by default that of appendix C.2, under one of the methods, and the rotations of the cube.
+    """A network of Table 5, by default that of appendix C.2, trained by one of the methods under the cube's rotations.
 
-    What is not given is as :mod:`regrep_paper.tables.table5` says. The task loss is the mean of those of the two views.
+    Defaults come from :mod:`regrep_paper.tables.table5`. The task loss is the mean over the two views.
 
     Args:
-        source: of the volumes; decides the classes and the defaults.
+        source: source of the volumes, which determines the classes and the defaults.
         method: one of ``METHODS``.
-        learning_rate: of Adam; that of Table 10 by default.
-        weight: of the penalty; that of the method, or else of Table 10, by default.
+        learning_rate: learning rate of Adam; defaults to that of Table 10.
+        weight: weight of the penalty; defaults to that of the method, or else of Table 10.
         width: c of the network; its latent has 8c channels, at least 24.
-        copies: regular copies in the latent, floor(8c / 24) by default.
-        fraction: part of the batch whose second view is made.
-        select: validation accuracy that chooses the best epoch, on ``moved`` (turned at random) or ``upright`` volumes.
+        copies: regular copies in the latent; defaults to floor(8c / 24).
+        fraction: fraction of the batch that gets a second view.
+        select: volumes whose validation accuracy selects the best epoch: ``moved`` (randomly rotated) or ``upright``.
         size: points along each side of a volume.
-        network: one of the table's.
-        protocol: of the run, for the learning rate's default.
-        schedule: of the rate, where it is not the protocol's.
+        network: one of the table's networks.
+        protocol: protocol of the run, which the default learning rate depends on.
+        schedule: schedule of the learning rate, if not the protocol's.
     """
 
     ranked = True
@@ -72,7 +72,7 @@ class MedMNIST3D(ClassifierModule):
             schedule=schedule,
         )
         if select not in SELECTIONS:
-            raise RegrepError(f"the best epoch is chosen on {' or '.join(SELECTIONS)} volumes, got {select!r}")
+            raise RegrepError(f"the best epoch is selected on {' or '.join(SELECTIONS)} volumes, got {select!r}")
         group = parse(config["group"])
         rho = latent(group, 8 * width, copies)
         built = build("medmnist3d", network, classes=classes_of(source), width=width, size=size)

@@ -1,4 +1,4 @@
-"""The objective of a method: the one place where a row of the methods becomes terms of a loss."""
+"""The objective of a method: the only place where a row of the methods becomes terms of a loss."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ def objective_for(
     latent_augmentation: bool | None = None,
     **options: Any,
 ) -> Objective:
-    """What a network minimises under a method.
+    """The objective that a network minimises under a method.
 
     Args:
-        kind: that of one forward pass, or of forecasts that are rolled out.
-        method: its name.
+        kind: the objective of one forward pass, or of rolled-out forecasts.
+        method: name of the method.
         network: module with ``encoder`` and ``head``.
-        act: how the group transforms the data.
-        rho: how it transforms the latent.
-        weight: of the penalty.
-        task_loss: of outputs and targets.
-        fraction: part of the batch whose second view is made; none for a method without it.
-        latent_augmentation: train the head on rho(g) E(x) too; by default as the method does.
-        options: further arguments of it.
+        act: how the group acts on the data.
+        rho: how the group acts on the latent.
+        weight: weight of the penalty.
+        task_loss: loss of outputs and targets.
+        fraction: fraction of the batch that gets a second view; ignored by methods without one.
+        latent_augmentation: also train the head on rho(g) E(x); defaults to the method's choice.
+        options: further arguments of the objective.
 
     Raises:
-        RegrepError: an unknown method, or a value that the objective refuses.
+        RegrepError: an unknown method, or a value that the objective rejects.
 
     >>> import regrep
     >>> from regrep_paper.networks.choice import build

@@ -1,4 +1,4 @@
-"""``--config FILE``: a file of options that leads to no other file, and to no code where it lies in a run folder."""
+"""``--config FILE``: a file of options that names no other file of options and, in a run folder, no path or code."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from regrep_paper.runs.manifest import parse_yaml
 from regrep_paper.tables.index import FILES
 
 SECTIONS = ("trainer", "model", "data")
-"""Keys that hold options of their own."""
+"""Keys that contain further options."""
 
 PATHS = ("data.data_dir", *(f"data.{font}" for font in FILES), "trainer.default_root_dir")
 """Options that are files or folders."""
 
 CODE = ("trainer.callbacks", "trainer.logger", "trainer.profiler", "trainer.plugins")
-"""Options for which a word is the name of a class."""
+"""Options whose values are names of classes."""
 
 
 class OptionsFile(ActionConfigFile):
-    """Reads the file itself and hands on its content, so that no value in it is taken for the name of a file."""
+    """Reads the file itself and passes on its content, so that no value in it is taken as the name of a file."""
 
     def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:
         """Add the options of a file."""
@@ -34,8 +34,7 @@ class OptionsFile(ActionConfigFile):
 def read_options(path: Path) -> dict[str, Any]:
     """The options in a YAML file.
 
-    In a folder with a run.json they have to be numbers and plain words, and its ``out`` counts only where it is that
-    folder.
+    In a folder with a run.json they must be numbers and plain words, and ``out`` counts only if it is that folder.
 
     Raises:
         RegrepError: it cannot be read, is not of this form, or names a further file of options.
@@ -52,12 +51,12 @@ def read_options(path: Path) -> dict[str, Any]:
         raise RegrepError(f"{path} may not name a further file with the key config; pass --config twice")
     for section in SECTIONS:
         if section in content and not isinstance(content[section], dict):
-            raise RegrepError(f"{section} in {path} holds options with values, got no such thing; write them out")
+            raise RegrepError(f"{section} in {path} must be options with values, but is not; write them out")
     return _foreign(path, content) if (path.resolve().parent / "run.json").exists() else content
 
 
 def _foreign(path: Path, content: dict[str, Any]) -> dict[str, Any]:
-    """The options of a file in a run folder, which may be anybody's."""
+    """The options of a file in a run folder, which may come from anyone."""
     kept = dict(content)
     out = kept.pop("out", None)
     if isinstance(out, str) and Path(out).resolve() == path.resolve().parent:
@@ -68,7 +67,7 @@ def _foreign(path: Path, content: dict[str, Any]) -> dict[str, Any]:
         for option, entry in _flat(key, value):
             if (option in PATHS and entry is not None) or (option in CODE and not isinstance(entry, bool | None)):
                 raise RegrepError(
-                    f"{path} lies in a run folder, from which no path and no class is taken, and sets {option};"
+                    f"{path} is in a run folder, from which no paths or classes are taken, but sets {option};"
                     f" pass --{option} yourself, or copy the file elsewhere if you trust it"
                 )
             plain_value(option, entry, path)

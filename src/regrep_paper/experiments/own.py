@@ -1,4 +1,4 @@
-"""The same question for a user's own model: which representation does its latent prefer?"""
+"""Learn the representation on the latent of a user's own model."""
 
 from __future__ import annotations
 
@@ -46,36 +46,37 @@ def learn(
 ) -> dict[str, Any]:
     """Learn the representation on the latent of any model under section 4's objective, and analyse it.
 
-    Leaves a run folder as ``regrep learn`` does: metrics, checkpoints, trajectories of the eigenvalues, multiplicities,
-    null controls, verdict. ``regrep report`` makes the page of one such folder or of several; a run that was killed
-    continues when the same call is made again.
+    Writes a run folder as ``regrep learn`` does: metrics, checkpoints, trajectories of the eigenvalues, multiplicities,
+    null controls, verdict. ``regrep report`` makes a page from one or more such folders; a run that was killed
+    continues when the same call is repeated.
 
     Args:
         encoder: x [B, ...] -> z [B, d].
         head: z [B, d] -> outputs: logits [B, classes], or x again for an auto-encoder.
-        data: for each of ``train``, ``validation`` and ``test`` the inputs [n, ...] and their labels int64 [n];
-            None instead of the labels for an auto-encoder. Bytes are
-            taken as pictures and divided by 255. The test split is seen once, at the end.
-        action: how the group moves the inputs.
+        data: for each of ``train``, ``validation`` and ``test`` the inputs [n, ...] and their labels int64 [n], or
+            None instead of the labels for an auto-encoder. Bytes are treated as images and divided by 255. The test
+            split is used once, at the end.
+        action: how the group acts on the inputs.
         latent: the representation to be learned, of the same group, of dimension d.
         out: run folder.
-        task_loss: of outputs and labels, or outputs and inputs; cross entropy, or the mean squared error.
-        algebra_weight: of A(rho).
-        output_weight: of the head's equivariance.
-        latent_weight: of the encoder's equivariance.
-        learning_rate: of Adam.
+        task_loss: loss of outputs and labels, or of outputs and inputs; defaults to cross entropy, or to the mean
+            squared error.
+        algebra_weight: weight of A(rho).
+        output_weight: weight of the head's equivariance.
+        latent_weight: weight of the encoder's equivariance.
+        learning_rate: learning rate of Adam.
         batch_size: samples in a training batch.
-        epochs: at most.
-        patience: stop after that many epochs without gain on validation; None trains all epochs.
-        identity: draw the identity too, as often as any other element.
-        seed: draws the order of the samples and the elements; the model's own start is the caller's.
-        name: of the data, in reports.
+        epochs: largest number of epochs.
+        patience: stop after this many epochs without improvement on validation; None trains all epochs.
+        identity: also draw the identity, as often as any other element.
+        seed: seed of the order of the samples and of the elements; the caller initialises the model.
+        name: name of the data in reports.
 
     Returns:
         The content of ``done.json``: validation and test metrics, ``representation``, ``controls``.
 
     Raises:
-        RegrepError: a split is missing or empty, labels are no integers or not as many as inputs, groups differ, there
+        RegrepError: a split is missing or empty, labels are not integers or not as many as inputs, groups differ, there
             are no epochs, or a loss is not finite.
 
     >>> import tempfile, warnings, regrep
@@ -179,14 +180,14 @@ class TensorPairs(PairData):
         self.data, self.name, self.moves = data, name, action
 
     def load(self) -> dict[Split, Samples]:
-        """The tensors as they were given."""
+        """The given tensors."""
         return {
             split: Samples(x, torch.zeros(len(x), dtype=torch.int64) if y is None else y, split)
             for split, (x, y) in ((split, self.data[split]) for split in SPLITS)
         }
 
     def move(self, images: Tensor, g: Tensor, split: Split, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """The inputs and what the action makes of them."""
+        """The inputs and their transforms under the action."""
         return images, self.moves(images, g)
 
     def source(self) -> dict[str, Any]:
@@ -195,7 +196,7 @@ class TensorPairs(PairData):
 
 
 def _check(data: Mapping[str, tuple[Tensor, Tensor | None]]) -> bool:
-    """Whether there are labels; raises where the splits do not fit."""
+    """Whether there are labels; raises if the splits do not fit together."""
     missing = [split for split in SPLITS if split not in data or not len(data[split][0])]
     if missing:
         raise RegrepError(f"learning needs samples to train, validate and test, got none for {', '.join(missing)}")
@@ -208,7 +209,7 @@ def _check(data: Mapping[str, tuple[Tensor, Tensor | None]]) -> bool:
             raise RegrepError(f"each input has one label, got {len(x)} inputs and {len(y)} labels for {split}")
         if y is not None and (y.dtype != torch.int64 or y.dim() != 1):
             raise RegrepError(
-                f"labels are numbers of classes, int64 [n], got {str(y.dtype)[6:]} {list(y.shape)} for {split};"
-                " convert them, or pass None to rebuild the inputs"
+                f"labels are class indices, int64 [n], got {str(y.dtype)[6:]} {list(y.shape)} for {split};"
+                " convert them, or pass None to reconstruct the inputs"
             )
     return labelled["train"]

@@ -1,7 +1,7 @@
-"""The command that sets a recorded run up again, made of plain settings alone.
+"""The command that sets up a recorded run again, made from plain settings only.
 
-A run folder may come from anybody. Of what it says only known settings with plain values are taken: no class, no
-module and no path. Files and folders outside it are named anew by whoever tests or measures the run.
+A run folder may come from anyone. Only known settings with plain values are taken from it: no class, no module and no
+path. Whoever tests or measures the run names the files and folders outside it again.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from regrep_paper.tables.index import EXPERIMENTS, FILES, config_command, defini
 from regrep_paper.tables.protocol import BEFORE
 
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+=,-]{0,199}")
-"""What a setting may be written with: no path, no module and no attribute can be."""
+"""The characters allowed in a setting: they cannot form a path, a module or an attribute."""
 
 LATER = ("network", "network_as_published")
-"""Settings that early records lack, from a time when there was one network of an experiment."""
+"""Settings that early records lack, from when an experiment had only one network."""
 
 LARGEST = 2**63
-"""Bound of the numbers in a record."""
+"""Largest absolute value of a number in a record."""
 
 Files = Mapping[str, Path | None]
-"""``data_dir``, ``font_a`` and ``font_b`` as the user names them; absent or None where not given."""
+"""``data_dir``, ``font_a`` and ``font_b`` as given by the user; absent or None if not given."""
 
 
 def recorded_command(folder: RunFolder, files: Files | None = None) -> list[str]:
-    """Words after ``regrep`` that set a recorded run up again.
+    """Arguments of ``regrep`` that set up a recorded run again.
 
     Args:
-        folder: of the run.
-        files: where the data lie now.
+        folder: the run folder.
+        files: where the data are now.
 
     Raises:
-        RegrepError: the folder holds no run of an experiment, a setting is not plain, or a file of the run has to be
-            named anew.
+        RegrepError: the folder holds no run of an experiment, a setting is not plain, or a file of the run must be
+            given again.
     """
     given = {key: path for key, path in (files or {}).items() if path is not None}
     record = folder.record or {}
@@ -46,7 +46,7 @@ def recorded_command(folder: RunFolder, files: Files | None = None) -> list[str]
     name = config.get("experiment") if isinstance(config, Mapping) else None
     if not isinstance(config, Mapping) or not isinstance(name, str) or name not in EXPERIMENTS:
         raise RegrepError(
-            f"{folder.path} holds a run of your own model, which only its code can build; see its done.json"
+            f"{folder.path} holds a run of your own model, which only your code can build; see its done.json"
         )
     definition = definition_of(name)
     settings = {
@@ -71,10 +71,10 @@ def recorded_command(folder: RunFolder, files: Files | None = None) -> list[str]
 
 
 def check_recorded(folder: RunFolder, config: Mapping[str, Any]) -> None:
-    """Raise where a run that was set up again has not the settings of its record, files aside.
+    """Raise if a run that was set up again does not have the settings of its record, files aside.
 
     Raises:
-        RegrepError: naming those that differ.
+        RegrepError: names the settings that differ.
     """
     recorded = (folder.record or {}).get("config", {})
     compared = {key: value for key, value in config.items() if key not in LATER or key in recorded}
@@ -93,14 +93,14 @@ def plain_value(key: str, value: Any, path: Path) -> str | int | float | bool | 
     Traceback (most recent call last):
     regrep.errors.RegrepError: run.json may set init to a number or a plain word, got '../secret'; restore a copy
     """
-    number = isinstance(value, (int, float)) and abs(value) <= LARGEST  # false for a number that is none
+    number = isinstance(value, (int, float)) and abs(value) <= LARGEST  # false for NaN
     if value is None or isinstance(value, bool) or number or (isinstance(value, str) and WORD.fullmatch(value)):
         return value
     raise RegrepError(f"{path} may set {key} to a number or a plain word, got {str(value)[:80]!r}; restore a copy")
 
 
 def _data_dir(command: Any) -> str | None:
-    """The data folder that a recorded command names; it is named in a message, never opened."""
+    """The data folder that a recorded command names; it appears in a message and is never opened."""
     words = [word for word in command if isinstance(word, str)] if isinstance(command, list) else []
     named = None
     for k, word in enumerate(words):
@@ -113,6 +113,6 @@ def _data_dir(command: Any) -> str | None:
 def _ask(run: Path, key: str, value: Any) -> None:
     option = f"--{key.replace('_', '-')}"
     raise RegrepError(
-        f"paths are not taken from a run folder, and the run in {run} read {str(value)[:200]!r}; pass {option} to say"
-        " where that lies, if you trust it"
+        f"paths are not taken from a run folder, but the run in {run} read {str(value)[:200]!r}; pass {option} to say"
+        " where that is, if you trust it"
     )

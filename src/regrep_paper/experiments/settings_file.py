@@ -16,10 +16,10 @@ OPTION = "--settings"
 
 
 def expanded(definition: Definition, words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
-    """The settings in the file that the words name, none without one, and words that set them, then the others.
+    """The settings in the file that the arguments name, if any, and arguments that set them, then the other arguments.
 
     Raises:
-        RegrepError: the file cannot be read, or holds something else than plain settings of the experiment.
+        RegrepError: the file cannot be read, or contains anything but plain settings of the experiment.
     """
     paths, others = [], []
     left = iter(words)
@@ -36,7 +36,7 @@ def expanded(definition: Definition, words: Sequence[str]) -> tuple[dict[str, An
     for key in FILES:
         option = f"--{definition.options.get(key)}"
         if settings.get(key) is not None and not any(word.partition("=")[0] == option for word in others):
-            raise RegrepError(f"paths are not taken from a file of settings; pass {option} beside {OPTION}")
+            raise RegrepError(f"paths are not taken from a file of settings; pass {option} in addition to {OPTION}")
     return settings, [*option_words({"experiment": definition.name, **chosen}), *others]
 
 
@@ -44,7 +44,7 @@ def read_settings(path: Path, definition: Definition) -> dict[str, Any]:
     """Settings by name, or a run.json, which has them under ``config``.
 
     Raises:
-        RegrepError: it cannot be read, or holds something else than plain settings of the experiment.
+        RegrepError: it cannot be read, or contains anything but plain settings of the experiment.
     """
     content = read_record(path)
     settings = content.get("config", {key: value for key, value in content.items() if key != "format"})

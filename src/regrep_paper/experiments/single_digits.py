@@ -13,20 +13,20 @@ from regrep_paper.training.module import ClassifierModule
 
 
 class SingleDigits(ClassifierModule):
-    """A small network on single digits, under one of the methods.
+    """A small network on single digits, trained by one of the methods.
 
-    What is not given is as :mod:`regrep_paper.tables.study` says.
+    Defaults come from :mod:`regrep_paper.tables.study`.
 
     Args:
         group: a group of the square.
         method: one of ``METHODS``.
-        learning_rate: of Adam; the highest where the protocol lets it rise and decay.
-        weight: of the penalty; that of the method by default, and 1 for ``ours``.
+        learning_rate: learning rate of Adam; the peak if the protocol has it rise and decay.
+        weight: weight of the penalty; defaults to that of the method, and to 1 for ``ours``.
         latent: width of the penalised latent, at least |G|.
-        copies: regular copies in the latent, floor(latent / |G|) by default.
-        fraction: part of the batch whose second view is made.
-        latent_augmentation: train the head on rho(g) E(x) too; by default as the method does.
-        network: one of the table's.
+        copies: regular copies in the latent; defaults to floor(latent / |G|).
+        fraction: fraction of the batch that gets a second view.
+        latent_augmentation: also train the head on rho(g) E(x); defaults to the method's choice.
+        network: one of the table's networks.
     """
 
     def __init__(

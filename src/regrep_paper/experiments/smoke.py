@@ -19,25 +19,25 @@ from regrep_paper.training.forecast import ForecastModule, per_element
 
 
 class SmokeForecast(ForecastModule):
-    """A network of Table 6, by default that of section 6.3, under one of the methods.
+    """A network of Table 6, by default that of section 6.3, trained by one of the methods.
 
-    ``cnn`` sees the data as they are; the others also a second view of the first forecast, see
-    :class:`regrep.objectives.RolloutObjective` for the weights, which are the same for all of them. What is not given
-    is as :mod:`regrep_paper.tables.table6` says.
+    ``cnn`` sees the untransformed data, the others also a second view of the first forecast; for the weights, which are
+    the same for all of them, see :class:`regrep.objectives.RolloutObjective`. Defaults come from
+    :mod:`regrep_paper.tables.table6`.
 
     Args:
         method: one of ``METHODS``.
-        learning_rate: of Adam.
-        weight: of the penalty; that of the method, or else of the published code, by default.
-        layout: of the latent, ``grid`` (section 6.3), ``channels`` or ``both``.
+        learning_rate: learning rate of Adam.
+        weight: weight of the penalty; defaults to that of the method, or else of the published code.
+        layout: layout of the latent, ``grid`` (section 6.3), ``channels`` or ``both``.
         width: channels of the hidden layers.
         size: points along a side.
-        fraction: part of the batch whose second view is made.
-        latent_augmentation: train the head on rho(g) E(x) too; by default as the method does.
-        weight_decay: of Adam.
+        fraction: fraction of the batch that gets a second view.
+        latent_augmentation: also train the head on rho(g) E(x); defaults to the method's choice.
+        weight_decay: weight decay of Adam.
         decay: factor of the learning rate per epoch.
-        network: one of the table's.
-        network_as_published: with the defects of its published form.
+        network: one of the table's networks.
+        network_as_published: build it with the defects of its published form.
     """
 
     def __init__(
@@ -81,10 +81,10 @@ class SmokeForecast(ForecastModule):
         super().__init__(built, learning_rate, objective, config, weight_decay, decay)
 
     def diagnose(self, data: Any, folder: Path) -> dict[str, Any]:
-        """As every forecast; ``transport`` is the transport error of the data under each element.
+        """As for every forecast; in addition ``transport`` is the data's transport error under each element.
 
         ``data_equivariance`` is the counterpart of ``forecast_equivariance`` for the simulator, over the simulations,
-        see :func:`regrep_paper.data.smoke_box.turning_errors`; only where the set was generated with it.
+        see :func:`regrep_paper.data.smoke_box.turning_errors`; only if the set was generated with it.
         """
         record = super().diagnose(data, folder)
         frames = self.validation_samples(data, 32)[0].unflatten(1, (WINDOW, 2))

@@ -1,1 +1,1 @@
-"""The networks the paper compares with: each an encoder and a head, on the same data as ours."""
+"""The networks that the paper compares: each has an encoder and a head, and all are trained on the same data."""

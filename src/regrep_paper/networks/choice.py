@@ -16,14 +16,14 @@ def build(experiment: str, network: str, as_published: bool = False, **options: 
     """A network of an experiment's table, by name.
 
     Args:
-        experiment: whose table.
-        network: its name there.
-        as_published: with the defects of its published form.
-        options: instead of the sizes of its entry.
+        experiment: name of the experiment.
+        network: name of the network in its table.
+        as_published: build it with the defects of its published form.
+        options: replace the sizes of its entry.
 
     Raises:
-        RegrepError: the table has no such network, none of its defects is known, or a width or size is below 1.
-        MissingExtraError: it is steerable, and the extra ``[baselines]`` is not installed.
+        RegrepError: the table has no such network, it has no known defects, or a width or size is below 1.
+        MissingExtraError: it is steerable and the extra ``[baselines]`` is not installed.
 
     >>> build("ddmnist", "ccn")
     Traceback (most recent call last):
@@ -36,9 +36,9 @@ def build(experiment: str, network: str, as_published: bool = False, **options: 
 
 
 def build_entry(entry: Entry, as_published: bool = False, **options: Any) -> EncoderHead:
-    """The network of an entry, at its sizes or with other values of them.
+    """The network of an entry, with its sizes or with other values of them.
 
-    An option that other networks of the table take and this one does not, such as a group, is left out.
+    An option that only other networks of the table take, such as a group, is ignored.
 
     Raises:
         TypeError: no network of the table takes an option.
@@ -57,7 +57,9 @@ def build_entry(entry: Entry, as_published: bool = False, **options: Any) -> Enc
     used = {name: value for name, value in {**entry.sizes, **options}.items() if name in takes}
     if as_published:
         if "as_published" not in takes:
-            raise RegrepError(f"the network {entry.network} is as it was published; leave out network_as_published")
+            raise RegrepError(
+                f"the network {entry.network} has no other published form; leave out network_as_published"
+            )
         used["as_published"] = True
     network: EncoderHead = builder(**used)
     return network

@@ -39,7 +39,7 @@ class AveragePool(nn.Module):
 
 
 def block(inputs: int, outputs: int, kernel: int, stride: int, padding: int) -> nn.Sequential:
-    """Convolution, batch normalisation, ELU (in place: what it overwrites is not needed again)."""
+    """Convolution, batch normalisation, ELU (in place: its input is not needed again)."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, kernel, stride, padding), nn.BatchNorm2d(outputs), nn.ELU(inplace=True)
     )
@@ -72,5 +72,5 @@ class DoubleDigitCNN(EncoderHead):
             nn.Flatten(),
         )
         self.head = latent_head(latent, classes)
-        # Channels last is what CPUs and GPUs convolve fastest (benchmarks/ddmnist.py).
+        # CPUs and GPUs convolve fastest with channels last (benchmarks/ddmnist.py).
         nn.Module.to(self, memory_format=torch.channels_last)  # type: ignore[call-overload]

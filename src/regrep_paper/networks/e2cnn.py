@@ -16,9 +16,9 @@ class E2CNN(RegularFieldNetwork):
 
     Args:
         width: regular fields of the hidden layers.
-        frames: of the window.
+        frames: frames of the window.
         size: points along a side.
-        as_published: the row index taken for one that grows downwards.
+        as_published: treat the row index as growing downwards.
     """
 
     def __init__(self, width: int = 92, frames: int = 10, size: int = 64, as_published: bool = False) -> None:

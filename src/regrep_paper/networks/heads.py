@@ -1,4 +1,4 @@
-"""The head that classifiers put on a latent."""
+"""The head of the classifiers."""
 
 from __future__ import annotations
 

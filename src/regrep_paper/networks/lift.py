@@ -11,27 +11,27 @@ from regrep_paper.steerable.regular_fields import ORDER, RegularFieldNetwork, St
 
 
 class Lift(RegularFieldNetwork):
-    """A steerable network into which a multilayer perceptron feeds a code (Wang, Walters and Yu 2022).
+    """A steerable network with an additional code from a multilayer perceptron (Wang, Walters and Yu 2022).
 
     ``encoder``: see :class:`LiftEncoder`, to regular fields [B, 4·width, size, size]; ``head``: a steerable
     convolution to one vector [B, 2, size, size]. 8,227,652 parameters with width 92 and size 64. The published first
-    layer is made for windows of 62 x 23 points, 3,314,852 parameters, and cannot run on square data. The latent is
-    measured under the regular fields of the steerable layers, whose symmetry the code breaks.
+    layer is built for windows of 62 x 23 points (3,314,852 parameters) and cannot run on square data. Equivariance of
+    the latent is measured for the regular fields of the steerable layers, whose symmetry the code breaks.
 
     Args:
         width: regular fields of the hidden layers, and entries of the code, so a multiple of 4.
-        frames: of the window.
-        size: points along a side, which the perceptron is made for.
-        as_published: the row index taken for one that grows downwards.
+        frames: frames of the window.
+        size: points along a side, fixed by the perceptron.
+        as_published: treat the row index as growing downwards.
 
     Raises:
-        RegrepError: a width that is no multiple of 4.
+        RegrepError: a width that is not a multiple of 4.
     """
 
     def __init__(self, width: int = 92, frames: int = 10, size: int = 64, as_published: bool = False) -> None:
         super().__init__(width, size, "down" if as_published else "up")
         if width % ORDER:
-            raise RegrepError(f"the code's entries are read as regular fields of four, got width {width}; round it")
+            raise RegrepError(f"the code consists of regular fields of four entries, got width {width}; round it")
         self.encoder = LiftEncoder(
             code=nn.Sequential(
                 Flattened(2 * frames, size),
@@ -52,7 +52,7 @@ class Lift(RegularFieldNetwork):
 
 
 class LiftEncoder(nn.Module):
-    """``joint(trunk(x), code(x))``: the code is repeated at every point and read as further regular fields.
+    """``joint(trunk(x), code(x))``: the code is repeated at every point and treated as further regular fields.
 
     Trunk and joint are equivariant, the code is not.
     """

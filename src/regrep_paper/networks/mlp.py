@@ -1,4 +1,4 @@
-"""The network of Table 6 without any structure, and its layers."""
+"""The unstructured network of Table 6, and its layers."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class MLP(EncoderHead):
 
     Args:
         width: hidden units.
-        frames: of the window.
-        size: points along a side, which the first and the last layer are made for.
+        frames: frames of the window.
+        size: points along a side, fixed by the first and the last layer.
 
     >>> network = MLP(width=24, size=32)
     >>> network.latent_shape, sum(p.numel() for p in network.parameters())
@@ -27,7 +27,7 @@ class MLP(EncoderHead):
     def __init__(self, width: int = 92, frames: int = 10, size: int = 64) -> None:
         super().__init__()
         if width < 1:
-            raise RegrepError(f"the width counts hidden units, at least 1, got {width}")
+            raise RegrepError(f"width is the number of hidden units, at least 1, got {width}")
         first = dense(2 * frames * size**2, width)
         rest = [part for _ in range(3) for part in dense(width, width)]
         self.encoder = nn.Sequential(Flattened(2 * frames, size), *first, *rest)
@@ -36,7 +36,7 @@ class MLP(EncoderHead):
 
 
 class Flattened(nn.Module):
-    """[B, channels, size, size] -> [B, channels·size²], for this size alone."""
+    """[B, channels, size, size] -> [B, channels·size²], for this size only."""
 
     def __init__(self, channels: int, size: int) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class Flattened(nn.Module):
         """Flatten.
 
         Raises:
-            RegrepError: data of another size.
+            RegrepError: the data have another size.
         """
         if tuple(x.shape[1:]) != self.shape:
             raise RegrepError(

@@ -1,6 +1,6 @@
 """The plain CNNs, with a penalty on the part of their weights that is not equivariant.
 
-The symmetry of a latent is the one that the penalty draws it to; a new network has none.
+The symmetry of a latent is the one that the penalty pulls it towards; a new network has none.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from regrep_paper.networks.volume_cnn import VolumeCNN
 
 
 class ProjectionDoubleDigitCNN(ProjectionPenalty, DoubleDigitCNN):
-    """:class:`DoubleDigitCNN` drawn to invariance of its outputs when G moves the *whole canvas*.
+    """:class:`DoubleDigitCNN` pulled towards outputs that are invariant when G transforms the *whole canvas*.
 
-    G is C4, D1 or D4, not G x G: convolutions cannot move the two digits apart. So a half turn, which exchanges the
-    digits, is to leave the class as it is; a large weight makes the network as blind to their order as the steerable
-    ones of Table 4. Arguments as there, and ``weight`` of the penalty.
+    G is C4, D1 or D4, not G x G: convolutions cannot transform the two digits separately. A half turn exchanges the
+    digits and is pulled towards leaving the class unchanged; a large weight makes the network as blind to their order
+    as the steerable ones of Table 4. Arguments as for that class, and the ``weight`` of the penalty.
 
     >>> network = ProjectionDoubleDigitCNN("C4")
     >>> sum(p.numel() for p in network.parameters())
@@ -39,12 +39,12 @@ class ProjectionDoubleDigitCNN(ProjectionPenalty, DoubleDigitCNN):
         self.symmetry = LatentSymmetry(act, hidden(act.group, latent), "the whole canvas")
 
     def latent_symmetry(self) -> LatentSymmetry:
-        """That of the penalty, up to the doubled row and column with which a canvas is brought to an odd size."""
+        """The penalty's symmetry, up to the doubled row and column that give a canvas an odd size."""
         return self.symmetry
 
 
 class ProjectionVolumeCNN(ProjectionPenalty, VolumeCNN):
-    """:class:`VolumeCNN` drawn to invariance under the 24 rotations of the cube; ``weight`` of the penalty."""
+    """:class:`VolumeCNN` pulled towards invariance under the cube's 24 rotations; ``weight`` of the penalty."""
 
     def __init__(self, classes: int, width: int = 6, size: int = 28, weight: float = WEIGHT) -> None:
         super().__init__(classes, width, size)
@@ -53,14 +53,14 @@ class ProjectionVolumeCNN(ProjectionPenalty, VolumeCNN):
         self.symmetry = LatentSymmetry(act, hidden(act.group, 8 * width))
 
     def latent_symmetry(self) -> LatentSymmetry:
-        """That of the penalty, up to the doubled plane with which a volume is brought to an odd size."""
+        """The penalty's symmetry, up to the doubled plane that gives a volume an odd size."""
         return self.symmetry
 
 
 class ProjectionSmokeCNN(ProjectionPenalty, SmokeCNN):
-    """:class:`SmokeCNN` drawn to equivariance under quarter turns of fields and their vectors, rows along +y.
+    """:class:`SmokeCNN` pulled towards equivariance under quarter turns of fields and their vectors, rows along +y.
 
-    ``weight`` of the penalty.
+    Takes the ``weight`` of the penalty.
     """
 
     def __init__(self, width: int = 92, frames: int = 10, size: int = 64, weight: float = WEIGHT) -> None:
@@ -73,5 +73,5 @@ class ProjectionSmokeCNN(ProjectionPenalty, SmokeCNN):
         self.symmetry = LatentSymmetry(act, rho, "frames and their vectors, rows upwards")
 
     def latent_symmetry(self) -> LatentSymmetry:
-        """That of the penalty, exact where the penalty is 0 and statistics agree over each regular copy."""
+        """The penalty's symmetry, exact if the penalty is 0 and statistics agree within each regular copy."""
         return self.symmetry

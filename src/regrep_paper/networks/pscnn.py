@@ -18,34 +18,34 @@ from regrep_paper.steerable.wigner_eckart import SphericalConvolution
 
 
 class AveragedNetwork(EncoderHead):
-    """A network of averaged convolutions, each with a likelihood of its own or shared within a block."""
+    """A network of averaged convolutions, each with its own likelihood or one shared within a block."""
 
     step = uniform = 3.0
     """Weights of the divergences, see :func:`chain_regularizer`."""
 
     @property
     def convolutions(self) -> list[AveragedConv2d | SphericalConvolution]:
-        """The averaged convolutions from the input on."""
+        """The averaged convolutions, starting at the input."""
         return [module for module in self.modules() if isinstance(module, AveragedConv2d | SphericalConvolution)]
 
     @property
     def likelihoods(self) -> list[ExponentialFamily]:
-        """Their likelihoods, each once."""
+        """Their distinct likelihoods."""
         return list(dict.fromkeys(convolution.likelihood for convolution in self.convolutions))
 
     def regularizer(self) -> Tensor:
-        """Keeps the identity likeliest and each likelihood near the one before, see :func:`chain_regularizer`."""
+        """Keeps the identity most likely and each likelihood near the previous one, see :func:`chain_regularizer`."""
         return chain_regularizer(self.likelihoods, step=self.step, uniform=self.uniform)
 
     def parameters_as_published(self) -> int:
-        """Number of parameters with the linearly dependent weights of the published code, the paper's column."""
+        """Number of parameters including the published code's linearly dependent weights, as in the paper's column."""
         return sum(p.numel() for p in self.parameters()) + sum(layer.duplicates for layer in self.convolutions)
 
 
 class PSCNN(AveragedNetwork, SCNN):
     """The steerable network on pairs of digits with six averaged convolutions.
 
-    Invariant under the group acting on the whole image when new. Shapes and arguments as in :class:`SCNN`.
+    When new, invariant under the group acting on the whole image. Shapes and arguments as in :class:`SCNN`.
 
     Raises:
         RegrepError: another group.
@@ -65,10 +65,10 @@ class SmokePSCNN(AveragedNetwork, RegularFieldNetwork):
 
     Args:
         width: regular fields of the hidden layers.
-        frames: of the input.
+        frames: frames of the input.
         size: points along a side.
-        as_published: take rows downwards, which negates the vectors in quarter turns, and leave the divergences out of
-            the regularizer, whose gradient vanishes in the published code for SMOKE.
+        as_published: treat rows as growing downwards, which negates the vectors in quarter turns, and leave the
+            divergences, whose gradient vanishes in the published code for SMOKE, out of the regularizer.
 
     >>> import torch
     >>> SmokePSCNN(width=2, frames=3)(torch.zeros(1, 6, 8, 8)).shape
@@ -108,7 +108,7 @@ def averaged(
 
 
 def field_representation(fields: Fields) -> MatrixRepresentation:
-    """One field on the plane as a representation of our group, whose elements move the plane as those of escnn do."""
+    """One field on the plane as a representation of our group, whose elements act on the plane as escnn's do."""
     group, plane = parse(fields.group), space(fields.group)
     elements = list(plane.fibergroup.elements)
     moves = torch.stack([torch.as_tensor(plane.basespace_action(element)) for element in elements])

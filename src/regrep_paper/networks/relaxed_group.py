@@ -17,16 +17,16 @@ from regrep_paper.steerable.regular_fields import ORDER, RegularFieldNetwork
 class RGroup(RegularFieldNetwork):
     """Five relaxed group convolutions over C4 (Wang, Walters and Yu 2022).
 
-    ``encoder``: [B, 2·frames, H, W], taken for scalars as published, to [B, 4·width, H, W], a ReLU after each
-    convolution; ``head``: one more, and the mean over the group, [B, 2, H, W]. With equal mixing coefficients, as at
-    the start, it is equivariant under turns of the points *alone*, which do not turn the vectors. 1,874,632 parameters
+    ``encoder``: [B, 2·frames, H, W], treated as scalars as published, to [B, 4·width, H, W], a ReLU after each
+    convolution; ``head``: one more, and the mean over the group, [B, 2, H, W]. With equal mixing coefficients, as when
+    new, it is equivariant under turns of the points *alone*, which do not turn the vectors. 1,874,632 parameters
     with width 92.
 
     Args:
         width: group-valued channels of the hidden layers.
-        frames: of the window.
+        frames: frames of the window.
         size: points along a side.
-        banks: filters that are mixed.
+        banks: number of filters that are mixed.
         as_published: a ReLU after the first convolution only, so that the rest is one linear map.
 
     >>> network = RGroup(width=24, size=32)
@@ -47,23 +47,23 @@ class RGroup(RegularFieldNetwork):
         self.head = nn.Sequential(RelaxedGroupConv(width, 2, banks), GroupMean())
 
     def latent_symmetry(self) -> LatentSymmetry:
-        """Equivariant, until mixing coefficients differ, when quarter turns move the points and leave vectors alone."""
+        """Equivariant, until mixing coefficients differ, when quarter turns act on the points but not on vectors."""
         group = cyclic(ORDER)
         turns = LatticeAction(group, on_axes(plane_matrices(group), self.rows), "square fields")
         return LatentSymmetry(turns, self.latent_representation(), f"channels as scalars, rows {self.rows}wards")
 
 
 class RelaxedGroupConv(nn.Module):
-    """Group convolution of C4, kernel 3, whose filter differs from element to element.
+    """Group convolution of C4, kernel 3, whose filter depends on the element.
 
     The filter of element a is ``sum_b c[b, a] a·w_b``, where a turns the plane and shifts the group axis of the bank
     w_b; with c independent of a it is a group convolution. From [B, inputs·4, H, W] (lifting: [B, inputs, H, W]) to
     [B, outputs·4, H, W], without bias.
 
     Args:
-        inputs: channels before.
-        outputs: channels after.
-        banks: filters that are mixed.
+        inputs: number of input channels.
+        outputs: number of output channels.
+        banks: number of filters that are mixed.
         lifting: the input has no group axis.
 
     Attributes:
@@ -86,7 +86,7 @@ class RelaxedGroupConv(nn.Module):
         return torch.stack(copies, dim=1).flatten(2, 3).flatten(0, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Zeros outside, the same size."""
+        """Convolve with zero padding to the same size."""
         return nn.functional.conv2d(x, self.kernel(), padding=1)
 
 

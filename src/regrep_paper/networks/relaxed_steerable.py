@@ -19,15 +19,15 @@ class RSteer(RegularFieldNetwork):
 
     ``encoder``: one vector per frame, [B, 2·frames, H, W], to four times width channels [B, 4·width, H, W], a ReLU
     after each convolution, no normalisation; ``head``: one more to one vector [B, 2, H, W]. 5,595,442 parameters with
-    width 92. A new network has no symmetry; the latent is measured under the regular fields that it has where all
-    weights agree over the kernel.
+    width 92. A new network has no symmetry; equivariance of the latent is measured for the regular fields that it would
+    have if the weights were constant over the kernel.
 
     Args:
         width: fields of the hidden layers.
-        frames: of the window.
+        frames: frames of the window.
         size: points along a side.
-        as_published: the penalty is squared, so that it is without effect, the row index is taken for one that grows
-            downwards, and four RegularFieldNorms exist that nothing applies: 5,596,178 parameters.
+        as_published: the penalty is squared, so that it has no effect, the row index is treated as growing downwards,
+            and there are four RegularFieldNorms that nothing applies: 5,596,178 parameters.
     """
 
     def __init__(self, width: int = 92, frames: int = 10, size: int = 64, as_published: bool = False) -> None:
@@ -54,11 +54,11 @@ class RelaxedSteerableConv(nn.Module):
     constant in k, and a bias constant in each regular field (zero for vectors), it is equivariant.
 
     Args:
-        inputs: fields before.
-        outputs: fields after.
-        source: kind of the fields before.
-        target: kind of the fields after.
-        rows: "up" where the row index grows with +y, else "down".
+        inputs: number of input fields.
+        outputs: number of output fields.
+        source: kind of the input fields.
+        target: kind of the output fields.
+        rows: "up" if the row index grows with +y, else "down".
 
     Attributes:
         weight: [outputs, b, inputs, 9].
@@ -83,5 +83,5 @@ class RelaxedSteerableConv(nn.Module):
         return kernel.flatten(2, 3).flatten(0, 1).unflatten(-1, (3, 3))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Zeros outside, the same size."""
+        """Convolve with zero padding to the same size."""
         return nn.functional.conv2d(x, self.kernel(), self.bias, padding=1)

@@ -1,4 +1,4 @@
-"""The steerable network on pairs of digits that gives up its group before the last two convolutions."""
+"""The steerable network on pairs of digits that drops its symmetry before the last two convolutions."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from regrep_paper.networks.scnn import digits_encoder, group_fields
 from regrep_paper.steerable.fields import scalars
 
 KEPT = 5
-"""Fields that answer to the group: the input and those behind the first four convolutions."""
+"""Number of fields on which the group acts: the input and those after the first four convolutions."""
 
 
 class Restriction(EncoderHead):
-    """:class:`~regrep_paper.networks.scnn.SCNN` whose last two convolutions read channels as plain scalars.
+    """:class:`~regrep_paper.networks.scnn.SCNN` whose last two convolutions treat channels as plain scalars.
 
-    Their kernels are any mixture of escnn's polar functions, which answer to no group, so that the latent has no
-    symmetry: its equivariance is not measured. Arguments and errors as there.
+    Their kernels are arbitrary combinations of escnn's polar functions, so that the latent has no symmetry and its
+    equivariance is not measured. Arguments and errors as for that class.
     """
 
     latent_note = "the last two convolutions are free, so that no representation acts on the latent by construction"

@@ -24,8 +24,8 @@ class RPP(SCNN):
     """:class:`~regrep_paper.networks.scnn.SCNN` with an ordinary convolution in parallel to each steerable one.
 
     Both are summed before normalisation and gate; the regularizer is ``pathways.prior``. A new network has no symmetry;
-    where the ordinary convolutions are 0 it has that of SCNN, under which it is measured. Arguments and errors as
-    there, and the two weights of the prior.
+    if the ordinary convolutions are 0 it has that of SCNN, for which its equivariance is measured. Arguments and errors
+    as for SCNN, and the two weights of the prior.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The steerable network on pairs of digits: invariant to one turn of the whole image."""
+"""The steerable network on pairs of digits: invariant under a group acting on the whole image."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ CONVOLUTIONS = ((7, 1, 2), (5, 1, 2), (3, 2, 2), (3, 2, 0), (3, 1, 1), (1, 1, 0)
 """Kernel, stride and padding of each convolution."""
 
 POOLS = {1: (55, 2, 1), 2: (15, 2, 1), 4: (3, 1, 1)}
-"""Side, stride and padding of the pooling behind some of them."""
+"""Side, stride and padding of the pooling after some of them."""
 
 
 class SCNN(EncoderHead):
-    """Six steerable convolutions with gated fields and an invariant latent, of the CNN's widths and geometry.
+    """Six steerable convolutions with gated fields and an invariant latent, with the CNN's widths and geometry.
 
     ``encoder``: [B, 1, 56, 56] -> [B, latent], invariant under the group acting on the whole image;
     ``head``: BatchNorm1d, ELU, Linear -> [B, classes].
 
     Args:
         group: "C4", "D4", or "D1" for the left-right mirror.
-        latent: invariant channels; the paper's text has 66, its column of parameters belongs to 48.
-        classes: of the output.
-        convolution: makes the six convolutions, indices 0 to 5.
+        latent: invariant channels; the paper's text has 66, its parameter counts belong to 48.
+        classes: number of classes.
+        convolution: builds the six convolutions, with indices 0 to 5.
 
     Raises:
         RegrepError: another group.
@@ -54,7 +54,7 @@ class SCNN(EncoderHead):
         self.group, self.latent_shape = group, (latent,)
 
     def latent_symmetry(self) -> LatentSymmetry:
-        """Invariant when the group moves the whole canvas, both digits with it."""
+        """Invariant when the group acts on the whole canvas with both digits."""
         group = parse(self.group)
         return LatentSymmetry(RotateFlip2d(group), trivial(group, *self.latent_shape), "the whole canvas")
 

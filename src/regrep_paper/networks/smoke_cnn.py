@@ -14,7 +14,7 @@ from regrep.nn import EncoderHead
 from regrep.representations import Representation, latent, layouts
 
 Layout = Literal["grid", "channels", "both"]
-"""What the group moves in the latent: pixels (section 6.3's choice), channels, or both."""
+"""What the group permutes in the latent: pixels (section 6.3's choice), channels, or both."""
 
 
 class SmokeCNN(EncoderHead):
@@ -30,7 +30,7 @@ class SmokeCNN(EncoderHead):
     def __init__(self, width: int = 92, frames: int = 10, size: int = 64) -> None:
         super().__init__()
         if width < 1:
-            raise RegrepError(f"the width counts channels, at least 1, got {width}")
+            raise RegrepError(f"width is the number of channels, at least 1, got {width}")
         widths = [2 * frames, *[width] * 4]
         parts: list[nn.Module] = []
         for before, after in itertools.pairwise(widths):
@@ -48,16 +48,16 @@ class SmokeCNN(EncoderHead):
 def latent_representation(act: VectorField2d, layout: Layout, shape: tuple[int, ...]) -> Representation:
     """The representation on a latent [channels, size, size], or, without pixels, on [channels] (Eq. 5).
 
-    Its pixels turn as the points of the data do, in the direction of their rows.
+    The group acts on its pixels as on the points of the data, with the rows in the same direction.
 
     Args:
-        act: how the group moves the data.
-        layout: what it moves in the latent.
-        shape: of one sample's latent.
+        act: how the group acts on the data.
+        layout: what the group permutes in the latent.
+        shape: shape of one sample's latent.
 
     Raises:
-        RegrepError: an unknown layout; an odd size where pixels move, since a centre is a fixed point, and no multiple
-            of the regular representation.
+        RegrepError: an unknown layout; an odd size if pixels are permuted, since the centre is then a fixed point and
+            the representation not a multiple of the regular one.
 
     >>> import regrep
     >>> act = VectorField2d(regrep.groups.cyclic(4), rows="up")
@@ -75,8 +75,8 @@ def latent_representation(act: VectorField2d, layout: Layout, shape: tuple[int, 
     size = shape[-1]
     if size % 2:
         raise RegrepError(
-            f"the layout {layout} turns pixels, and on an odd grid ({size} x {size}) the centre stays where it is;"
-            ' take an even size or the layout "channels"'
+            f"the layout {layout} permutes pixels, but on an odd grid ({size} x {size}) the centre stays fixed;"
+            ' use an even size or the layout "channels"'
         )
     pixels = act.pixels(size)
     return layouts.grid(pixels, shape) if layout == "grid" else layouts.both(pixels, shape)

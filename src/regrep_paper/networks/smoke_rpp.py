@@ -16,15 +16,14 @@ class SmokeRPP(RegularFieldNetwork):
 
     ``encoder``: one vector per frame, [B, 2·frames, H, W], to [B, 4·width, H, W], four times both paths, BatchNorm per
     channel, ReLU; ``head``: both paths to one vector [B, 2, H, W]. 4,355,650 parameters with width 92. A new network
-    has no symmetry; where the ordinary convolutions are 0 it has that of E2CNN, under which it is measured.
+    has no symmetry; if the ordinary convolutions are 0 it has that of E2CNN, for which its equivariance is measured.
 
     Args:
         width: fields of the hidden layers, each of four channels.
-        frames: of the window.
+        frames: frames of the window.
         size: points along a side.
-        as_published: the penalty is the square of ``1e-6 ‖free kernels‖²``, so that it is without effect, the row
-            index is taken for one that grows downwards, and a BatchNorm exists that nothing applies: 4,355,654
-            parameters.
+        as_published: the penalty is the square of ``1e-6 ‖free kernels‖²``, so that it has no effect, the row index
+            is treated as growing downwards, and there is a BatchNorm that nothing applies: 4,355,654 parameters.
     """
 
     def __init__(self, width: int = 92, frames: int = 10, size: int = 64, as_published: bool = False) -> None:
@@ -52,11 +51,11 @@ class TwoPathConv(ResidualPathway):
     """The sum of a C4-steerable and an ordinary convolution of kernel 3, computed as one.
 
     Args:
-        inputs: fields before.
-        outputs: fields after.
-        source: kind of the fields before.
-        target: kind of the fields after.
-        rows: "up" where the row index grows with +y, else "down".
+        inputs: number of input fields.
+        outputs: number of output fields.
+        source: kind of the input fields.
+        target: kind of the output fields.
+        rows: "up" if the row index grows with +y, else "down".
     """
 
     equivariant: SteerableConv
@@ -70,7 +69,7 @@ class TwoPathConv(ResidualPathway):
         super().__init__(steerable, nn.Conv2d(before * inputs, after * outputs, 3, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Zeros outside, the same size."""
+        """Convolve with zero padding to the same size."""
         offset, bias = self.equivariant.offset(), self.free.bias
         assert bias is not None, "the free path has a bias"
         kernel = self.equivariant.kernel() + self.free.weight

@@ -15,7 +15,7 @@ SMALL = 14
 
 
 def to_grid(size: int, mode: str = "nearest") -> nn.Module:
-    """Brings volumes of ``size`` points a side to 15 (up to :data:`SMALL`) or 29, larger ones by averaging."""
+    """Resizes volumes with side ``size`` to 15 (up to :data:`SMALL`) or 29 points, larger ones by averaging."""
     grid = 15 if size <= SMALL else 29
     if size > grid:
         return nn.AdaptiveAvgPool3d(grid)
@@ -35,14 +35,14 @@ class Residual(nn.Module):
 
 
 def stage(inputs: int, outputs: int, kernel: int, stride: int, padding: int) -> nn.Sequential:
-    """Convolution, batch normalisation, ELU (in place: what it overwrites is not needed again)."""
+    """Convolution, batch normalisation, ELU (in place: its input is not needed again)."""
     return nn.Sequential(
         nn.Conv3d(inputs, outputs, kernel, stride, padding), nn.BatchNorm3d(outputs), nn.ELU(inplace=True)
     )
 
 
 def convolutional_blocks(channels: Sequence[int]) -> list[Residual]:
-    """The three residual blocks, from seven numbers of channels: input, behind each of the six convolutions."""
+    """The three residual blocks, from seven numbers of channels: the input's, and one after each convolution."""
     a, b, c, d, e, f, g = channels
     return [
         Residual(nn.Sequential(stage(a, b, 7, 1, 2), stage(b, c, 5, 1, 2)), nn.Conv3d(a, c, 7, 1, 2)),
@@ -61,8 +61,8 @@ class VolumeCNN(EncoderHead):
     """The network of appendix C.2: ``head(encoder(x))``, the penalty acts on the encoder's output.
 
     ``encoder``: [B, 1, size, size, size] -> [B, 8 · width], the third residual block before any normalisation;
-    ``head``: BatchNorm1d, ELU, Linear -> [B, classes]. Volumes of 28 points a side are brought to 29 by doubling
-    a plane (nearest neighbour, as published), larger ones by averaging. Volumes of at most 14 points are brought
+    ``head``: BatchNorm1d, ELU, Linear -> [B, classes]. Volumes of 28 points a side are resized to 29 by doubling
+    a plane (nearest neighbour, as published), larger ones by averaging. Volumes of at most 14 points are resized
     to 15 and skip the first pooling: the same layers and parameters for an eighth of the work.
 
     The paper's listing has width 6 (0.14 million parameters); its tables say 0.19 million, which is width 7.
@@ -84,5 +84,5 @@ class VolumeCNN(EncoderHead):
             nn.Flatten(),
         )
         self.head = latent_head(8 * c, classes)
-        # Channels last is what CPUs convolve fastest (benchmarks/medmnist3d.py).
+        # CPUs convolve fastest with channels last (benchmarks/medmnist3d.py).
         nn.Module.to(self, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]

@@ -13,11 +13,11 @@ class VolumePSCNN(AveragedNetwork, VolumeSCNN):
     """The steerable network on volumes in which every block averages its second convolution and its skip.
 
     Both are weighted by one likelihood; the first convolution of a block stays equivariant, as published. When new
-    it is invariant under turns of the volume, with O(3) under inversion too. Shapes and other arguments as in
+    it is invariant under rotations of the volume, and for O(3) also under inversion. Shapes and other arguments as in
     :class:`VolumeSCNN`.
 
     Args:
-        as_published: of the likelihoods, see :class:`SphericalLikelihood`.
+        as_published: use the published form of the likelihoods, see :class:`SphericalLikelihood`.
 
     Raises:
         RegrepError: another group.

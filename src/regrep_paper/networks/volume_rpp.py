@@ -14,9 +14,9 @@ from regrep_paper.steerable.pathways import EQUIVARIANT_DECAY, FREE_DECAY, Resid
 class VolumeRPP(EncoderHead):
     """:class:`~regrep_paper.networks.volume_scnn.VolumeSCNN` with a block of the CNN in parallel to each of its blocks.
 
-    The CNN's blocks have as many channels as the steerable ones behind their gates, and an ELU on the skips of the
-    first two; the next block sees the sum. The regularizer is ``pathways.prior`` over
-    all parameters of both pathways. Arguments and errors as there, and the two weights of the prior.
+    The CNN's blocks have as many channels as the steerable ones after their gates, and an ELU on the skips of the
+    first two; the next block sees the sum. The regularizer is ``pathways.prior`` over all parameters of both pathways.
+    Arguments and errors as for that class, and the two weights of the prior.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class VolumeRPP(EncoderHead):
         self.latent_shape = (8 * width,)
 
     def latent_symmetry(self) -> LatentSymmetry:
-        """Invariance, which the network has where its free blocks are 0; when new it has none."""
+        """Invariance, which the network has if its free blocks are 0; a new network has no symmetry."""
         return invariance(*self.latent_shape)
 
     def regularizer(self) -> Tensor:

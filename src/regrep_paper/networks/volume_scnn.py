@@ -1,4 +1,4 @@
-"""The steerable residual network on volumes: invariant to turns of the whole volume."""
+"""The steerable residual network on volumes: invariant under rotations of the whole volume."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ FREQUENCIES = {"SO3": 3, "O3": 2}
 
 
 class VolumeSCNN(EncoderHead):
-    """Three residual blocks of steerable convolutions with gated fields, of the CNN's widths and geometry.
+    """Three residual blocks of steerable convolutions with gated fields, with the CNN's widths and geometry.
 
-    ``encoder``: [B, 1, size, size, size] -> [B, 8 · width], invariant under turns of the volume, and with O(3) under
-    inversion too; ``head``: BatchNorm1d, ELU, Linear -> [B, classes]. Grids as in the CNN, but trilinear: volumes of at
-    most 14 points a side are brought to 15 and skip the first pooling.
+    ``encoder``: [B, 1, size, size, size] -> [B, 8 · width], invariant under rotations of the volume, and for O(3) also
+    under inversion; ``head``: BatchNorm1d, ELU, Linear -> [B, classes]. Grids as in the CNN, but trilinear: volumes of
+    at most 14 points a side are resized to 15 and skip the first pooling.
 
     Args:
         group: "SO3" or "O3".
-        classes: of the output.
+        classes: number of classes.
         width: the latent has eight times as many channels.
         size: points per side.
-        convolution: makes the second convolution and the skip of every block, with the block's number 0 to 2 as index.
+        convolution: builds the second convolution and the skip of every block, with the block's number 0 to 2 as index.
 
     Raises:
         RegrepError: another group.
@@ -54,7 +54,7 @@ class VolumeSCNN(EncoderHead):
 
 
 def invariance(channels: int) -> LatentSymmetry:
-    """Invariance under the 24 rotations of the cube, those elements of SO(3) and O(3) that act on volumes exactly.
+    """Invariance under the 24 rotations of the cube, the elements of SO(3) and O(3) that act exactly on volumes.
 
     >>> invariance(48).as_dict()
     {'action': 'Rotate3d(O)', 'representation': '48 trivial'}
@@ -71,7 +71,7 @@ def volume_fields(group: str, width: int) -> list[Fields]:
     """
     if group not in FREQUENCIES:
         raise RegrepError(
-            f"steerable networks on volumes know the groups SO3 and O3, not {group!r}; choose one of them"
+            f"steerable networks on volumes support the groups SO3 and O3, not {group!r}; choose one of them"
         )
     high = FREQUENCIES[group]
     bands = ((1, 2), (2, high), (4, high), (6, high), (6, 2))
@@ -84,7 +84,7 @@ def steerable_blocks(fields: list[Fields], convolution: Convolution = steerable)
 
 
 def volumes_encoder(size: int, blocks: Sequence[nn.Module]) -> nn.Sequential:
-    """Grid, three blocks with a pooling behind the first, flattened."""
+    """Grid, three blocks with a pooling after the first, flattened."""
     pool = nn.Identity() if size <= SMALL else GaussianPool(27, 2, 1)
     return nn.Sequential(to_grid(size, "trilinear"), blocks[0], pool, *blocks[1:], nn.Flatten())
 

@@ -1,4 +1,4 @@
-"""Methods against each other: paired differences with intervals, and the marks that follow from them."""
+"""Comparison of methods: paired differences with intervals, and the marks that follow from them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def difference(row: Row, other: Row, measure: Measure) -> Interval | None:
-    """How far a row is above another one, seed by seed: same data, same initial weights, same order of samples.
+    """Difference between two rows, seed by seed: same data, same initial weights, same order of samples.
 
     The interval is that of a bootstrap over the units of the test samples where both have hits for each common seed,
     else Student's over the seeds. None without a common seed.
@@ -35,7 +35,7 @@ def difference(row: Row, other: Row, measure: Measure) -> Interval | None:
 
 
 def baseline(rows: Sequence[Row]) -> Row | None:
-    """The row under one heading that the others are compared with; None where there is not exactly one."""
+    """The row under a heading that the others are compared with; None unless there is exactly one."""
     found = [row for row in rows if row.method == row.experiment.baseline and row.runs]
     return found[0] if len(found) == 1 else None
 
@@ -61,12 +61,12 @@ def marks(rows: Sequence[Row], measure: Measure) -> list[Mark]:
 
 
 def separates(found: Interval | None, measure: Measure) -> bool:
-    """Whether a difference is a gain beyond its interval."""
+    """Whether a difference is a gain whose interval excludes 0."""
     return found is not None and found.excludes_zero and found.mean * measure.sign > 0
 
 
 def is_control(row: Row) -> bool:
-    """Whether the method of a row only shows what the others gain by other means than equivariance."""
+    """Whether the method of a row is a control, which shows what others gain by means other than equivariance."""
     method = METHODS.get(str(row.key.get("method")))
     return method is not None and method.is_control
 

@@ -1,4 +1,4 @@
-"""What a method costs, measured apart from its runs, to stand beside its results."""
+"""Costs of methods, measured separately from their runs and shown with their results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from regrep_paper.runs.records import read_json
 from regrep_paper.tables.methods import method_of
 
 FILE = "costs.json"
-"""Lies anywhere in the folder of a report, or is a line of kind ``costs`` in a .jsonl file.
+"""A file anywhere in the folder of a report, or a line of kind ``costs`` in a .jsonl file.
 
 Written by ``benchmarks/models.py --out``: ``{"experiment": name, "costs": {cost_name: {"parameters": count, "step":
 ratio, "inference": ratio, "memory_mib": MiB}}}``. Any but the count may be null.
@@ -34,12 +34,12 @@ class Cost:
     """What one method costs.
 
     Attributes:
-        experiment: of the network.
-        name: as :func:`cost_name` spells it.
-        parameters: of the network that was measured.
-        step: time of an update over that of cnn-augmented.
-        inference: time of a batch in evaluation over that of the plain network.
-        memory_mib: what a step needs, in MiB.
+        experiment: experiment of the network.
+        name: name given by :func:`cost_name`.
+        parameters: number of parameters of the measured network.
+        step: time of an update relative to cnn-augmented.
+        inference: time of a batch in evaluation relative to the plain network.
+        memory_mib: memory of a step, in MiB.
     """
 
     experiment: str
@@ -99,7 +99,7 @@ def cost_of(config: Mapping[str, Any], parameters: int | None, costs: Sequence[C
 
 def _costs(content: Mapping[str, Any], where: str) -> list[Cost]:
     try:
-        costs = [Cost(content["experiment"], name, **_numbers(told)) for name, told in content["costs"].items()]
+        costs = [Cost(content["experiment"], name, **_numbers(entry)) for name, entry in content["costs"].items()]
     except (KeyError, TypeError, ValueError, AttributeError) as cause:
         raise RegrepError(
             f"{where} must hold an experiment and costs with {', '.join(_NUMBERS)}; measure them again or delete it"
@@ -110,8 +110,8 @@ def _costs(content: Mapping[str, Any], where: str) -> list[Cost]:
 _NUMBERS = ("parameters", "step", "inference", "memory_mib")
 
 
-def _numbers(told: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {name: told[name] for name in _NUMBERS}
+def _numbers(entry: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: entry[name] for name in _NUMBERS}
     if not isinstance(kept["parameters"], int) or any(v is not None and float(v) < 0 for v in kept.values()):
         raise ValueError
     return kept

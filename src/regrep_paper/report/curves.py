@@ -17,7 +17,7 @@ from regrep_paper.report.style import STYLE, canvas, look, place
 from regrep_paper.report.table import Row, by_heading
 
 COLUMNS = 3
-"""Panels side by side."""
+"""Panels per line."""
 
 PANEL, MARGIN, DOWN = (3.4, 2.6), 0.7, 3.4
 """Size of a panel, left of it, and from one down to the next; in inches."""
@@ -26,10 +26,10 @@ LETTER = 0.078
 """Width of a letter of the names beside a panel, in inches."""
 
 WIDE = 15.0
-"""From this ratio of largest to smallest value on, an axis is logarithmic."""
+"""An axis is logarithmic if the ratio of largest to smallest value is at least this."""
 
 GAP = 0.085
-"""Least distance of two names at the right of a panel, in heights of the panel."""
+"""Least distance between two names at the right of a panel, as a fraction of its height."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def _panel(axis: Axes, shown: list[tuple[Row, list[Series]]], rows: Sequence[Row
 
 
 def _name_lines(axis: Axes, ends: list[tuple[float, str, str]]) -> None:
-    """Write each name beside the end of its line, apart from each other."""
+    """Write each name next to the end of its line, without overlap."""
     bottom, top = axis.get_ylim()
     forward = math.log if axis.get_yscale() == "log" else float
     heights = [(forward(value) - forward(bottom)) / (forward(top) - forward(bottom)) for value, _, _ in ends]
@@ -127,7 +127,7 @@ def _name_lines(axis: Axes, ends: list[tuple[float, str, str]]) -> None:
 
 
 def spaced(heights: Sequence[float], gap: float) -> list[float]:
-    """Heights moved as little as need be to lie ``gap`` apart, within 0 and 1.
+    """Heights shifted as little as necessary to be ``gap`` apart, within 0 and 1.
 
     Neighbours that are too close become a block around their mean height (pool adjacent violators).
 

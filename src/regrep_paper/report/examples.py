@@ -45,7 +45,7 @@ def examples(rows: Sequence[Row]) -> Figure | None:
 
 
 def _first(rows: Sequence[Row]) -> dict[str, NDArray] | None:
-    """The pictures of the first run that has some which can be shown flat."""
+    """The images of the first run that has some that can be shown flat."""
     for row in rows:
         for run in (*row.runs, *row.open):
             data = _load(run)
@@ -55,7 +55,7 @@ def _first(rows: Sequence[Row]) -> dict[str, NDArray] | None:
 
 
 def _load(run: Run) -> dict[str, NDArray] | None:
-    """The example pairs of a run; None where it has none or they are no flat pictures."""
+    """The example pairs of a run; None if it has none or they are not flat images."""
     found = run.arrays("examples")
     names = ("x", "gx", "element", "label")
     data: dict[str, NDArray] = {name: found[name] for name in names if name in found and found[name].ndim}

@@ -1,4 +1,4 @@
-"""All figures of a report, as far as the records have something for them."""
+"""All figures of a report for which there are records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Intervals of paired differences: over seeds, or over the units that the test samples are made of."""
+"""Intervals of paired differences: over seeds, or over the units that the test samples consist of."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LEVEL = 0.95
 """Coverage of all intervals."""
 
 CHUNK = 2_000_000
-"""Weights of samples that are held at a time."""
+"""At most this many weights of samples are held at a time."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class Interval:
     """A mean difference with its 95 % interval.
 
     Attributes:
-        mean: of the differences seed by seed.
-        low: lower end; None where one seed alone gives a difference.
+        mean: mean of the differences by seed.
+        low: lower end; None if only one seed has a difference.
         high: upper end.
-        n: seeds.
+        n: number of seeds.
     """
 
     mean: float
@@ -40,7 +40,7 @@ class Interval:
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether the difference has a sign; never without an interval.
+        """Whether the interval excludes 0; False without an interval.
 
         >>> Interval(0.2, 0.1, 0.3, 3).excludes_zero, Interval(0.2, None, None, 1).excludes_zero
         (True, False)
@@ -103,13 +103,13 @@ def paired_interval(ones: Sequence[Hits], others: Sequence[Hits], draws: int = 2
     Args:
         ones: hits of the first method, one per seed.
         others: hits of the second method on the same samples, in the order of the same seeds.
-        draws: how many times units are drawn.
-        seed: of the draws.
+        draws: number of bootstrap draws.
+        seed: seed of the draws.
 
     Raises:
         RegrepError: no seeds, or not the same samples for both methods.
     """
-    import numpy as np  # here, so that commands that need no numbers start without it
+    import numpy as np  # here, so that commands that do not need it start without it
 
     if not ones or len(ones) != len(others):
         raise RegrepError(f"methods are compared on the same seeds, at least one, got {len(ones)} and {len(others)}")

@@ -1,4 +1,4 @@
-"""Learned representations in tables and sentences: multiplicities beside the paper's, controls, verdicts."""
+"""Learned representations in tables and sentences: multiplicities next to the paper's, controls, verdicts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """What the page tells of the runs of one experiment that learn ρ.
+    """The page's section on the runs of one experiment that learn ρ.
 
     Attributes:
         heading: experiment and group.
@@ -102,7 +102,7 @@ def settings(rows: Sequence[Row]) -> Table:
         agree = [agreement for one in found if (agreement := one.get("rounds_to_regular")) is not None]
         lines.append(
             [
-                f"{row.heading}, {_spelt(row)}" if several_headings else _spelt(row),
+                f"{row.heading}, {_row_name(row)}" if several_headings else _row_name(row),
                 str(len(row.runs)),
                 *(f"{_spread(values[name], 2)} [{_short(expected.get(name))}]" for name in irreps),
                 f"{sum(agree)} of {len(agree)}" if agree else DASH,
@@ -124,7 +124,7 @@ def plain_sections(parts: Sequence[Section]) -> str:
 
 
 def representation(run: Run) -> dict[str, Any]:
-    """What was measured of ρ; empty where the run is not over or has no such record."""
+    """The measurements of ρ; empty if the run is not over or has no such record."""
     return _mapping((run.done or {}).get("representation")) if run.finished else {}
 
 
@@ -186,7 +186,7 @@ def _runs(runs: Sequence[tuple[str, Run]]) -> Table:
 
 
 def _without_empty(table: Table) -> Table:
-    """The table without columns in which nothing stands."""
+    """The table without its empty columns."""
     keep = [k for k in range(len(table.headings)) if any(line[k] not in ("", DASH) for line in table.lines)]
     return Table([table.headings[k] for k in keep], [[line[k] for k in keep] for line in table.lines])
 
@@ -195,7 +195,7 @@ def _controls(rows: Sequence[Row]) -> Table | None:
     """Means over all draws of all runs of a row, below the trained runs themselves."""
     lines = []
     for row in rows:
-        prefix = f"{_spelt(row)}: " if len(rows) > 1 else ""
+        prefix = f"{_row_name(row)}: " if len(rows) > 1 else ""
         records = [_mapping((run.done or {}).get("controls")) for run in row.runs]
         trained = [one for run in row.runs if (one := representation(run))]
         names = _names(records)
@@ -210,9 +210,9 @@ def _controls(rows: Sequence[Row]) -> Table | None:
                 [_mean([(_number(entry.get(key)), n) for entry, n in zip(entries, draws, strict=True)]) for key in keys]
                 for keys in (("regular", "confident"), ("defect", "moved"))
             )
-            told = [DASH if share is None else f"{share:.0%}" for share in shares]
-            lines.append([f"{prefix}{name}", f"{sum(draws):g}", *told, *map(_short, means)])
-    headings = ["", "draws", "round to the expected", "confident", "mean defect", "mean moved"]
+            percentages = [DASH if share is None else f"{share:.0%}" for share in shares]
+            lines.append([f"{prefix}{name}", f"{sum(draws):g}", *percentages, *map(_short, means)])
+    headings = ["", "draws", "round to the expected", "confident", "mean defect", "mean distance"]
     return Table(headings, lines) if lines else None
 
 
@@ -225,8 +225,8 @@ def _summary(rows: Sequence[Row], paper: PaperRuns | None) -> str:
     if len(rows) == 1:
         return " ".join([*sentences, *_row_summary(rows[0], paper)])
     for row in rows:
-        if told := _row_summary(row, None)[:2]:  # the paper's numbers and the controls stand in tables
-            sentences += [f"{_spelt(row)}:", *told]
+        if summary := _row_summary(row, None)[:2]:  # the paper's numbers and the controls are in tables
+            sentences += [f"{_row_name(row)}:", *summary]
     return " ".join(sentences)
 
 
@@ -237,8 +237,8 @@ def _row_summary(row: Row, paper: PaperRuns | None) -> list[str]:
     if judged:
         wanted = ", ".join(f"{name} {value:g}" for name, value in _expected([one for _, one in measured]).items())
         agree = [seed for seed, agreement in judged.items() if agreement]
-        told = f" ({seeds_text(agree)})" if agree else ""
-        sentences.append(f"{len(agree)} of {len(judged)} round to the expected multiplicities {wanted}{told}.")
+        seeds = f" ({seeds_text(agree)})" if agree else ""
+        sentences.append(f"{len(agree)} of {len(judged)} round to the expected multiplicities {wanted}{seeds}.")
     found = [_mapping(one.get("multiplicities")) for _, one in measured]
     means = {
         name: _mean([(_number(_mapping(one.get(name)).get("value")), 1.0) for one in found]) for name in _names(found)
@@ -273,17 +273,17 @@ def _numbered(paper: PaperRuns) -> list[list[str]]:
 
 
 def _name(row: Row, run: Run) -> str:
-    return f"{_spelt(row)}, seed {run.config['seed']}"
+    return f"{_row_name(row)}, seed {run.config['seed']}"
 
 
-def _spelt(row: Row) -> str:
-    """The initialisation, and what else tells the row from others."""
+def _row_name(row: Row) -> str:
+    """The initialisation, and what else distinguishes the row from others."""
     others = [word for word in row.label.split(", ")[1:] if not word.endswith(" initialisation")]
     return ", ".join([str(row.key.get("init") or row.method), *others])
 
 
 def _algebra(run: Run) -> float | None:
-    """Of the validation record, else of the last epoch: it depends on ρ alone, on no data."""
+    """From the validation record, else from the last epoch: it depends only on ρ, not on data."""
     value = _number(_mapping((run.done or {}).get("validation")).get("algebra"))
     series = run.metrics.get("train/algebra") or {}
     return series[max(series)] if value is None and series else value

@@ -1,4 +1,4 @@
-"""Every network of the tables: what it is here, beside what the paper says of it."""
+"""Every network of the tables: our version, with the paper's numbers for comparison."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def models() -> list[dict[str, Any]]:
 
 
 def models_text() -> str:
-    """The same as aligned text, a part per table."""
+    """The same records as aligned text, one part per table."""
     records = models()
     return "\n\n".join(_part(name, [one for one in records if one["experiment"] == name]) for name in TABLES)
 

@@ -1,4 +1,4 @@
-"""Pictures x, gx and what the decoder makes of ρ(g)E(x) (Figures 3 and 5)."""
+"""Images x, gx and the decoder's output for ρ(g)E(x) (Figures 3 and 5)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def reconstructions(rows: Sequence[Row]) -> Figure | None:
 
 
 def _load(run: Run) -> dict[str, NDArray] | None:
-    """The pictures of a run; None where it has none or they do not fit together."""
+    """The images of a run; None if it has none or they do not fit together."""
     found = run.arrays("examples")
     data = {name: found[name] for name in (*LINES, "element") if name in found and found[name].ndim}
     if not {"x", "gx", "element"} <= set(data) or len({len(entry) for entry in data.values()}) != 1:

@@ -153,8 +153,8 @@ def as_line(run: Run) -> dict[str, Any]:
     there is none, or one number that holds for all epochs. The settings stand in it once, under ``config``.
     """
     epochs = sorted({epoch for series in run.metrics.values() for epoch in series} | set(range(1, run.epochs + 1)))
-    told = {name: series for name, series in run.metrics.items() if series and name != "epoch"}
-    columns = {name: [series.get(epoch) for epoch in epochs] for name, series in told.items()}
+    kept = {name: series for name, series in run.metrics.items() if series and name != "epoch"}
+    columns = {name: [series.get(epoch) for epoch in epochs] for name, series in kept.items()}
     curve = {name: values[0] if set(values) == {values[0]} else values for name, values in columns.items()}
     return {
         "kind": "run",
@@ -243,7 +243,7 @@ def _run_of_line(content: dict[str, Any], units: Mapping[str, Any], file: Path, 
 
 def _with_format(content: dict[str, Any], where: Path | str) -> dict[str, Any]:
     if "format" not in content:
-        raise RegrepError(f"{where} must tell its record format, {FORMAT} for this version; it is no record of a run")
+        raise RegrepError(f"{where} must have its record format, {FORMAT} for this version; it is no record of a run")
     return content
 
 
@@ -272,9 +272,9 @@ def _check(record: dict[str, Any], done: Any, record_at: Path | str, done_at: Pa
     if done is None:
         return
     if not isinstance(done, dict) or done.get("status") not in ("finished", "failed"):
-        told = done.get("status") if isinstance(done, dict) else done
+        status = done.get("status") if isinstance(done, dict) else done
         raise RegrepError(
-            f'{done_at} must have the status "finished" or "failed", got {told!r}; delete it to continue the run'
+            f'{done_at} must have the status "finished" or "failed", got {status!r}; delete it to continue the run'
         )
     parts = dict.fromkeys(("validation", "test", *PER_ELEMENT, "horizon", "hits"), dict)
     _check_kinds(done, {**parts, "best_epoch": int}, done_at)
@@ -304,8 +304,10 @@ def _check_elements(part: Mapping[str, Any], name: str, at: Path | str) -> None:
 def _check_kinds(content: Mapping[str, Any], kinds: Mapping[str, type], at: Path | str) -> None:
     for key, kind in kinds.items():
         if not isinstance(content.get(key), kind | None):
-            told = {dict: "an object", list: "a list", int: "an integer"}[kind]
-            raise RegrepError(f"{at} must have {told} for {key}, got {content[key]!r:.80}; restore a copy or delete it")
+            wanted = {dict: "an object", list: "a list", int: "an integer"}[kind]
+            raise RegrepError(
+                f"{at} must have {wanted} for {key}, got {content[key]!r:.80}; restore a copy or delete it"
+            )
 
 
 def _metrics(path: Path) -> tuple[dict[str, Series], int]:

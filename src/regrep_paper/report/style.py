@@ -1,4 +1,4 @@
-"""How figures look, and how they become files: the same figure gives the same bytes."""
+"""The style of figures, and how they are saved: the same figure gives the same bytes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ STYLE: Any = {
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure as files, with what stands around it on the page.
+    """A figure as files, with its heading and caption.
 
     Attributes:
         name: of the files.

@@ -1,4 +1,4 @@
-"""What the numbers say, in sentences, and what they do not."""
+"""What the numbers show, in sentences, and what they do not show."""
 
 from __future__ import annotations
 

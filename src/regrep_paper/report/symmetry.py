@@ -45,7 +45,7 @@ def symmetry(rows: Sequence[Row]) -> Figure | None:
 
 
 def _errors(rows: Sequence[Row]) -> tuple[list[str], list[Bars]] | None:
-    """Names of the elements; the data's bars, from the first run that tells of them, and those of the rows."""
+    """Names of the elements; the data's bars, from the first run that has them, and those of the rows."""
     found = [(row, errors) for row in rows if (errors := read_errors(row, "forecast_equivariance", "mean"))]
     if not found:
         return None

@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 DASH = "–"
 
 Mark = Literal["", "best", "tie"]
-"""Of a number in a column: the best one, or one that cannot be told from the best."""
+"""Mark of a number in a column: the best one, or one not separated from the best."""
 
 SIGNS: dict[Mark, str] = {"": "", "best": " *", "tie": " ~"}
 """Of the marks, in plain text and Markdown."""

@@ -21,7 +21,7 @@ from regrep_paper.report.style import STYLE, canvas, place, write_heading
 from regrep_paper.report.table import Row
 
 FRAMES = 36
-"""Epochs drawn, denser at the start, where eigenvalues move most."""
+"""Epochs drawn, denser at the start, where eigenvalues change most."""
 
 LARGE, SMALL, GAP, HEAD = 3.6, 1.7, 0.2, 0.42
 """Side of the panel of the first run and of the others, between panels, and above a line of them; in inches."""
@@ -153,10 +153,12 @@ def _panel(axis: Axes, one: Trajectories, name: str, large: bool) -> None:
     axis.scatter(end.real, end.imag, s=size, color=colours, linewidth=0, zorder=4)
     axis.plot(one.roots.real, one.roots.imag, "+", color="#1c2430", ms=13 if large else 8, mew=0.9, zorder=5)
     for k, root in enumerate(one.roots):
-        told = f"{root_name(k, one.order)}: {int((one.nearest == k).sum())}" if large else str((one.nearest == k).sum())
+        label = (
+            f"{root_name(k, one.order)}: {int((one.nearest == k).sum())}" if large else str((one.nearest == k).sum())
+        )
         side = "center" if abs(root.real) < 0.5 else "left" if root.real > 0 else "right"
         axis.text(
-            1.15 * root.real, 1.2 * root.imag, told, ha=side, va="center", fontsize=9 if large else 7,
+            1.15 * root.real, 1.2 * root.imag, label, ha=side, va="center", fontsize=9 if large else 7,
             weight="bold", color=COLOURS[k % len(COLOURS)], zorder=6,
         )  # fmt: skip
     axis.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH), xticks=[], yticks=[], frame_on=False, aspect="equal")

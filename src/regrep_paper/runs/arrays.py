@@ -1,4 +1,4 @@
-"""Arrays beside a run record."""
+"""Arrays stored next to a run record."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from regrep_paper.runs.records import write_atomic
 
 
 def as_bytes(x: Tensor) -> Tensor:
-    """Grey or colour values in 0..1 as uint8 in 0..255; what lies outside is cut off.
+    """Grey or colour values in 0..1 as uint8 in 0..255; values outside are clipped.
 
     >>> as_bytes(torch.tensor([-0.1, 0.5, 1.0])).tolist()
     [0, 128, 255]
@@ -22,7 +22,7 @@ def as_bytes(x: Tensor) -> Tensor:
 
 
 def write_arrays(path: Path, **arrays: np.ndarray) -> None:
-    """Write named arrays to a compressed npz file, which needs no pickle to be read, in one step.
+    """Write named arrays atomically to a compressed npz file, which can be read without pickle.
 
     Raises:
         RegrepError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""The folder of downloads and of what is computed once."""
+"""The folder of downloads and of results that are computed once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FOLDER_VARIABLE = "REGREP_DATA_DIR"
 
 
 def data_folder(data_dir: Path | str | None = None) -> Path:
-    """The folder of downloads: the one given, that of ``REGREP_DATA_DIR``, or the user's cache.
+    """The folder of downloads: the given one, ``REGREP_DATA_DIR``, or the user's cache.
 
     >>> data_folder("my/data").as_posix()
     'my/data'

@@ -16,10 +16,10 @@ from typing import IO, Any
 from regrep.errors import MissingExtraError, RegrepError
 
 PYTHON = f"{shlex.quote(sys.executable)} -P"
-"""Starts a job of submitit; with ``-P`` nothing is imported from the current folder."""
+"""Command that starts a job of submitit; with ``-P`` nothing is imported from the current folder."""
 
 STOP_PATIENCE = 10.0
-"""Seconds a process gets to end on its own before it is killed."""
+"""Seconds a process has to end before it is killed."""
 
 
 class Task(ABC):
@@ -27,15 +27,15 @@ class Task(ABC):
 
     @abstractmethod
     def poll(self) -> int | None:
-        """Its exit code, or None while it runs; -n where signal n killed it."""
+        """Its exit code, or None while it runs; -n if signal n killed it."""
 
     @abstractmethod
     def stop(self) -> None:
-        """End it, now."""
+        """End it immediately."""
 
 
 class Executor(ABC):
-    """Starts commands; their output is appended to a log file."""
+    """Starts commands and appends their output to a log file."""
 
     @property
     @abstractmethod
@@ -48,10 +48,10 @@ class Executor(ABC):
 
 
 class LocalExecutor(Executor):
-    """Processes of this machine, which share its cores; with several GPUs each process gets one in turn.
+    """Processes on this machine, which share its cores; with several GPUs each process gets one in turn.
 
     Args:
-        jobs: how many at a time, at least 1.
+        jobs: number of processes at a time, at least 1.
     """
 
     def __init__(self, jobs: int = 1) -> None:
@@ -67,7 +67,7 @@ class LocalExecutor(Executor):
         return self.jobs
 
     def start(self, command: Sequence[str], log: Path) -> Task:
-        """Start a process in a session of its own, so that Ctrl-C reaches only the sweep."""
+        """Start a process in its own session, so that Ctrl-C reaches only the sweep."""
         self._tasks = [(slot, task) for slot, task in self._tasks if task.poll() is None]
         slot = min(set(range(len(self._tasks) + 1)) - {slot for slot, _ in self._tasks})
         environment = thread_environment(self.jobs)
@@ -88,10 +88,10 @@ class LocalExecutor(Executor):
 
 
 class LocalTask(Task):
-    """A process and whatever it starts.
+    """A process and its descendants.
 
     Args:
-        process: leader of a session of its own.
+        process: leader of its own session.
     """
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
@@ -111,7 +111,7 @@ class LocalTask(Task):
 
 
 class SubmititExecutor(Executor):
-    """Jobs of a cluster, all submitted at once; the scheduler decides when they run.
+    """Jobs on a cluster, all submitted at once; the scheduler decides when they run.
 
     Args:
         folder: shared folder for submitit's own files.
@@ -139,7 +139,7 @@ class SubmititExecutor(Executor):
 
     @property
     def slots(self) -> int:
-        """No limit of ours."""
+        """Unlimited: the scheduler sets the limit."""
         return 10_000
 
     def start(self, command: Sequence[str], log: Path) -> Task:
@@ -155,7 +155,7 @@ class SubmititTask(Task):
         self.job = job
 
     def poll(self) -> int | None:
-        """Exit code of the command; 1 where the job itself failed."""
+        """Exit code of the command; 1 if the job itself failed."""
         if not self.job.done():
             return None
         return 1 if self.job.exception() is not None else int(self.job.result())
@@ -166,7 +166,7 @@ class SubmititTask(Task):
 
 
 def run_logged(command: Sequence[str], log: Path) -> int:
-    """Run a command to its end, its output appended to a file; return its exit code."""
+    """Run a command to its end, appending its output to a file; return its exit code."""
     with open_log(log) as output:
         return subprocess.run(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=False
@@ -190,7 +190,7 @@ def open_log(log: Path) -> IO[bytes]:
 
 @contextmanager
 def without_current_folder() -> Iterator[None]:
-    """Let the Python processes that are started meanwhile import nothing from the folder they start in."""
+    """Keep Python processes started in this block from importing anything from their starting folder."""
     before = os.environ.get("PYTHONSAFEPATH")
     os.environ["PYTHONSAFEPATH"] = "1"
     try:
@@ -210,7 +210,7 @@ def cores() -> int:
 
 
 def thread_environment(jobs: int) -> dict[str, str]:
-    """Environment that gives each of several jobs its share of the cores; a user's own choice stands."""
+    """Environment that gives each of several jobs its share of the cores, unless the user has chosen a number."""
     threads = os.environ.get("OMP_NUM_THREADS", str(max(1, cores() // jobs)))
     return {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": os.environ.get("MKL_NUM_THREADS", threads)}
 

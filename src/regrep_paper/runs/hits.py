@@ -1,4 +1,4 @@
-"""Which test samples a run got right, small enough to stand in its record."""
+"""Which test samples a run classified correctly, small enough for its record."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from regrep.errors import RegrepError
 
 @dataclass(frozen=True)
 class Hits:
-    """Samples in the order of the test, the same for all methods of one seed.
+    """Samples in test order, the same for all methods with the same seed.
 
     Attributes:
         correct: bool [n].
-        units: uint32 [n, k], of what a sample is made: a digit, or the two digits of a pair. Samples that share a unit
-            are not independent, so intervals come from draws of units.
+        units: uint32 [n, k], the units that a sample consists of: a digit, or the two digits of a pair. Samples that
+            share a unit are not independent, so intervals are bootstrapped over units.
     """
 
     correct: NDArray[np.bool_]

@@ -21,7 +21,7 @@ Check = Callable[[Settings], None]
 
 @dataclass(frozen=True)
 class Override:
-    """Settings for the configs that match: ``where`` names values, ``set`` the new ones; lists mean several."""
+    """Settings for the configs that match: ``where`` gives values to match, ``set`` new ones; lists allow several."""
 
     where: Settings
     set: Settings
@@ -65,10 +65,10 @@ class Manifest:
         """The settings of each config, in the order of the file.
 
         Args:
-            settings: instead of what the file says, also in its overrides; a list makes several configs.
+            settings: replace those of the file and of its overrides; a list makes several configs.
 
         Raises:
-            RegrepError: an override of the file as it is matches no config.
+            RegrepError: an override of the unchanged file matches no config.
 
         >>> Manifest("ddmnist", Path("runs"), {"epochs": 2}, {"seed": [0, 1]}).configs({"epochs": 3})
         [{'experiment': 'ddmnist', 'seed': 0, 'epochs': 3}, {'experiment': 'ddmnist', 'seed': 1, 'epochs': 3}]
@@ -93,21 +93,21 @@ class Manifest:
 
 
 LONGEST = 2**18
-"""Characters of a YAML text: sweep files have a few thousand."""
+"""Largest number of characters of a YAML text; sweep files have a few thousand."""
 
 DEEPEST = 20
-"""Lists and mappings within each other."""
+"""Largest nesting depth of lists and mappings."""
 
 
 def read_manifest(path: Path | str, check: Check) -> Manifest:
     """Read and check a sweep file.
 
     Args:
-        path: of the file.
+        path: path of the file.
         check: raises for a config with a setting that its experiment does not have.
 
     Raises:
-        RegrepError: it cannot be read, is not YAML, or has an unknown key or a value of a wrong kind.
+        RegrepError: it cannot be read, is not YAML, or has an unknown key or a value of the wrong kind.
     """
     path = Path(path)
     try:
@@ -121,10 +121,10 @@ def read_manifest(path: Path | str, check: Check) -> Manifest:
 def parse_yaml(text: str) -> Any:
     """YAML with numbers as people write them (``5e-4`` is one), without repeated keys and without aliases.
 
-    An alias stands for what was written elsewhere, and aliases of aliases grow without bound.
+    An alias repeats what was written elsewhere, and aliases of aliases can grow without bound.
 
     Raises:
-        RegrepError: it is not YAML, a key is repeated, or there is an alias; it is too long or too deep.
+        RegrepError: it is not YAML, is too long or too deep, repeats a key, or has an alias.
 
     >>> parse_yaml("{rate: 5e-4, group: D4}")
     {'rate': 0.0005, 'group': 'D4'}
@@ -135,16 +135,16 @@ def parse_yaml(text: str) -> Any:
         raise MissingExtraError("train") from cause
 
     if len(text) > LONGEST:
-        raise RegrepError(f"a YAML text has at most {LONGEST} characters, got {len(text)}; make several of it")
+        raise RegrepError(f"a YAML text has at most {LONGEST} characters, got {len(text)}; split it")
 
     class Loader(yaml.SafeLoader):
         depth = 0
 
         def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
             if self.check_event(yaml.AliasEvent):
-                raise RegrepError(f"the alias *{self.peek_event().anchor} is not read; write out what it stands for")
+                raise RegrepError(f"the alias *{self.peek_event().anchor} is not allowed; write out its value")
             if self.depth >= DEEPEST:
-                raise RegrepError(f"lists and mappings lie at most {DEEPEST} deep in each other; write it flatter")
+                raise RegrepError(f"lists and mappings are nested at most {DEEPEST} deep; flatten them")
             self.depth += 1
             try:
                 return super().compose_node(parent, index)
@@ -158,22 +158,22 @@ def parse_yaml(text: str) -> Any:
                 raise RegrepError(f"the key {repeated[0]!r} is given twice; remove one")
             return super().construct_mapping(node, deep)
 
-    # YAML 1.1 takes 5e-4 for a word: its numbers need a point and a signed exponent.
+    # YAML 1.1 reads 5e-4 as a string: its numbers need a point and a signed exponent.
     number = re.compile(r"^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)$")
     Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+.0123456789"))
     try:
         return yaml.load(text, Loader)
     except RegrepError:
         raise
-    except (yaml.YAMLError, ValueError, TypeError) as cause:  # some words look like dates and are none
+    except (yaml.YAMLError, ValueError, TypeError) as cause:  # some words look like dates but are not
         raise RegrepError(f"this is not valid YAML: {' '.join(str(cause).split())}") from cause
 
 
 def parse_assignments(words: Iterable[str]) -> Settings:
-    """Settings from words ``key=value``; a value is read as YAML.
+    """Settings from arguments ``key=value``; a value is read as YAML.
 
     Raises:
-        RegrepError: a word has another form.
+        RegrepError: an argument has another form.
 
     >>> parse_assignments(["epochs=2", "seed=[0, 1]", "method=ours"])
     {'epochs': 2, 'seed': [0, 1], 'method': 'ours'}
@@ -188,10 +188,10 @@ def parse_assignments(words: Iterable[str]) -> Settings:
 
 
 def check_keys(where: str, given: Iterable[Any], allowed: Iterable[str]) -> None:
-    """Refuse unknown keys.
+    """Reject unknown keys.
 
     Raises:
-        RegrepError: naming the key and what was probably meant.
+        RegrepError: names the key and what was probably meant.
     """
     allowed = list(allowed)
     for key in given:
@@ -217,7 +217,7 @@ def _manifest(content: Any, name: str, check: Check) -> Manifest:
             raise RegrepError(f"a setting in grid has a list of values, got {key}: {value!r}; write [{value}]")
     repeated = [key for key in grid if key in fixed]
     if repeated:
-        raise RegrepError(f"a setting stands in fixed or in grid, but {repeated[0]} in both; remove one")
+        raise RegrepError(f"a setting is in fixed or in grid, but {repeated[0]} is in both; remove one")
     entries = top.get("override") or []
     if not isinstance(entries, list):
         raise RegrepError(f"override is a list of {{where, set}}, got {entries!r}; begin each with a dash")

@@ -1,4 +1,4 @@
-"""What a run was made with: versions of packages, and the commit of the code."""
+"""The origin of a run: versions of packages, and the commit of the code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from regrep._version import __version__
 
 
 def versions() -> dict[str, str | None]:
-    """Versions of regrep, Python and the packages that decide numbers; None where one is absent."""
+    """Versions of regrep, Python and the packages that affect numbers; None for an absent one."""
     found: dict[str, str | None] = {"regrep": __version__, "python": platform.python_version()}
     for name in ("torch", "numpy", "lightning"):
         try:
@@ -25,8 +25,8 @@ def git_state(folder: Path | None = None) -> dict[str, str | bool | None]:
     """Commit of the repository around a folder, and whether tracked files differ from it.
 
     Args:
-        folder: by default that of the package, which is the code that runs. Both entries are None outside a
-            repository, before its first commit, or without git.
+        folder: defaults to that of the package, the code that runs. Both entries are None outside a repository,
+            before its first commit, or without git.
     """
     folder = Path(__file__).parent if folder is None else folder
     try:

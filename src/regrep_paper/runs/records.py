@@ -1,8 +1,8 @@
 """Run records: a folder per run that survives kills, full disks and a second process.
 
-A run folder holds ``run.json`` (what is run, with what), ``metrics.csv``,
-``checkpoints/{best,last}.ckpt`` and, once the run ended, ``done.json``. Every JSON file says ``"format": 1``.
-Needs nothing but the standard library, so that reading records is cheap.
+A run folder holds ``run.json`` (settings, command, data, versions), ``metrics.csv``,
+``checkpoints/{best,last}.ckpt`` and, once the run has ended, ``done.json``. Every JSON file says ``"format": 1``.
+Needs only the standard library, so that reading records is cheap.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 
 class FolderBusyError(RegrepError):
-    """Another process works in the run folder at this moment."""
+    """Another process is using the run folder."""
 
     exit_code = 75
-    """Of a command that ends with this error: EX_TEMPFAIL of sysexits.h, "try again later"."""
+    """Exit code of a command that ends with this error: EX_TEMPFAIL of sysexits.h, "try again later"."""
 
 
 def write_atomic(path: Path | str, data: str | bytes) -> None:
-    """Replace a file in one step: after any failure the old content stands, never a part of the new one.
+    """Replace a file atomically: after any failure the old content remains, never part of the new one.
 
-    Writes a temporary file in the same folder, flushes it to the disk and renames it over ``path``.
+    Writes a temporary file in the same folder, flushes it to disk and renames it to ``path``.
 
     Raises:
         RegrepError: the file cannot be written (disk full, no permission).
@@ -80,7 +80,7 @@ def read_json(path: Path | str) -> dict[str, Any]:
     """Read a JSON object.
 
     Raises:
-        RegrepError: there is no such file, or it holds no JSON object, or one of a newer format.
+        RegrepError: there is no such file, or it does not hold a JSON object, or holds one of a newer format.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -97,14 +97,14 @@ def parse_json(text: str, where: Path | str) -> dict[str, Any]:
     """A JSON object from its text.
 
     Args:
-        text: of the object.
-        where: it stands, for messages.
+        text: text of the object.
+        where: its location, for messages.
 
     Raises:
-        RegrepError: it is no JSON object, or one of a newer format.
+        RegrepError: it is not a JSON object, or one of a newer format.
     """
     try:
-        content = json.loads(text)  # a RecursionError where it is nested too deep
+        content = json.loads(text)  # raises RecursionError if nested too deeply
     except (ValueError, RecursionError) as cause:
         raise RegrepError(f"{where} is not valid JSON ({cause}); delete it or restore a copy") from cause
     if not isinstance(content, dict):
@@ -118,7 +118,7 @@ def parse_json(text: str, where: Path | str) -> dict[str, Any]:
 
 
 def read_record(path: Path | str) -> dict[str, Any]:
-    """The content of a ``run.json``; older ones, which call the settings of a run ``cell``, are read as well.
+    """The content of a ``run.json``; older ones, which call the config of a run ``cell``, can be read as well.
 
     Raises:
         RegrepError: as :func:`read_json`.
@@ -128,7 +128,7 @@ def read_record(path: Path | str) -> dict[str, Any]:
 
 
 def started(record: Mapping[str, Any]) -> bool:
-    """Whether a ``run.json`` is that of a run that was started, and not the settings alone."""
+    """Whether a ``run.json`` belongs to a run that was started, rather than holding the settings alone."""
     return "command" in record
 
 
@@ -151,7 +151,7 @@ def run_id(config: Mapping[str, Any]) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON knows it: equal settings are written alike, and what is not a finite number becomes null.
+    """A value as JSON represents it: equal settings are written identically, and numbers not finite become null.
 
     >>> plain({"rate": 1.0, "folder": Path("runs"), "loss": float("nan"), "sizes": (2, 0.5)})
     {'rate': 1, 'folder': 'runs', 'loss': None, 'sizes': [2, 0.5]}
@@ -173,8 +173,8 @@ def plain(value: Any) -> Any:
 class RunFolder:
     """The folder of one run.
 
-    Whoever works on the run holds :meth:`lock` for as long as it does, and looks at :attr:`done` only
-    after having it::
+    A process that works on the run holds :meth:`lock` all the time, and looks at :attr:`done` only while
+    holding it::
 
         run = RunFolder("runs/ddmnist-D4-ours-s0-1f3a9c2e")
         with run.lock():
@@ -185,7 +185,7 @@ class RunFolder:
             run.finish({"status": "finished", ...})
 
     Args:
-        path: need not exist yet.
+        path: the folder, which need not exist yet.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -212,7 +212,7 @@ class RunFolder:
         return done is not None and done.get("status") == "finished"
 
     def checkpoint(self, which: Literal["best", "last"]) -> Path:
-        """Where the best or the last checkpoint is kept; it need not exist."""
+        """Path of the best or the last checkpoint, which need not exist."""
         return self.path / "checkpoints" / f"{which}.ckpt"
 
     def start(
@@ -225,14 +225,14 @@ class RunFolder:
         device: str,
         precision: str,
     ) -> dict[str, Any]:
-        """Write ``run.json``, or add this start to it when the run continues; return its content.
+        """Write ``run.json``, or add this start to it if the run continues; return its content.
 
-        A ``done.json`` of an earlier failure is removed.
+        The ``done.json`` of an earlier failure is removed.
 
         Args:
-            config: the resolved settings that name the run.
-            command: what was typed, as words.
-            seed: of initial weights, data order and augmentation.
+            config: the resolved settings that identify the run.
+            command: the command line as a list of arguments.
+            seed: seed of initial weights, data order and augmentation.
             data: name, files with checksums, sizes of the splits.
             parameters: number of trained parameters.
             device: name of the device.
@@ -271,12 +271,12 @@ class RunFolder:
     def plan(
         self, config: Mapping[str, Any], trainer: Mapping[str, Any] | None = None, precision: str | None = None
     ) -> None:
-        """Write ``run.json`` with the settings alone, which :meth:`start` completes; one that is there must agree.
+        """Write ``run.json`` with the settings alone, which :meth:`start` completes; an existing one must agree.
 
         Args:
-            config: the resolved settings that name the run.
+            config: the resolved settings that identify the run.
             trainer: further options that may change results; None before they are known.
-            precision: that the run has where its config leaves the choice to the machine.
+            precision: precision of the run if its config leaves the choice to the machine.
 
         Raises:
             RegrepError: the folder holds a run with other settings.
@@ -290,10 +290,10 @@ class RunFolder:
             self._refuse_changes(record["trainer"], plain(trainer))
 
     def check_same(self, config: Mapping[str, Any], precision: str | None = None) -> None:
-        """Raise where the settings of the run in this folder are not those of a config.
+        """Raise if the settings of the run in this folder are not those of a config.
 
         Raises:
-            RegrepError: naming those that differ.
+            RegrepError: names the settings that differ.
         """
         record = self.record or {}
         older = {"protocol": BEFORE}
@@ -329,7 +329,7 @@ class RunFolder:
 
     @property
     def busy(self) -> bool:
-        """Whether a process holds the lock now. Creates nothing."""
+        """Whether a process holds the lock now; creates nothing."""
         if not (self.path / "lock").exists():
             return False
         with (self.path / "lock").open("r+b") as file:
@@ -341,13 +341,13 @@ class RunFolder:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Exclusive right to work on this run; the system takes it back however the process ends.
+        """Exclusive lock on this run, which the system releases however the process ends.
 
-        A folder made here in which no run was started is removed again.
+        A folder that is created here is removed again if no run was started in it.
 
         Raises:
-            FolderBusyError: another process has it.
-            RegrepError: the folder cannot be made.
+            FolderBusyError: another process holds the lock.
+            RegrepError: the folder cannot be created.
         """
         made = not self.path.exists()
         try:
@@ -358,14 +358,14 @@ class RunFolder:
                 f"the run folder {self.path} cannot be used ({cause.strerror}); choose another folder"
             ) from cause
         try:
-            for patience in (0.02, 0.1, 0.5, None):  # a look at `busy` holds the lock for a moment
+            for patience in (0.02, 0.1, 0.5, None):  # checking `busy` holds the lock for a moment
                 try:
                     _lock(handle)
                     break
                 except BlockingIOError as cause:
                     if patience is None:
                         raise FolderBusyError(
-                            f"another process works in {self.path}; wait for it, or choose another folder"
+                            f"another process is using {self.path}; wait for it, or choose another folder"
                         ) from cause
                     time.sleep(patience)
             yield

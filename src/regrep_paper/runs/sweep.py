@@ -1,4 +1,4 @@
-"""Sweeps: every run of a sweep file as a run of its own, continued when started again."""
+"""Sweeps: the runs of a sweep file, each in its own folder; a sweep that is started again continues."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from regrep_paper.runs.manifest import Manifest, Settings, read_manifest
 from regrep_paper.runs.records import FolderBusyError, RunFolder, run_id
 
 PROGRAM = (sys.executable, "-P", "-m", "regrep_paper")
-"""Starts a run; with ``-P`` nothing is imported from the current folder."""
+"""Command that starts a run; with ``-P`` nothing is imported from the current folder."""
 
 State = Literal["finished", "failed", "running", "partial", "to do"]
 
 
 class Experiments(Protocol):
-    """What a sweep must know of the experiments; :mod:`regrep_paper.tables` provides it."""
+    """What a sweep needs to know about the experiments; provided by :mod:`regrep_paper.tables`."""
 
     def check_config(self, run: Settings) -> None:
         """Raise for a setting that the run's experiment does not have."""
 
     def resolved(self, run: Settings) -> Settings:
-        """Every setting of a run, by default where it is not given."""
+        """Every setting of a run, with defaults for those not given."""
 
     def settings_command(self, run: Settings, file: Path, out: Path, data_dir: Path | None) -> list[str]:
-        """Words after ``regrep`` that run the settings in a file in the folder ``out``."""
+        """Arguments of ``regrep`` that run the settings in a file in the folder ``out``."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class PlannedRun:
     """One run of a sweep.
 
     Attributes:
-        label: what tells it from the others, for people.
-        folder: that it works in.
+        label: what distinguishes it from the others, for people.
+        folder: its run folder.
         config: its resolved settings.
-        command: what runs it, as words; it reads the settings from the ``run.json`` in the folder.
+        command: the command that runs it, as a list of arguments; it reads the settings from the folder's ``run.json``.
     """
 
     label: str
@@ -55,7 +55,7 @@ class PlannedRun:
 
     @property
     def state(self) -> State:
-        """How far it is."""
+        """Its state."""
         done = self.folder.done
         if done is not None and done.get("status") == "finished":
             return "finished"
@@ -80,9 +80,9 @@ def plan(
         manifest: the sweep.
         experiments: checks runs and makes their commands.
         out: folder of the run folders.
-        data_dir: folder of data files, handed to each command.
-        settings: applied to every run at last.
-        program: words before the command.
+        data_dir: folder of data files, passed to each command.
+        settings: applied to every run, last of all.
+        program: arguments before the command.
     """
     experiments.check_config({"experiment": manifest.experiment, **(settings or {})})
     named: dict[str, tuple[Settings, Settings]] = {}
@@ -99,7 +99,7 @@ def plan(
 
 
 def _folder(out: Path, name: str, run: Settings, config: Settings) -> RunFolder:
-    """The folder of a run: an earlier version named it by the settings of the file, unresolved."""
+    """The folder of a run; an earlier version named it by the unresolved settings of the file."""
     folder, earlier = RunFolder(out / name), RunFolder(out / run_id(run))
     if folder.path.exists() or earlier.record is None:
         return folder
@@ -121,15 +121,15 @@ def sweep(
     slurm: Mapping[str, Any] | None = None,
     dry_run: bool = False,
 ) -> int:
-    """Run the runs of a sweep file that are not finished; ``regrep sweep`` is this function.
+    """Start the unfinished runs of a sweep file; ``regrep sweep`` is this function.
 
     Args:
         file: the sweep file.
         experiments: checks runs and makes their commands.
-        out: folder of the run folders, instead of the file's.
+        out: folder of the run folders; defaults to the file's.
         data_dir: folder of data files.
         jobs: processes at a time on this machine.
-        settings: applied to every run at last.
+        settings: applied to every run, last of all.
         slurm: options for Slurm; None runs on this machine.
         dry_run: only print the runs and their states.
 
@@ -157,16 +157,16 @@ def print_plan(runs: Sequence[PlannedRun], folder: Path) -> None:
 
 
 class Runner:
-    """Runs runs on an executor and tells how it goes.
+    """Starts runs on an executor and prints their progress.
 
-    A finished run is left alone, a failed one is tried again, one at which another process works is waited
-    for. Every run is locked by the process that runs it, so that several sweeps may share a folder.
+    Finished runs are left alone, failed ones are tried again, and those that another process is working on are waited
+    for. Every run is locked by its process, so that several sweeps may share a folder.
 
     Args:
-        runs: what to run.
-        executor: where.
-        pause: seconds between two looks at the tasks.
-        wait: seconds between two looks at a run at which another process works.
+        runs: the runs to start.
+        executor: where to run them.
+        pause: seconds between two checks of the tasks.
+        wait: seconds between two checks of a run that another process is working on.
     """
 
     def __init__(self, runs: Sequence[PlannedRun], executor: Executor, pause: float = 0.1, wait: float = 5.0) -> None:
@@ -175,7 +175,7 @@ class Runner:
         self.pause, self.wait = pause, wait
         self._finished = 0
         self._failed: list[tuple[PlannedRun, str]] = []
-        self._own = 0  # runs that ended in this sweep, the measure of its speed
+        self._own = 0  # runs that ended in this sweep, to estimate its speed
         self._begin = time.monotonic()
 
     def run(self) -> int:
@@ -183,7 +183,7 @@ class Runner:
         todo: deque[PlannedRun] = deque(run for run in self.runs if not run.folder.finished)
         self._finished = len(self.runs) - len(todo)
         if self._finished:
-            print(f"{self._finished} of {len(self.runs)} runs were finished before", flush=True)
+            print(f"{self._finished} of {len(self.runs)} runs were already finished", flush=True)
         tasks: dict[Task, PlannedRun] = {}
         waiting: dict[PlannedRun, float] = {}
         try:
@@ -244,7 +244,7 @@ class Runner:
 
     def _wait(self, run: PlannedRun, waiting: dict[PlannedRun, float]) -> None:
         if run not in waiting:
-            self._say(f"{run.label}: another process works on it; waiting for it")
+            self._say(f"{run.label}: another process is working on it; waiting")
         waiting[run] = time.monotonic() + self.wait
 
     def _reconsider(self, todo: deque[PlannedRun], waiting: dict[PlannedRun, float]) -> None:
@@ -278,7 +278,7 @@ class Runner:
         print(f"{self._finished + len(self._failed)}/{len(self.runs)} {text}", flush=True)
 
     def _show(self, tasks: Mapping[Task, PlannedRun], waiting: Mapping[PlannedRun, float]) -> None:
-        """On a terminal, one line that is written over: what the running runs say."""
+        """On a terminal, one line that is overwritten, with the last output of the current runs."""
         if not sys.stdout.isatty():
             return
         parts = [f"{run.label}: {_last_line(run.folder.path / 'log.txt')}" for run in tasks.values()]
@@ -292,7 +292,7 @@ class Runner:
 
 
 def _varying(runs: Sequence[Settings]) -> list[str]:
-    """Settings in which the runs differ, besides those that every label has."""
+    """Settings in which the runs differ, other than those in every label."""
     keys = dict.fromkeys(key for run in runs for key in run)
     return [
         key
@@ -318,7 +318,7 @@ def _reason(run: PlannedRun, code: int) -> str:
         return "it ended without a record"
     if code < 0:
         name = signal.Signals(-code).name
-        return f"killed by {name}" + (", perhaps for want of memory" if name == "SIGKILL" else "")
+        return f"killed by {name}" + (", possibly out of memory" if name == "SIGKILL" else "")
     return _last_line(run.folder.path / "log.txt") or f"exit code {code}"
 
 
@@ -337,7 +337,7 @@ def _terminal_width() -> int:
 
 
 def _duration(seconds: float) -> str:
-    """Minutes, or hours where there are many.
+    """Minutes, or hours if there are many.
 
     >>> _duration(100), _duration(40 * 60), _duration(3 * 3600)
     ('2 min', '40 min', '3.0 h')
@@ -348,14 +348,14 @@ def _duration(seconds: float) -> str:
 
 @contextmanager
 def _terminate_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM end the sweep as Ctrl-C does, so that it stops its processes."""
+    """Make SIGTERM end the sweep as Ctrl-C does, so that it stops its processes."""
 
     def interrupt(signum: int, frame: object) -> None:
         raise KeyboardInterrupt
 
     try:
         before: Callable[..., Any] | int | None = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # signals are handled in the main thread only
+    except ValueError:  # signals are handled only in the main thread
         yield
         return
     try:

@@ -1,1 +1,1 @@
-"""Layers that know a group: fields, kernel bases, convolutions, and likelihoods over the group."""
+"""Steerable layers: fields, kernel bases, convolutions, and likelihoods over a group."""

@@ -23,26 +23,26 @@ class AveragedConv2d(nn.Module):
     """A 2D convolution from copies of one field to copies of another, as equivariant as its likelihood is uniform.
 
     K(x) = mean over g of lambda(g) σ(g) κ(g^-1 x) rho(g)^T with a free kernel κ in the polar functions: the uniform
-    likelihood projects κ onto the equivariant kernels, a point mass at the identity leaves it as it is
-    (PSCNN). Every product of a matrix unit and a polar function has one weight, so that no two weights mean the same.
-    They start such that under the uniform likelihood the outputs of white noise of variance 1 have variance 1
-    wherever an equivariant kernel reaches them, elsewhere for a point mass; no basis is normalised later.
+    likelihood projects κ onto the equivariant kernels, a point mass at the identity leaves it unchanged
+    (PSCNN). Every product of a matrix unit and a polar function has one weight, so that the weights are independent.
+    They are initialised such that under the uniform likelihood the outputs of white noise of variance 1 have variance 1
+    wherever an equivariant kernel reaches them, and elsewhere under a point mass; no basis is normalised later.
 
     Shapes: [B, copies_in · rho.dim, H, W] -> [B, copies_out · σ.dim, H', W'], each field in contiguous channels.
 
     Args:
         field_in: rho, orthogonal, of C_n or D_n.
-        copies_in: how many of it come in.
+        copies_in: number of input copies.
         field_out: σ, orthogonal, of the same group.
-        copies_out: how many of it go out.
-        size: of the kernel, odd.
+        copies_out: number of output copies.
+        size: size of the kernel, odd.
         stride: as in ``nn.Conv2d``.
         padding: as in ``nn.Conv2d``.
         bias: one per output field and dimension that the group leaves fixed, which stays equivariant.
-        rows: ``"down"`` as in pictures, ``"up"`` where the row index grows with y.
+        rows: ``"down"`` as in pictures, ``"up"`` if the row index grows with y.
 
     Raises:
-        RegrepError: another group, representations of two groups, no copies, an even size, or another word for rows.
+        RegrepError: another group, representations of two groups, no copies, an even size, or another value of rows.
 
     >>> import regrep
     >>> rho = regrep.regular(regrep.groups.cyclic(4))
@@ -124,12 +124,12 @@ class AveragedConv2d(nn.Module):
         return None if self.bias is None else (self.bias @ self.fixed.T).flatten()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Convolve; the kernel is made anew from weights and likelihood each time, so nothing can be stale."""
+        """Convolve; the kernel is recomputed from weights and likelihood each time, so it is never stale."""
         return functional.conv2d(x, self.kernel(), self.offset(), self.stride, self.padding)
 
     @property
     def duplicates(self) -> int:
-        """How many more weights the published code has, all of them linearly dependent on these.
+        """Number of additional weights in the published code, all linearly dependent on these.
 
         There the kernels between two irreps occur once for every distinct irrep in their tensor product.
         """
@@ -153,9 +153,9 @@ class AveragedConv2d(nn.Module):
 
 
 def fixed_vectors(rho: Representation) -> Tensor:
-    """Orthonormal basis of what an orthogonal representation leaves fixed, float64 [dim, invariant_dim].
+    """Orthonormal basis of the fixed subspace of an orthogonal representation, float64 [dim, invariant_dim].
 
-    Coordinates that are fixed themselves are their own vectors.
+    A fixed coordinate is a basis vector by itself.
 
     >>> import regrep
     >>> fixed_vectors(regrep.trivial(regrep.groups.cyclic(2)) + regrep.regular(regrep.groups.cyclic(2))).T

@@ -26,8 +26,8 @@ def steerable_library() -> ModuleType:
         raise MissingExtraError("baselines") from error
     null = numerical.null
     if not hasattr(null, "__wrapped__"):
-        # Its randomised decomposition is scikit-learn's, which has refused np.matrix since 1.2; without this all
-        # bases with reflections fail.
+        # escnn uses scikit-learn's randomised decomposition, which has rejected np.matrix since 1.2; without this
+        # all bases with reflections fail.
         numerical.null = functools.wraps(null)(
             lambda matrix, use_sparse, *rest, **options: null(
                 matrix if use_sparse else np.asarray(matrix), use_sparse, *rest, **options

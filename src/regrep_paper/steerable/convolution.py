@@ -20,7 +20,7 @@ from regrep_paper.steerable.fields import SPACES, Fields, space
 from regrep_paper.steerable.stored import stored
 
 Convolution = Callable[[int, Fields, Fields, int, int, int, bool], nn.Module]
-"""What makes a convolution of a network: (index, fields in, fields out, kernel, stride, padding, bias) -> module.
+"""Builder of the convolutions of a network: (index, fields in, fields out, kernel, stride, padding, bias) -> module.
 
 The index counts the replaceable places of a network; the module maps [B, C_in, *S] to [B, C_out, *S'].
 """
@@ -34,9 +34,9 @@ def steerable(
 
 
 class FieldConvolution(nn.Module, ABC):
-    """A convolution between fields whose kernel is made anew in every call.
+    """A convolution between fields whose kernel is recomputed in every call.
 
-    That is so in evaluation too, which costs little beside the convolution and leaves nothing to go stale.
+    This includes evaluation: it costs little compared with the convolution, and the kernel is never stale.
     ``bias`` exists on trivial irreps only and starts at 0.
 
     Shapes: [B, ``fields_in.channels``, *S] -> [B, ``fields_out.channels``, *S'].
@@ -46,8 +46,8 @@ class FieldConvolution(nn.Module, ABC):
         super().__init__()
         if fields_in.group != fields_out.group:
             raise RegrepError(
-                f"a convolution has fields of one group, got {fields_in.group} and {fields_out.group};"
-                " take both under their common subgroup"
+                f"a convolution has fields of the same group, got {fields_in.group} and {fields_out.group};"
+                " restrict both to a common subgroup"
             )
         self.stride, self.padding, self.size_out = stride, padding, fields_out.size
         invariant = fields_out.invariant_channels if bias else []
@@ -75,8 +75,8 @@ class FieldConvolution(nn.Module, ABC):
 class SteerableConvolution(FieldConvolution):
     """A convolution with kernels in escnn's basis, one free weight per pair of fields and basis element.
 
-    ``weights`` [fields out, fields in, n] start as in escnn's generalised He initialisation. The basis belongs to the
-    state: solvers of other machines may return another one of the same span.
+    ``weights`` [fields out, fields in, n] start from escnn's generalised He initialisation. The basis is part of the
+    state: solvers on other machines may return another basis with the same span.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class SteerableConvolution(FieldConvolution):
     ) -> None:
         super().__init__(fields_in, fields_out, stride, padding, bias)
         basis, deviation = kernel_basis(replace(fields_in, copies=1), replace(fields_out, copies=1), kernel)
-        self.register_buffer("basis", basis.flatten(1).clone())  # flat: memory formats know images only
+        self.register_buffer("basis", basis.flatten(1).clone())  # flat: memory formats only apply to images
         self._element = basis.shape[1:]
         self.basis: Tensor
         self.weights = nn.Parameter(

@@ -1,4 +1,4 @@
-"""Fields of features that a group turns: which irreps they hold, and the layers that act on each field alone."""
+"""Feature fields: the irreps they consist of, and the layers that act on each field separately."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Fields:
 
     Attributes:
         group: "C4", "D4", "D1" (left-right mirror) or "C1" on images, "SO3" or "O3" on volumes.
-        irreps: of one field, in the order of its channels.
-        copies: how often the field occurs.
+        irreps: irreps of one field, in the order of its channels.
+        copies: number of copies of the field.
     """
 
     group: str
@@ -75,12 +75,12 @@ class Fields:
 
     @property
     def invariant_channels(self) -> list[int]:
-        """Channels of one field that the group leaves alone: those of its trivial irreps."""
+        """Channels of one field that the group leaves fixed: those of its trivial irreps."""
         starts = [sum(self.sizes[:i]) for i in range(len(self.irreps))]
         return [start for start, irrep in zip(starts, self.irreps, strict=True) if irrep == self.trivial]
 
     def under(self, group: str) -> Fields:
-        """The same channels under the same group, or under "C1", for which all are scalars."""
+        """The same channels under the same group, or under "C1", where all are scalars."""
         return self if group == self.group else scalars("C1", self.channels)
 
     def representation(self) -> Any:
@@ -95,7 +95,7 @@ def scalars(group: str, copies: int) -> Fields:
 
 
 def irreps_up_to(group: str, frequency: int, copies: int) -> Fields:
-    """Fields of all irreps up to a frequency, each once; of D1 the trivial one alone, as published."""
+    """Fields with each irrep up to a frequency once; for D1 only the trivial one, as published."""
     limit = 0 if group in ("D1", "C1") else frequency
     return Fields(group, tuple(space(group).fibergroup.bl_irreps(limit)), copies)
 
@@ -108,13 +108,15 @@ def space(group: str) -> Any:
         RegrepError: another group.
     """
     if group not in SPACES:
-        raise RegrepError(f"steerable networks know the groups {', '.join(SPACES)}, not {group!r}; choose one of them")
+        raise RegrepError(
+            f"steerable networks support {', '.join(SPACES)}, not the group {group!r}; choose one of them"
+        )
     name, arguments = SPACES[group]
     return getattr(steerable_library().gspaces, name)(**arguments)
 
 
 class Gate(nn.Module):
-    """Every irrep times the sigmoid of its gate, less a learned bias; the gates are dropped.
+    """Every irrep times the sigmoid of its gate minus a learned bias; the gates are dropped.
 
     Shapes: [B, ``fields.gated.channels``, *S] -> [B, ``fields.channels``, *S].
     """
@@ -136,9 +138,9 @@ class Gate(nn.Module):
 
 
 class FieldNorm(nn.Module):
-    """Batch normalisation by one variance per field; mean and bias exist on trivial irreps only.
+    """Batch normalisation by one variance per field; only trivial irreps have mean and bias.
 
-    The statistics of the batch are constants of the gradient, in contrast to torch's. Shapes: [B, C, *S] -> the same.
+    Unlike in torch, no gradient flows through the batch statistics. Shapes: [B, C, *S] -> the same.
     """
 
     eps, momentum = 1e-5, 0.1
@@ -157,7 +159,7 @@ class FieldNorm(nn.Module):
         self.invariant: Tensor
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalised fields; in training by the batch, which also moves the running statistics."""
+        """Normalised fields; in training by the batch statistics, which also update the running ones."""
         mean, variance = self.running_mean, self.running_var
         if self.training:
             mean, variance = self._statistics(x.detach())
@@ -197,7 +199,7 @@ class GaussianPool(nn.Module):
 
 
 class BallMask(nn.Module):
-    """Fades out what lies outside the ball inscribed in the grid, and so would leave it in a turn.
+    """Fades out points outside the ball inscribed in the grid, which a rotation would take off the grid.
 
     Weight 1 within 99 percent of the radius, then exp(-(r² - r₀²) / 4) in grid points.
     Shapes: [B, C, S, ..] -> the same.

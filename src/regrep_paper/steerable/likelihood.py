@@ -21,8 +21,8 @@ class ExponentialFamily(nn.Module):
     It starts uniform.
 
     Args:
-        group: what two densities that are compared have in common.
-        functions: [n, p] on the elements that means are taken over, the identity first; the first one is constant.
+        group: the group or grid of the density; only densities with the same one can be compared.
+        functions: [n, p], values on the elements over which means are taken, identity first; the first is constant.
     """
 
     def __init__(self, group: object, functions: Tensor) -> None:
@@ -52,19 +52,19 @@ class ExponentialFamily(nn.Module):
         return self.log_density().exp()
 
     def alignment(self) -> Tensor:
-        """Max over g of f(g) - f(e): 0 where no element is likelier than the identity."""
+        """Max over g of f(g) - f(e): 0 if no element is likelier than the identity."""
         f = self.logarithm()
-        # Through relu, since at a tie the maximum alone would move a likelihood that is already aligned.
+        # With relu, since at a tie the maximum alone would change a likelihood that is already aligned.
         return (f - f[0]).relu().max()
 
     def divergence(self, other: Self | None = None) -> Tensor:
         """Kullback-Leibler divergence KL(lambda ‖ other) in nats; no gradient reaches the other.
 
         Args:
-            other: a likelihood on the same group, the uniform one if not given.
+            other: a likelihood on the same group; defaults to the uniform one.
 
         Raises:
-            RegrepError: the other lives on another group.
+            RegrepError: the other is on another group.
 
         >>> import regrep
         >>> one, two = (Likelihood(regrep.groups.cyclic(3)) for _ in range(2))
@@ -85,9 +85,9 @@ class ExponentialFamily(nn.Module):
 class Likelihood(ExponentialFamily):
     """A density lambda on a finite group, exp f up to its mean, with f a sum over all real irreps ψ (PSCNN).
 
-    f(g) = Σ √d ⟨ψ(g) V, f̂⟩, where the columns of V [d, c] are orthonormal and independent under what commutes with ψ:
-    d of them for type R, d/2 for C, d/4 for H, so that there are as many coefficients as elements. It starts
-    uniform; then an average over the group weighted with it is equivariant, and with a point mass at the identity it
+    f(g) = Σ √d ⟨ψ(g) V, f̂⟩, where the columns of V [d, c] are orthonormal and independent over the endomorphisms of ψ:
+    d of them for type R, d/2 for C, d/4 for H, so that there are as many coefficients as elements. It is uniform when
+    new: the average over the group weighted with it is then equivariant; with a point mass at the identity, the average
     changes nothing.
 
     Args:
@@ -108,8 +108,8 @@ class Likelihood(ExponentialFamily):
 def matrix_coefficients(psi: Irrep) -> Tensor:
     """Orthonormal basis of the matrix coefficients of ψ, float64 [n, d·d/e], ordered by columns of ψ(g).
 
-    ``basis.T @ basis / n`` is the identity. e is the dimension of what commutes with ψ: columns that it takes into
-    each other have the same coefficients and count once.
+    ``basis.T @ basis / n`` is the identity. e is the dimension of the endomorphism algebra of ψ: columns that it maps
+    to each other have the same coefficients and count once.
 
     >>> import regrep
     >>> [matrix_coefficients(psi).shape[1] for psi in regrep.irreps(regrep.groups.cyclic(3))]
@@ -119,7 +119,7 @@ def matrix_coefficients(psi: Irrep) -> Tensor:
     basis = torch.empty(n, 0, dtype=torch.float64)
     for column in psi.stack().unbind(dim=2):
         functions = math.sqrt(d) * column
-        for _ in range(2):  # the second time removes rounding
+        for _ in range(2):  # the second pass removes rounding errors
             functions = functions - basis @ (basis.T @ functions) / n
         # What is left are the coefficients of a part of the column, whose squared length is this; before the
         # basis is complete one of the d columns has 1 / d left or more.
@@ -132,7 +132,7 @@ def matrix_coefficients(psi: Irrep) -> Tensor:
 def chain_regularizer(
     chain: Sequence[ExponentialFamily], alignment: float = 5.0, step: float = 3.0, uniform: float = 3.0
 ) -> Tensor:
-    """What keeps the likelihoods of successive layers near the identity and near each other: a scalar with gradient.
+    """A differentiable penalty that keeps the likelihoods of successive layers near the identity and near each other.
 
     alignment · Σ (max f - f(e)), plus the mean over the layers of uniform · KL(first ‖ uniform) and step · KL(layer ‖
     the layer before it, held fixed): becoming more equivariant again costs.

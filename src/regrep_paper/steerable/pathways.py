@@ -1,4 +1,4 @@
-"""Residual pathway priors: free pathways beside equivariant ones, both held small by a penalty."""
+"""Residual pathway priors: free pathways parallel to equivariant ones, both kept small by a penalty."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from torch import Tensor, nn
 
 EQUIVARIANT_DECAY, FREE_DECAY = 1e-5, 1e-3
-"""Weights of the squares of all parameters of a pathway, without a factor of a half, as in the published code."""
+"""Weights of the sum of squares of a pathway's parameters, without a factor of a half, as in the published code."""
 
 
 class ResidualPathway(nn.Module):
@@ -23,7 +23,7 @@ class ResidualPathway(nn.Module):
 
 
 def prior(network: nn.Module, equivariant_decay: float = EQUIVARIANT_DECAY, free_decay: float = FREE_DECAY) -> Tensor:
-    """``equivariant_decay ‖θ_equivariant‖² + free_decay ‖θ_free‖²`` over all pathways of a network, biases too.
+    """``equivariant_decay ‖θ_equivariant‖² + free_decay ‖θ_free‖²`` over all pathways of a network, including biases.
 
     >>> one = nn.Linear(1, 1, bias=False).requires_grad_(False)
     >>> two = ResidualPathway(one, nn.Sequential(one, one))

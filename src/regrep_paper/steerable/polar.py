@@ -1,4 +1,4 @@
-"""Polar functions on the pixels of a kernel, rings times circular harmonics, and how a group moves them."""
+"""Polar functions on the pixels of a kernel, rings times circular harmonics, and how a group acts on them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from regrep.representations import MatrixRepresentation
 
 
 def harmonics(size: int) -> list[tuple[int, int]]:
-    """The (ring, frequency) of a kernel's polar functions; two functions, cosine and sine, where frequency > 0.
+    """The (ring, frequency) of a kernel's polar functions; two functions, cosine and sine, if frequency > 0.
 
     Rings have the radii 0, 1, ..., R = (size - 1) / 2. Frequencies run to 2 on the outermost, and on the others as far
     as pixels resolve them, as in e2cnn and escnn.
@@ -39,11 +39,11 @@ def polar_functions(size: int, rows: Rows = "down") -> Tensor:
     columns; those of one ring and frequency are divided by their common root mean square norm.
 
     Args:
-        size: of the kernel, odd.
-        rows: ``"down"`` as in pictures, ``"up"`` where the row index grows with y.
+        size: size of the kernel, odd.
+        rows: ``"down"`` as in pictures, ``"up"`` if the row index grows with y.
 
     Raises:
-        RegrepError: an even size, or another word for rows.
+        RegrepError: an even size, or another value of rows.
 
     >>> polar_functions(3).shape, polar_functions(1).tolist()
     (torch.Size([6, 3, 3]), [[[1.0]]])
@@ -66,7 +66,7 @@ def polar_functions(size: int, rows: Rows = "down") -> Tensor:
 
 
 def polar_representation(group: FiniteGroup, size: int) -> MatrixRepresentation:
-    """How C_n or D_n moves the polar functions: b_l(g^-1 x) = Σ_m D(g)[m, l] b_m(x).
+    """How C_n or D_n acts on the polar functions: b_l(g^-1 x) = Σ_m D(g)[m, l] b_m(x).
 
     r turns counter-clockwise, s mirrors left and right, as in :class:`regrep.actions.RotateFlip2d`.
 

@@ -25,13 +25,13 @@ Field = Literal["regular", "vector"]
 
 
 class RegularFieldNetwork(EncoderHead):
-    """A network from frames of a vector field to the next one whose latent is made of regular fields of C4.
+    """A network from frames of a vector field to the next frame, whose latent consists of regular fields of C4.
 
     Args:
         width: fields of a hidden layer, each of four channels.
         size: points along a side.
-        rows: ``"up"`` where the row index grows with +y, as in the simulations; the published networks take it for
-            ``"down"``, which negates the vectors in quarter turns.
+        rows: ``"up"`` if the row index grows with +y, as in the simulations; the published networks use ``"down"``,
+            which negates the vectors in quarter turns.
 
     Raises:
         RegrepError: a width below 1.
@@ -40,7 +40,7 @@ class RegularFieldNetwork(EncoderHead):
     def __init__(self, width: int, size: int, rows: Rows = "up") -> None:
         super().__init__()
         if width < 1:
-            raise RegrepError(f"the width counts fields, at least 1, got {width}")
+            raise RegrepError(f"width is the number of fields, at least 1, got {width}")
         self.latent_shape = (ORDER * width, size, size)
         self.rows = rows
 
@@ -50,9 +50,9 @@ class RegularFieldNetwork(EncoderHead):
         return layouts.both(pixels, self.latent_shape)
 
     def latent_symmetry(self) -> LatentSymmetry:
-        """Equivariant when quarter turns move the points of the frames and turn their vectors.
+        """Equivariant when quarter turns permute the points of the frames and turn their vectors.
 
-        With ``rows="down"`` that is another action than the one on the simulations, see :class:`VectorField2d`.
+        With ``rows="down"`` that is not the action on the simulations, see :class:`VectorField2d`.
         """
         moved = f"frames and their vectors, rows {self.rows}wards"
         return LatentSymmetry(VectorField2d(cyclic(ORDER), self.rows), self.latent_representation(), moved)
@@ -65,11 +65,11 @@ class SteerableConv(nn.Module):
     one bias: the same function of the same weights as ``escnn.nn.R2Conv`` with ``rows="down"``.
 
     Args:
-        inputs: fields before.
-        outputs: fields after.
-        source: kind of the fields before.
-        target: kind of the fields after; vectors have no bias, as none is invariant.
-        rows: "up" where the row index grows with +y, else "down".
+        inputs: number of input fields.
+        outputs: number of output fields.
+        source: kind of the input fields.
+        target: kind of the output fields; vectors have no bias, as none is invariant.
+        rows: "up" if the row index grows with +y, else "down".
     """
 
     basis: Tensor
@@ -92,7 +92,7 @@ class SteerableConv(nn.Module):
         return None if self.bias is None else (self.bias / math.sqrt(ORDER)).repeat_interleave(ORDER)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Zeros outside, the same size."""
+        """Convolve with zero padding to the same size."""
         return nn.functional.conv2d(x, self.kernel(), self.offset(), padding=1)
 
 
@@ -113,7 +113,7 @@ def steerable_basis(source: Field, target: Field, rows: Rows) -> tuple[Tensor, T
     """Equivariant 3 x 3 kernels from one field to another, [b, q, p, 3, 3], and the deviations of their weights [b].
 
     b is 24 between regular fields and 12 with a vector. The deviations are those of escnn's generalised He
-    initialisation for one field before; n fields divide them by √n.
+    initialisation for one input field; n fields divide them by √n.
     """
     plane = steerable_library().gspaces.rot2dOnR2(ORDER)
     kinds = {"regular": plane.regular_repr, "vector": plane.irrep(1)}

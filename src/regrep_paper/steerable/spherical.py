@@ -20,13 +20,13 @@ BAND_LIMIT = 2
 """Highest frequency of the likelihood's logarithm, and of the density that layers use."""
 
 POINTS = 70
-"""Rotations of the grid, beside the identity."""
+"""Number of rotations in the grid, in addition to the identity."""
 
 RIDGE = 1e-8
-"""Of the least-squares fit that truncates the density."""
+"""Ridge of the least-squares fit that truncates the density."""
 
 NEIGHBOURS, NOISE = 100, 0.1
-"""Random rotations near the identity for the alignment, and the noise of their quaternions."""
+"""Number of random rotations near the identity for the alignment, and the noise of their quaternions."""
 
 
 class SphericalLikelihood(ExponentialFamily):
@@ -51,7 +51,9 @@ class SphericalLikelihood(ExponentialFamily):
 
     def __init__(self, group: str, as_published: bool = False) -> None:
         if group not in ("SO3", "O3"):
-            raise RegrepError(f"likelihoods of rotations know the groups SO3 and O3, not {group!r}; choose one of them")
+            raise RegrepError(
+                f"likelihoods of rotations support SO3 and O3, not the group {group!r}; choose one of them"
+            )
         fibre = space(group).fibergroup
         self.irreps: list[Irrep] = list(fibre.bl_irreps(BAND_LIMIT))
         self.sizes = [fibre.irrep(*psi).size for psi in self.irreps]
@@ -63,7 +65,7 @@ class SphericalLikelihood(ExponentialFamily):
         self.as_published = as_published
         gram = functions.T @ functions
         fit = torch.linalg.solve(gram + RIDGE * torch.eye(len(gram)).to(gram), functions.T)
-        # They belong to the state: on another machine the grid may come out otherwise.
+        # They are part of the state: on another machine the grid may differ.
         self.register_buffer("functions", self.functions)
         self.register_buffer("fit", fit.to(self.functions))
         self.fit: Tensor
@@ -91,12 +93,12 @@ class SphericalLikelihood(ExponentialFamily):
         return self.fit @ self.density()
 
     def moments(self) -> list[Tensor]:
-        """Mean of each ψ(g) [d, d] under the truncated density; while it is uniform, 0 but for the trivial irrep."""
+        """Mean of each ψ(g) [d, d] under the truncated density; if uniform, 0 except for the trivial irrep."""
         parts = self.truncated().split([size**2 for size in self.sizes])
         return [part.view(size, size) / math.sqrt(size) for part, size in zip(parts, self.sizes, strict=True)]
 
     def alignment(self) -> Tensor:
-        """Max over g of f(g) - f(e), on the grid and on random rotations near e, drawn anew in each call."""
+        """Max over g of f(g) - f(e), on the grid and on random rotations near e, redrawn in each call."""
         noise = torch.randn(NEIGHBOURS, 4).to(self.functions) * NOISE
         noise[:, 0] += 1
         near = self.matrix_coefficients(quaternion_rotations(noise)) @ self.coefficients

@@ -1,4 +1,4 @@
-"""Arrays that take seconds to compute, kept on disk under a name made of their definition."""
+"""Arrays that take seconds to compute, cached on disk under a name derived from their definition."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Arrays = Mapping[str, np.ndarray]
 
 
 def stored(kind: str, definition: Mapping[str, Any], compute: Callable[[], Arrays]) -> Arrays:
-    """The arrays that ``compute`` returns, from the disk if they were computed before.
+    """The arrays that ``compute`` returns, read from disk if they were computed before.
 
-    They lie in the folder ``kernels`` within the folder of downloads. A file that cannot be read is computed anew.
+    They are in the folder ``kernels`` inside the folder of downloads. Arrays of an unreadable file are recomputed.
 
     Args:
-        kind: what they are, the beginning of the file's name.
-        definition: all that they depend on beside the version of escnn; goes through JSON.
-        compute: may draw from the generators of numpy and torch, which are as before afterwards.
+        kind: kind of the arrays, the beginning of the file's name.
+        definition: everything they depend on other than the version of escnn; serialised as JSON.
+        compute: may draw from the generators of numpy and torch, whose states are restored afterwards.
 
     Raises:
         MissingExtraError: escnn is not installed.
@@ -41,11 +41,11 @@ def stored(kind: str, definition: Mapping[str, Any], compute: Callable[[], Array
         return dict(file)
     with _own_randomness():
         arrays = compute()
-    with suppress(OSError):  # a folder that cannot be written costs time, nothing else
+    with suppress(OSError):  # a folder that cannot be written only costs time
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as file:
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # none is named allow_pickle
-        Path(file.name).replace(path)  # whole or not at all, also where several processes write the same
+        Path(file.name).replace(path)  # atomic, even if several processes write the same file
     return arrays
 
 

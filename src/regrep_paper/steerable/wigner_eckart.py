@@ -20,16 +20,16 @@ class SphericalConvolution(FieldConvolution):
     """A convolution between fields of SO(3) or O(3), as equivariant as its likelihood is uniform (PSCNN).
 
     K(x) = ∫ lambda(h) rho_out(h) κ(h^-1 x) rho_in(h)^T dh with the truncated density of the likelihood and a free
-    kernel κ in escnn's radial profiles and spherical harmonics. On a part of κ that turns as an irrep ell the integral
-    is the mean of ell(h) (Wigner and Eckart), so κ has weights for the irreps of the likelihood only. They start such
-    that each ell has the variance of escnn's generalised He initialisation; for the trivial one that is the variance
-    of K under the uniform density. Other arguments and shapes as in :class:`SteerableConvolution`.
+    kernel κ in escnn's radial profiles and spherical harmonics. On a part of κ that transforms by an irrep ell the
+    integral is the mean of ell(h) (Wigner and Eckart), so κ has weights only for the irreps of the likelihood. They are
+    initialised such that each ell has the variance of escnn's generalised He initialisation; for the trivial one that
+    is the variance of K under the uniform density. Other arguments and shapes as in :class:`SteerableConvolution`.
 
     Args:
         likelihood: may be shared with other convolutions of the same group.
 
     Attributes:
-        duplicates: how many more weights the published code has, all of them linearly dependent on these: for SO(3)
+        duplicates: number of additional weights in the published code, all linearly dependent on these: for SO(3)
             it counts the kernels between two irreps once for every irrep in their product.
     """
 
@@ -45,7 +45,7 @@ class SphericalConvolution(FieldConvolution):
     ) -> None:
         super().__init__(fields_in, fields_out, stride, padding, bias)
         self.likelihood, self.side = likelihood, kernel
-        samples = shells(kernel)[1].flatten(1).to(torch.get_default_dtype())  # flat: memory formats know images only
+        samples = shells(kernel)[1].flatten(1).to(torch.get_default_dtype())  # flat: memory formats apply to images
         self.register_buffer("samples", samples, persistent=False)
         self.samples: Tensor
         self.rows, self.columns = ([often for _, often in runs(fields)] for fields in (fields_out, fields_in))
@@ -116,13 +116,13 @@ class SphericalConvolution(FieldConvolution):
 
 @dataclass(frozen=True)
 class Coupling:
-    """How the kernels from an irrep m to an irrep n turn.
+    """How the kernels from an irrep m to an irrep n transform.
 
     Attributes:
         matrix: [d_n, d_m, B, columns], kernels by their coefficients in the harmonics of :func:`shells`; for each
             irrep ell of the likelihood, for each of its components, one column for every copy of ell.
-        copies: of each ell.
-        products: how many irreps there are in the product of n and m.
+        copies: number of copies of each ell.
+        products: number of irreps in the product of n and m.
     """
 
     matrix: Tensor
@@ -132,7 +132,7 @@ class Coupling:
 
 @functools.cache
 def coupling(group: str, n: Irrep, m: Irrep, kernel: int) -> Coupling:
-    """The kernels of a size from m to n, by the irreps that they turn as.
+    """The kernels of a size from m to n, by the irreps by which they transform.
 
     Every copy is scaled such that the mean over its components of |K(x)|², summed over x and columns, is 1 in
     each row, as escnn normalises its bases.
@@ -184,5 +184,5 @@ def shells(kernel: int) -> tuple[list[int], Tensor]:
 
 
 def runs(fields: Fields) -> list[tuple[Irrep, int]]:
-    """The irreps of a field, and how often each follows itself, as gates do."""
+    """The runs of equal consecutive irreps of a field (such as its gates), with their lengths."""
     return [(irrep, len([*run])) for irrep, run in itertools.groupby(fields.irreps)]

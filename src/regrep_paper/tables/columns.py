@@ -12,11 +12,11 @@ class Measure:
     """One number of ``done.json``.
 
     Attributes:
-        heading: of its column.
+        heading: heading of its column.
         split: the entry of ``done.json`` that holds it.
-        metric: its name there.
-        sign: 1 where more is better, -1 where less is, 0 where it is no contest.
-        digits: after the point.
+        metric: its name in that entry.
+        sign: 1 if higher is better, -1 if lower is better, 0 if methods are not ranked by it.
+        digits: digits after the decimal point.
     """
 
     heading: str
@@ -46,15 +46,15 @@ class Experiment:
     """How the configs of an experiment become a table.
 
     Attributes:
-        title: its name for people.
-        selection: decides among tuned settings; never of the test split.
-        results: what methods are compared by, the first above all; shown with the paper's numbers.
+        title: display name of the experiment.
+        selection: measure that selects among tuned settings; never on the test split.
+        results: measures by which methods are compared, the most important first; shown with the paper's numbers.
         others: further columns.
-        task: settings that make another problem; configs that differ in them are never compared.
+        task: settings that define the problem; configs that differ in them are never compared.
         baseline: the method that the others are compared with, seed by seed.
-        tuned: settings that are chosen on validation; they name no row of their own.
-        usual: values that a label leaves out, or functions of a config that give them.
-        words: how a label says a setting, where not by its name: a format, or a function of the value.
+        tuned: settings that are selected on validation; they do not get their own rows.
+        usual: values that a label omits, or functions of a config that return them.
+        words: how a label shows a setting, if not by its name: a format, or a function of the value.
         factors: what the two parts of an element ``(g, h)`` transform.
         learned: whether ρ itself is learned, so that its multiplicities are the result.
     """

@@ -1,4 +1,4 @@
-"""All that is said of an experiment, in one object: settings, columns, published numbers, networks."""
+"""The complete definition of an experiment: settings, columns, published numbers, networks."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class Definition:
     """An experiment.
 
     Attributes:
-        name: of the experiment, for people who type.
+        name: name of the experiment on the command line.
         columns: how its runs become a table.
-        model: Lightning module as ``module:Class``; empty where only the user's code can build it.
+        model: Lightning module as ``module:Class``; empty if only the user's code can build it.
         data: Lightning data module, likewise.
         settings: every key of its configs, in the order of its records.
         reads_files: whether the data take ``data_dir``.
         paper: the published table.
         runs: the published runs that learn a representation.
-        networks: those that its table compares.
+        networks: the networks that its table compares.
     """
 
     name: str
@@ -47,13 +47,13 @@ class Definition:
 
     @property
     def defaults(self) -> dict[str, Any]:
-        """Settings and their defaults; None where that depends on other settings."""
+        """Settings and their defaults; None if the default depends on other settings."""
         return {s.name: None if callable(s.default) else s.default for s in self.settings}
 
     def resolved(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        """All settings of a config, those that are not given (or None) by their defaults, in the order of records.
+        """All settings of a config, with defaults for those not given (or None), in the order of records.
 
-        The precision is left out where the machine chooses it. Resolving again changes nothing.
+        The precision is left out if the machine chooses it. Resolving again changes nothing.
 
         Raises:
             RegrepError: an unknown setting, or a value that the experiment does not have.
@@ -70,7 +70,7 @@ class Definition:
         return {"experiment": self.name, **values}
 
     def configured(self, **given: Any) -> dict[str, Any]:
-        """The given settings resolved, with what the experiment fixes: what a model says of itself."""
+        """The given settings resolved, with those that the experiment fixes: the config that a model records."""
         mine = {"experiment", *given, *(s.name for s in self.settings if not s.option)}
         return {name: value for name, value in self.resolved(given).items() if name in mine}
 

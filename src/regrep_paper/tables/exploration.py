@@ -13,7 +13,7 @@ ACCURACY = Measure("test accuracy", "test", "accuracy")
 
 
 def _columns(title: str, *results: Measure) -> Experiment:
-    """Nothing is tuned, and losses under other weights are no contest."""
+    """Nothing is tuned, and methods are not ranked by losses, which depend on the weights."""
     return Experiment(
         title=title,
         selection=Measure("validation loss", "validation", "loss", -1, 4),
@@ -31,14 +31,14 @@ def _columns(title: str, *results: Measure) -> Experiment:
 
 
 def _settings(group: str, *data: Setting, **table7: Any) -> tuple[Setting, ...]:
-    """A row of Table 7, the start of its representation, and the settings of its data."""
+    """A row of Table 7, the initialisation of its representation, and the settings of its data."""
     return (
         Setting("group", None, group),
         Setting("method", None, "learned"),
         *of_model(**table7, learning_rate=0.003, noise=0.3, frozen_encoder=False),
         *data,
-        # The published code stops after ten epochs without gain (the option patience). The networks are small, and a
-        # lower precision would hide how well the relations hold.
+        # The published code stops after ten epochs without improvement (the option patience). The networks are small,
+        # and a lower precision would hide how well the relations hold.
         *of_run(epochs=90, precision="32-true", protocol="published"),
     )
 

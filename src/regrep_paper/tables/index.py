@@ -1,4 +1,4 @@
-"""All experiments, and what follows from a config: its settings, its command, its published number."""
+"""All experiments, and what a config determines: its settings, its command, its published number."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def definition_of(name: str) -> Definition:
 
 
 def experiment(name: str) -> Experiment:
-    """How an experiment is measured; an unknown one by accuracy.
+    """How an experiment is measured; an unknown one is measured by accuracy.
 
     >>> experiment("ddmnist").results[0].heading, experiment("something").title
     ('test accuracy', 'SOMETHING')
@@ -67,9 +67,9 @@ def entries(experiment: str | None = None) -> list[Entry]:
 
 
 def resolved(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Every setting of a config, by default where it is not given, in the order of records.
+    """Every setting of a config, with defaults for those not given, in the order of records.
 
-    The precision is left out where the machine chooses it. Resolving again changes nothing.
+    The precision is left out if the machine chooses it. Resolving again changes nothing.
 
     Raises:
         RegrepError: an unknown experiment or setting, or a value that the experiment does not have.
@@ -108,7 +108,7 @@ def config_command(config: Mapping[str, Any], out: Path, data_dir: Path | None =
 
 
 def settings_command(config: Mapping[str, Any], file: Path, out: Path, data_dir: Path | None = None) -> list[str]:
-    """Arguments of ``regrep`` that run a config whose settings stand in a file; paths alone are said again.
+    """Arguments of ``regrep`` that run a config whose settings are in a file; only paths are repeated.
 
     >>> settings_command({"experiment": "ddmnist", "seed": 1}, Path("a/run.json"), Path("a"))
     ['fit', 'ddmnist', '--out=a', '--settings=a/run.json']
@@ -118,7 +118,7 @@ def settings_command(config: Mapping[str, Any], file: Path, out: Path, data_dir:
 
 
 def option_words(config: Mapping[str, Any]) -> list[str]:
-    """The options of ``regrep fit`` that set what a config says.
+    """The options of ``regrep fit`` that set a config.
 
     >>> option_words({"experiment": "ddmnist", "second_noise": True, "patience": None})
     ['--data.second_noise=true']
@@ -132,7 +132,7 @@ def option_words(config: Mapping[str, Any]) -> list[str]:
 
 
 def published(config: Mapping[str, Any], metric: str = "accuracy") -> Published | None:
-    """The paper's number for a config, if it has one: none on other data, with fewer classes or another width.
+    """The paper's number for a config, if any: there is none for other data, fewer classes or another width.
 
     >>> published({"experiment": "ddmnist", "data": "mnist", "group": "D4", "method": "ours"})
     Published(mean=0.868, deviation=0.002, parameters=0.03)

@@ -1,4 +1,4 @@
-"""The methods that the tables compare, a row each: the paper's in several forms, and its controls."""
+"""The methods that the tables compare, one row each: the paper's in several forms, and its controls."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ class Method:
     """A way to train a network.
 
     Attributes:
-        name: in configs and tables.
-        description: a line for people.
-        colour: in all figures, from Okabe and Ito's palette where it has one left.
-        penalty: on the latent, as :class:`regrep.EquivariantObjective` names it; None without one.
-        weight: of the penalty where none is given; None for the published one of ``ours`` in the table.
-        second_view: whether samples are seen transformed as well.
-        latent_augmentation: whether the head is trained on rho(g) E(x) too, where a config does not say it.
-        control: what is put in the place of rho or of the latent, as :class:`regrep.EquivariantObjective` names it.
+        name: name in configs and tables.
+        description: one line for people.
+        colour: colour in all figures, from Okabe and Ito's palette as far as it goes.
+        penalty: penalty on the latent, as named by :class:`regrep.EquivariantObjective`; None without one.
+        weight: default weight of the penalty; None for the published weight of ``ours`` in the table.
+        second_view: whether each sample also has a transformed view.
+        latent_augmentation: whether the head is also trained on rho(g) E(x) by default.
+        control: what replaces rho or the penalty, as named by :class:`regrep.EquivariantObjective`.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Method:
 
     @property
     def is_control(self) -> bool:
-        """Whether it shows what other methods gain without equivariance."""
+        """Whether it is a control, which shows what other methods gain without equivariance."""
         return self.control is not None or (self.penalty is None and self.latent_augmentation)
 
 
@@ -47,9 +47,9 @@ _ROWS = (
     Method("ours-relative", "penalty divided by the variance of the latent", "#009e73", "relative", 0.1),
     Method("ours-whitened", "penalty on the whitened latent", "#b22222", "whitened", 0.3, latent_augmentation=True),
     Method("latent-augmented", "no penalty, but the head sees rho(g) E(x)", "#4b8bbe", latent_augmentation=True),
-    Method("ours-permuted", "random permutations in the place of rho", "#a0522d", "mse", control="permuted"),
+    Method("ours-permuted", "random permutations in place of rho", "#a0522d", "mse", control="permuted"),
     Method("ours-shuffled", "the elements of other samples in the penalty", "#7a7a00", "mse", control="shuffled"),
-    Method("ours-shrunk", "the mean square of the latent for a penalty", "#9467bd", "mse", control="shrunk"),
+    Method("ours-shrunk", "the mean square of the latent as penalty", "#9467bd", "mse", control="shrunk"),
     Method(
         "ours-shuffled-latent-augmented",
         "as ours-shuffled, and the head sees rho(g) E(x)",
@@ -77,7 +77,7 @@ latent-augmented, ours-permuted, ours-shuffled, ours-shrunk, ours-shuffled-laten
 
 
 def weight_of(method: str, weight: float | None, published: float) -> float:
-    """Weight of the penalty: the given one, or else that of the method, or else the published one of ``ours``.
+    """Weight of the penalty: the given one, else that of the method, else the published one of ``ours``.
 
     Raises:
         RegrepError: a weight for a method without a penalty.
@@ -98,7 +98,7 @@ def weight_of(method: str, weight: float | None, published: float) -> float:
 
 
 def augments_latent(config: Mapping[str, Any]) -> bool:
-    """The setting ``latent_augmentation`` of a config, by default that of its method."""
+    """The setting ``latent_augmentation`` of a config; defaults to that of its method."""
     given = config["latent_augmentation"]
     return METHODS[config["method"]].latent_augmentation if given is None else bool(given)
 
@@ -110,9 +110,9 @@ def usual_augmentation(config: Mapping[str, Any]) -> bool | None:
 
 
 def method_of(config: Mapping[str, Any]) -> str:
-    """The name of a config's method in tables: that of its network first, unless it is the plain one.
+    """The name of a config's method in tables, beginning with the network unless it is the plain one.
 
-    A network that is averaged over the group at test time says so.
+    The name says if the network is averaged over the group at test time.
 
     >>> method_of({"method": "ours"}), method_of({"method": "cnn", "network": "scnn"})
     ('ours', 'scnn')

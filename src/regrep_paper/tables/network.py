@@ -1,4 +1,4 @@
-"""A network of a table: who builds it, at which size, and what it is before training."""
+"""A network of a table: its builder, its size, and its symmetry before training."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ LEARNED = "until its likelihood learns otherwise"
 
 @dataclass(frozen=True)
 class Entry:
-    """A network of a table, at the size that the paper's column of parameters belongs to.
+    """A network of a table, at the size to which the paper's parameter count belongs.
 
     Attributes:
-        experiment: whose configs it is a choice of.
-        network: its name there, the setting ``network``.
-        group: that it is built for; of the plain networks the one that acts on the data.
+        experiment: the experiment in whose configs it can be chosen.
+        network: its name, the value of the setting ``network``.
+        group: the group it is built for; for plain networks the one that acts on the data.
         latent: shape of one sample's latent.
-        parameters: that are trained, without those of ``redundant``.
+        parameters: number of trained parameters, without ``redundant``.
         builder: ``module:Class``, imported when it is built.
-        sizes: what the builder takes, by name.
-        symmetry: what it has before training.
-        redundant: further parameters that the published code counts and that add no function: dependent elements of a
+        sizes: arguments of the builder, by name.
+        symmetry: its symmetry before training.
+        redundant: further parameters that the published code counts but that have no effect: dependent elements of a
             kernel basis, normalisations that nothing applies.
         steerable: whether it needs the extra ``[baselines]``.
     """
@@ -46,12 +46,12 @@ class Entry:
 
     @property
     def available(self) -> bool:
-        """Whether what it needs is installed."""
+        """Whether its dependencies are installed."""
         return not self.steerable or find_spec("escnn") is not None
 
 
 def load(path: str) -> Any:
-    """What ``module:name`` names.
+    """The object named by ``module:name``.
 
     >>> load("regrep.errors:RegrepError").__name__
     'RegrepError'

@@ -17,12 +17,12 @@ class Protocol:
     """The protocol of a run.
 
     Attributes:
-        schedule: of the learning rate: ``onecycle`` rises to it over the first tenth of the steps and decays to nothing
-            (cosine); ``constant`` is that of the paper, with the decay per epoch that its code has for SMOKE.
+        schedule: schedule of the learning rate: ``onecycle`` rises to it over the first tenth of the steps and decays
+            to 0 (cosine); ``constant`` is the paper's, with the decay per epoch of its code for SMOKE.
         recalibrate: re-estimate the statistics of batch normalisations from training batches before every evaluation
             that counts; their running means lag behind the weights.
-        whole_batches: leave out an epoch's last batch where it is not full.
-        selection: whose weights are tested: those of the ``last`` epoch, or of the ``best`` one on validation.
+        whole_batches: leave out an epoch's last batch if it is not full.
+        selection: the weights to test: those of the ``last`` epoch, or of the ``best`` one on validation.
     """
 
     schedule: Schedule
@@ -35,14 +35,14 @@ PROTOCOLS = {
     "decaying": Protocol("onecycle", recalibrate=True, whole_batches=True, selection="last"),
     "published": Protocol("constant", recalibrate=False, whole_batches=False, selection="best"),
 }
-"""``decaying`` is that of our comparisons, ``published`` that of the paper."""
+"""``decaying`` is used in our comparisons, ``published`` in the paper."""
 
 
 BEFORE = "published"
-"""Of records that are older than the setting."""
+"""Protocol of records that are older than the setting."""
 
 OPTIONS = {name: name for name in ("schedule", "recalibrate", "whole_batches")} | {"selection": "select"}
-"""Settings that change one thing of a protocol, and the options of ``regrep fit`` that set them."""
+"""Settings that change one part of a protocol, and the options of ``regrep fit`` that set them."""
 
 
 def check_protocol(name: str) -> None:
@@ -66,7 +66,7 @@ def protocol_in(config: Mapping[str, Any]) -> Protocol:
 
 
 def protocol_of(name: str, **given: Any) -> Protocol:
-    """A protocol by its name, with other values where some are given (None is not given).
+    """A protocol by name, with some values replaced (None means not given).
 
     Raises:
         RegrepError: an unknown name or value.

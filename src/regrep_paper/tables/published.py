@@ -20,12 +20,12 @@ class PaperTable:
     """A published table, and which of our rows and columns its entries belong to.
 
     Attributes:
-        name: where it stands in the paper.
+        name: its name in the paper.
         entries: (row of the paper, column of the paper) -> entry.
-        rows: method of ours, by the name in our tables -> row of the paper.
-        columns: which settings of a config name the column; ``metric`` is that of the measure.
-        conditions: settings of the paper's runs; a config that has another value has no published number.
-        metric: what its entries measure; None where the column says it.
+        rows: name of the method in our tables -> row of the paper.
+        columns: the settings of a config that determine the column; ``metric`` is that of the measure.
+        conditions: settings of the paper's runs; a config with other values has no published number.
+        metric: what its entries measure; None if the column determines it.
     """
 
     name: str
@@ -36,7 +36,7 @@ class PaperTable:
     metric: str | None = "accuracy"
 
     def covers(self, metric: str) -> bool:
-        """Whether its entries measure a metric of ours."""
+        """Whether its entries measure one of our metrics."""
         return self.metric in (None, metric)
 
     @property
@@ -51,7 +51,7 @@ class PaperTable:
 
 
 def parse_entries(headings: str, lines: Mapping[str, str]) -> dict[tuple[str, str], Published]:
-    """Read lines of mean, deviation and parameters (millions) for each heading in turn."""
+    """Parse lines of mean, deviation and parameters (millions) for each heading in turn."""
     names = headings.split()
     entries = {}
     for row, line in lines.items():
@@ -63,11 +63,11 @@ def parse_entries(headings: str, lines: Mapping[str, str]) -> dict[tuple[str, st
 
 @dataclass(frozen=True)
 class PaperRuns:
-    """What the paper reports of its runs that learn ρ, one line per run.
+    """The paper's runs that learn ρ, one line per run.
 
     Attributes:
-        name: where it stands in the paper.
-        group: the group of its runs; runs under another one are not compared with them.
+        name: name of the table in the paper.
+        group: the group of its runs; runs with another group are not compared with them.
         columns: multiplicities of irreducible representations, or numbers of eigenvalues at roots of unity.
         lines: a value per column for each run.
     """

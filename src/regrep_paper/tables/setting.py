@@ -9,7 +9,7 @@ from typing import Any
 from regrep_paper.tables.protocol import OPTIONS, check_protocol
 
 Rule = Callable[[Mapping[str, Any]], Any]
-"""A default that depends on other settings: a function of all of them, its own as it was given (None if it was not)."""
+"""A default that depends on other settings: a function of all given settings, including its own (None if not given)."""
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,12 @@ class Setting:
 
     Attributes:
         name: the key.
-        option: of ``regrep fit`` that it sets; None where the experiment fixes the value.
-        default: its value where none is given, or a :data:`Rule` that makes it.
-        also: a further option that follows this one.
+        option: option of ``regrep fit`` that it sets; None if the experiment fixes the value.
+        default: its default value, or a :data:`Rule` that computes it.
+        also: a further option that gets the same value.
         check: raises for a value that the experiment does not have.
-        quiet: left out of a resolved config where it has its default: records that are older than the setting keep
-            their names.
+        quiet: left out of a resolved config if it has its default, so that records older than the setting keep their
+            names.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Setting:
 
 
 def of_model(**defaults: Any) -> tuple[Setting, ...]:
-    """Settings that the model takes by the same names.
+    """Settings that the model takes under the same names.
 
     >>> of_model(width=6)[0].option
     'model.width'
@@ -44,7 +44,7 @@ def of_model(**defaults: Any) -> tuple[Setting, ...]:
 
 
 def of_data(**defaults: Any) -> tuple[Setting, ...]:
-    """Settings that the data take by the same names."""
+    """Settings that the data take under the same names."""
     return tuple(Setting(name, f"data.{name}", default) for name, default in defaults.items())
 
 
@@ -54,10 +54,10 @@ def of_run(
     """Settings of the run.
 
     Args:
-        epochs: by default.
-        precision: by default; where None the machine chooses it, and only the run's record has it.
-        protocol: by default.
-        model: whether the model takes ``protocol`` and ``schedule`` too, because its learning rate depends on them.
+        epochs: default number of epochs.
+        precision: default precision; if None, the machine chooses it and only the run's record has it.
+        protocol: default protocol.
+        model: whether the model also takes ``protocol`` and ``schedule``, because its learning rate depends on them.
     """
     also = {"schedule": "model.schedule"} if model else {}
     return (

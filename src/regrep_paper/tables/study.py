@@ -1,4 +1,4 @@
-"""The study on single digits: what penalties and their controls do, with all labels and with few."""
+"""The study on single digits: penalties and their controls, with all labels and with few."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GROUPS = ("C2", "C4", "D1", "D2", "D4")
 """Groups of the square."""
 
 WEIGHT = 1.0
-"""Of the mean-squared penalty."""
+"""Weight of the mean-squared penalty."""
 
 
 def check_group(name: str) -> None:
@@ -77,4 +77,4 @@ DEFINITION = Definition(
 )
 
 DEFAULTS = DEFINITION.defaults
-"""Of the settings; None where it depends on others."""
+"""Defaults of the settings; None if the default depends on other settings."""

@@ -15,22 +15,22 @@ from regrep_paper.tables.published import PaperTable, parse_entries
 from regrep_paper.tables.setting import Setting, of_data, of_model, of_run
 
 GROUPS = ("C4", "D1", "D4")
-"""Of Table 8; each acts on both digits independently, as G x G."""
+"""Groups of Table 8; each acts independently on both digits, as G x G."""
 
 PLAIN_RATE = {"C4": 5e-4, "D1": 1e-3, "D4": 5e-4}
 """Learning rate of the plain network on one view (Table 9)."""
 
 OURS_RATE = {"C4": 1e-3, "D1": 1e-3, "D4": 5e-4}
-"""Of ours, and of the controls with two views as well, so that the penalty alone differs."""
+"""Learning rate of ours and of the controls with two views, so that only the penalty differs."""
 
 ONE_CYCLE_RATE = 2e-3
-"""The highest rate of a schedule that rises and decays, for every network and method: ours, not the paper's."""
+"""Peak rate of a schedule that rises and decays, for every network and method; not from the paper."""
 
 COMPETITORS = 5e-4
-"""Learning rate of all other networks, in the code they come from."""
+"""Learning rate of all other networks, from their published code."""
 
 WEIGHT = {"C4": 2.0, "D1": 1.0, "D4": 1.0}
-"""Of the mean-squared penalty (Table 9)."""
+"""Weight of the mean-squared penalty (Table 9)."""
 
 
 def check_group(name: str) -> None:
@@ -70,7 +70,7 @@ def _networks(
     latent: int = 48,
     steerable: bool = True,
 ) -> tuple[Entry, ...]:
-    """A network for each group; the paper's parameters of all but the plain one belong to 48 channels."""
+    """A network for each group; the paper's parameter counts, except that of the plain network, are for 48 channels."""
     return tuple(
         Entry(
             *("ddmnist", network, group, (latent,), count, f"regrep_paper.networks.{builder}"),
@@ -156,4 +156,4 @@ DEFINITION = Definition(
 )
 
 DEFAULTS = DEFINITION.defaults
-"""Of the settings; None where it depends on others."""
+"""Defaults of the settings; None if the default depends on other settings."""

@@ -15,19 +15,19 @@ from regrep_paper.tables.published import PaperTable, parse_entries
 from regrep_paper.tables.setting import Setting, of_data, of_model, of_run
 
 VolumeSource = Literal["polycubes", "organ", "nodule", "adrenal", "fracture", "vessel", "synapse"]
-"""Generated volumes, or a set of MedMNIST3D."""
+"""Sources: generated volumes, or a data set of MedMNIST3D."""
 
 CLASSES = {"polycubes": 12, "organ": 11, "nodule": 2, "adrenal": 2, "fracture": 3, "vessel": 2, "synapse": 2}
 """Sources and their numbers of classes."""
 
 LEARNING_RATE = {"nodule": 5e-5}
-"""The same for all methods; 1e-4 for synapse and organ, and for the sets that the paper leaves out (Table 10)."""
+"""Learning rate of all methods; 1e-4 for synapse and organ, and for the sets that the paper leaves out (Table 10)."""
 
 ONE_CYCLE_RATE = 1e-3
-"""The highest rate of a schedule that rises and decays, for every source and method: ours, not the paper's."""
+"""Peak rate of a schedule that rises and decays, for every source and method; not from the paper."""
 
 WEIGHT = {"organ": 2.0}
-"""Of the mean-squared penalty; 1 for all others (Table 10)."""
+"""Weight of the mean-squared penalty; 1 for all others (Table 10)."""
 
 
 def classes_of(source: VolumeSource) -> int:
@@ -64,7 +64,7 @@ def _network(
     redundant: int = 0,
     steerable: bool = True,
 ) -> Entry:
-    """A network of width 6; the steerable ones are for a continuous group, which their builder takes."""
+    """A network of width 6; the steerable ones are built for a continuous group."""
     sizes: dict[str, Any] = {"classes": 2, "width": 6, "size": 28}
     if steerable:
         sizes["group"] = {"SO(3)": "SO3", "O(3)": "O3"}[group]
@@ -142,4 +142,4 @@ DEFINITION = Definition(
 )
 
 DEFAULTS = DEFINITION.defaults
-"""Of the settings; None where it depends on others."""
+"""Defaults of the settings; None if the default depends on other settings."""

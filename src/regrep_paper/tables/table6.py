@@ -1,4 +1,4 @@
-"""Table 6: networks and methods on SMOKE, under quarter turns (section 6.3), by its code where the paper is silent."""
+"""Table 6: networks and methods on SMOKE under quarter turns (section 6.3); the code fills gaps in the paper."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from regrep_paper.tables.published import PaperTable, parse_entries
 from regrep_paper.tables.setting import Setting, of_data, of_model, of_run
 
 WINDOW = 10
-"""Frames that a forecast sees."""
+"""Number of input frames of a forecast."""
 
 WEIGHT = 0.005
-"""Of the mean-squared penalty, in the published code."""
+"""Weight of the mean-squared penalty in the published code."""
 
 
 def weight(config: Mapping[str, Any]) -> float:
@@ -34,7 +34,7 @@ def _network(
     steerable: bool = True,
     fields: bool = True,
 ) -> Entry:
-    """A network of width 92 on 64 x 64 points, whose latent has so many channels, each of them a field or a number."""
+    """A network of width 92 on 64 x 64 points, whose latent has the given channels, each with a map or one number."""
     sizes = {"width": 92, "frames": WINDOW, "size": 64}
     latent = (channels, 64, 64) if fields else (channels,)
     path = f"regrep_paper.networks.{builder}"
@@ -82,7 +82,7 @@ DEFINITION = Definition(
         usual={"width": 92, "layout": "grid"},
         words={"size": "{0} x {0}", "width": "{} channels", "layout": "layout {}"},
     ),
-    # Test RMSE in two settings: less is better. The text says 6 frames, the code that made it tests 20.
+    # Test RMSE on two splits: lower is better. The text says 6 frames, the code that produced it tests 20.
     paper=PaperTable(
         name="Table 6",
         entries=parse_entries(
@@ -125,4 +125,4 @@ DEFINITION = Definition(
 )
 
 DEFAULTS = DEFINITION.defaults
-"""Of the settings; None where it depends on others."""
+"""Defaults of the settings; None if the default depends on other settings."""

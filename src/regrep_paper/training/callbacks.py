@@ -38,14 +38,14 @@ COLUMNS = (
     "validation/moving_share",
     "validation/latent_scale",
 )
-"""Columns that every metrics file starts with; further metrics follow in order of their names."""
+"""The first columns of every metrics file; further metrics follow in order of their names."""
 
 
 class MetricsFile(Callback):
     """One row per epoch in ``metrics.csv``, replaced atomically.
 
-    The rows travel in the checkpoint, so that a resumed run continues the file of the checkpoint and not of
-    the moment it was killed.
+    The rows are saved in the checkpoint, so that a resumed run continues the file as of the checkpoint, not as
+    of the moment it was killed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -86,7 +86,7 @@ class MetricsFile(Callback):
 
 
 class ProgressLines(Callback):
-    """One plain line per epoch, for logs and for terminals that are none."""
+    """One plain line per epoch, for logs and output that is not a terminal."""
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the line of this epoch."""
@@ -114,10 +114,10 @@ class ProgressLines(Callback):
 
 
 class FiniteLoss(Callback):
-    """Stops a run whose loss is not finite, before a checkpoint could keep the damage.
+    """Stops a run whose loss is not finite, before a checkpoint can save the damage.
 
-    On the CPU every step is looked at; on a GPU, where looking waits for the device, every 20th and the last
-    of each epoch. Checkpoints are written at the end of an epoch only, after this callback.
+    On the CPU every step is checked; on a GPU, where a check waits for the device, every 20th and the last
+    of each epoch. Checkpoints are written only at the end of an epoch, after this callback.
     """
 
     def __init__(self, checkpoint: Path) -> None:
@@ -127,14 +127,14 @@ class FiniteLoss(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Look at the loss of this step."""
+        """Check the loss of this step."""
         finite = torch.isfinite(outputs["loss"].detach()).all()
         self._finite = finite if self._finite is None else self._finite & finite
         if finite.device.type == "cpu" or batch_idx % 20 == 0:
             self._check(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look once more before the checkpoint."""
+        """Check once more before the checkpoint."""
         self._check(trainer)
 
     def _check(self, trainer: Trainer) -> None:
@@ -153,19 +153,19 @@ class FiniteLoss(Callback):
 class Recalibration(Callback):
     """Re-estimates the statistics of batch normalisations from training batches, before every validation that counts.
 
-    Running means lag behind weights that move fast: without this an epoch's accuracy jumps. What is validated then is
-    what checkpoints hold.
+    Running means lag behind weights that change quickly, which makes the accuracy jump from epoch to epoch. Checkpoints
+    hold the validated statistics.
 
     Args:
-        every: before the validation of every epoch; only before that of the last one otherwise.
-        batches: training batches that are used, at most.
+        every: re-estimate before every epoch's validation; otherwise only before the last one.
+        batches: largest number of training batches to use.
     """
 
     def __init__(self, every: bool, batches: int = 32) -> None:
         self.every, self.batches = every, batches
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Re-estimate them with the weights of now."""
+        """Re-estimate them with the current weights."""
         last = trainer.max_epochs is not None and trainer.current_epoch + 1 >= trainer.max_epochs
         if trainer.sanity_checking or not (self.every or last):
             return

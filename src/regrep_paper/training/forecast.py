@@ -1,4 +1,4 @@
-"""The Lightning module of forecasts that are rolled out."""
+"""The Lightning module of rolled-out forecasts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from regrep_paper.runs.arrays import write_arrays
 from regrep_paper.training.module import NetworkModule
 
 TESTS = ("future", "domain")
-"""Names of the test loaders: later frames of the training simulations, and simulations held out."""
+"""Names of the test loaders: later frames of the training simulations, and held-out simulations."""
 
 COMPONENTS = ("vx", "vy")
 
@@ -27,9 +27,9 @@ WINDOWS = 32
 
 
 def per_element(elements: Sequence[str], errors: Tensor) -> dict[str, Any]:
-    """The record of errors [n, order]: per element the mean and the range; empty without errors.
+    """The record of errors [n, order]: mean and range for each element; empty without errors.
 
-    Lines that are not finite, divided by a change of nothing, are left out.
+    Rows that are not finite, due to a division by no change, are left out.
 
     >>> record = per_element(["e", "r"], torch.tensor([[0.0, 0.5], [0.0, 1.0], [torch.nan, torch.inf]]))
     >>> record["mean"], record["largest"], record["samples"]
@@ -53,8 +53,8 @@ def forecast_distances(network: Callable[[Tensor], Tensor], x: Tensor, act: Acti
     Args:
         network: f, windows [B, n·C, ...] -> frames [B, C, ...].
         x: [B, n·C, ...].
-        act: how the group moves windows.
-        move: how it moves frames.
+        act: how the group acts on windows.
+        move: how the group acts on frames.
     """
     with torch.no_grad():
         found = network(x)
@@ -70,7 +70,7 @@ def _norm(frames: Tensor) -> Tensor:
 class ForecastModule(NetworkModule):
     """Trains windows [B, n·2, H, W] to the next frame [B, 2, H, W] of a vector field, rolled out over T frames.
 
-    Beside the terms of the objective ``validation/{rmse, rmse_vx, rmse_vy, equivariance, whitened_error,
+    In addition to the terms of the objective ``validation/{rmse, rmse_vx, rmse_vy, equivariance, whitened_error,
     moving_share, latent_scale}`` is logged. An RMSE is the root of the mean square over all windows, frames, points
     and (but for the last two) both components, in units of the data. The test has two loaders, Future and Domain, with
     a longer horizon: ``test/future`` and ``test/domain`` are over all of it, ``test/future_short`` and

@@ -25,9 +25,9 @@ DRAWS = 20
 class RepresentationModule(ConfiguredModule[RepresentationObjective]):
     """Trains ``network.head(network.encoder(x))`` and a representation on its latent, under section 4's loss.
 
-    Batches have the fields ``x``, ``gx`` (moved inputs), ``y`` and ``g``. Logged once per epoch: ``train/<term>`` and
-    ``validation/<term>`` for each term of the objective, with ``loss`` for the total, ``latent_scale``, and for
-    classifiers ``accuracy``. The same for ``test/``. The eigenvalues of the generators are kept for every epoch.
+    Batches have the fields ``x``, ``gx`` (transformed inputs), ``y`` and ``g``. Logged once per epoch: ``train/<term>``
+    and ``validation/<term>`` for each term of the objective, with ``loss`` for the total, ``latent_scale``, and for
+    classifiers ``accuracy``. The same for ``test/``. The eigenvalues of the generators are recorded for every epoch.
     Arguments as in :class:`~regrep_paper.training.module.ConfiguredModule`.
     """
 
@@ -45,15 +45,15 @@ class RepresentationModule(ConfiguredModule[RepresentationObjective]):
         self.trajectory: list[Tensor] = []
 
     def on_fit_start(self) -> None:
-        """Keep the eigenvalues of the start."""
+        """Record the initial eigenvalues."""
         self.trajectory = self.trajectory or [self.learned.eigenvalues().to(torch.complex64)]
 
     def on_train_epoch_end(self) -> None:
-        """Keep the eigenvalues after this epoch."""
+        """Record the eigenvalues after this epoch."""
         self.trajectory.append(self.learned.eigenvalues().to(torch.complex64))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """The trajectory travels in the checkpoint, so that a resumed run continues it."""
+        """Save the trajectory in the checkpoint, so that a resumed run continues it."""
         checkpoint["trajectory"] = list(self.trajectory)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -78,7 +78,7 @@ class RepresentationModule(ConfiguredModule[RepresentationObjective]):
         self._measure("test", batch)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam on what is trained (appendix B)."""
+        """Adam on the trained parameters (appendix B)."""
         return torch.optim.Adam([p for p in self.parameters() if p.requires_grad], lr=self.learning_rate)
 
     def _measure(self, stage: str, batch: Any) -> None:

@@ -1,4 +1,4 @@
-"""Settings of the machine that make training faster and change no result."""
+"""Settings of the machine that make training faster without changing results."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def binary_auc(score: Tensor, positive: Tensor) -> Tensor:
 
 
 def auc(probabilities: Tensor, labels: Tensor) -> Tensor:
-    """The AUC of MedMNIST's evaluator: that of class 1 for two classes, else the mean over classes, each against all.
+    """The AUC of MedMNIST's evaluator: for two classes that of class 1, else the mean of one-versus-rest AUCs.
 
     Args:
         probabilities: [N, classes], softmax outputs.
@@ -43,7 +43,7 @@ def auc(probabilities: Tensor, labels: Tensor) -> Tensor:
 
 
 def accuracy(scores: Tensor, labels: Tensor) -> Tensor:
-    """Part of the samples [N] whose highest of the scores [N, classes] is that of their label.
+    """Fraction of the samples [N] whose highest score [N, classes] is that of their label.
 
     >>> accuracy(torch.tensor([[0.2, 0.8], [0.6, 0.4]]), torch.tensor([1, 1])).item()
     0.5
@@ -52,7 +52,7 @@ def accuracy(scores: Tensor, labels: Tensor) -> Tensor:
 
 
 def latent_scale(z: Tensor) -> Tensor:
-    """Root mean square over coordinates of the deviation of latents [B, ...] over the batch.
+    """Root mean square over coordinates of the standard deviation of latents [B, ...] over the batch.
 
     >>> latent_scale(torch.tensor([[0.0, 1.0], [2.0, 1.0]]).double()).square()
     tensor(0.5000, dtype=torch.float64)
@@ -61,7 +61,7 @@ def latent_scale(z: Tensor) -> Tensor:
 
 
 class Scores:
-    """Class scores of a split, gathered batch by batch for what needs all of them.
+    """Class scores of a split, gathered batch by batch for metrics that need all of them.
 
     >>> scores = Scores()
     >>> scores.add(torch.tensor([[2.0, 0.0]]), torch.tensor([0]))

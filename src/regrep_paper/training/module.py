@@ -81,7 +81,7 @@ class ConfiguredModule(lightning.LightningModule, ABC, Generic[Objective]):
 
     @abstractmethod
     def measure(self, data: Any, samples: int = 256) -> Measurement | RepresentationAnalysis:
-        """What the trained weights are worth."""
+        """Evaluate the trained weights."""
 
     def measure_layers(self, data: Any, samples: int) -> LayerProfile:
         """Invariance and linear equivariance of every layer of the network, on the first validation samples.
@@ -140,7 +140,7 @@ class ConfiguredModule(lightning.LightningModule, ABC, Generic[Objective]):
 class NetworkModule(ConfiguredModule[EquivariantObjective | RolloutObjective]):
     """Trains ``network.head(network.encoder(x))`` under section 5's objective.
 
-    Batches have the fields ``x``, ``y``, ``g`` and ``gx`` (moved inputs, or None). Logged once per epoch:
+    Batches have the fields ``x``, ``y``, ``g`` and ``gx`` (transformed inputs, or None). Logged once per epoch:
     ``train/<term>`` for each term of the objective, and ``train/regularizer`` where the network has one of its own,
     which is added to the objective. Arguments as in :class:`ConfiguredModule`.
     """

@@ -27,11 +27,11 @@ TRAINER: Mapping[str, Any] = {
     "enable_progress_bar": False,
     "num_sanity_val_steps": 0,
 }
-"""Settings of Lightning's trainer under which the run folder alone keeps records."""
+"""Settings of Lightning's trainer that leave all records to the run folder."""
 
 
 def prepare() -> None:
-    """Tune the machine, and keep Lightning's own chatter away."""
+    """Tune the machine, and suppress Lightning's messages."""
     tune_allocator()
     for logger in ("lightning.pytorch", "lightning.fabric"):
         for part in ("", ".utilities.rank_zero", ".utilities.seed"):
@@ -40,7 +40,7 @@ def prepare() -> None:
 
 
 def check_run(epochs: int | None, patience: int | None, seed: int) -> None:
-    """Raise for a run without end or without epochs, or with a seed that no generator takes.
+    """Raise for an endless run, a run without epochs, or a seed that generators do not accept.
 
     >>> check_run(-1, None, 0)
     Traceback (most recent call last):
@@ -69,17 +69,17 @@ def train(
     Continues from ``checkpoints/last.ckpt`` if there is one.
 
     Args:
-        folder: of the run, not finished.
-        trainer: made with the settings ``TRAINER``.
-        model: what is trained.
-        data: a data module with ``record()`` beside Lightning's own methods.
-        config: all settings that name the run, ``seed`` among them.
-        command: that runs it, for the record.
-        patience: stop after that many epochs without gain.
+        folder: folder of the run, which is not finished.
+        trainer: built with the settings ``TRAINER``.
+        model: the module to train.
+        data: a data module with ``record()`` in addition to Lightning's methods.
+        config: all settings that identify the run, including ``seed``.
+        command: the command that runs it, for the record.
+        patience: stop after this many epochs without improvement.
         protocol: schedule, batches, and which weights are tested; ``best.ckpt`` holds those.
 
     Raises:
-        RegrepError: a folder of another run, or a loss that is not finite.
+        RegrepError: the folder of another run, or a loss that is not finite.
     """
     monitor, direction = model.monitor
     model.schedule, data.whole_batches = protocol.schedule, protocol.whole_batches
@@ -149,7 +149,7 @@ def measured(loaders: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def read_checkpoint(folder: RunFolder, which: Literal["best", "last"]) -> dict[str, Any]:
-    """Content of a checkpoint, of which nothing is run: arrays and plain values, or an error.
+    """Content of a checkpoint, read without running any code; raises unless it has only arrays and plain values.
 
     Raises:
         RegrepError: the file leads out of the run folder, cannot be read, or holds anything else.
@@ -175,7 +175,7 @@ def load_best(folder: RunFolder, model: ConfiguredModule[Any]) -> int:
     """Load the best weights into the model; returns their epoch.
 
     Raises:
-        RegrepError: the file is no checkpoint, or one of another network.
+        RegrepError: the file is not a checkpoint, or one of another network.
     """
     path = folder.checkpoint("best")
     checkpoint = read_checkpoint(folder, "best")
@@ -187,7 +187,7 @@ def load_best(folder: RunFolder, model: ConfiguredModule[Any]) -> int:
         model.load_state_dict(weights)
     except RuntimeError as cause:
         raise RegrepError(
-            f"{path} holds weights of another network than the run's settings say; restore a copy, or train it again"
+            f"{path} holds weights of a network other than the run's settings say; restore a copy, or train it again"
         ) from cause
     return epoch
 

@@ -168,8 +168,8 @@ def test_the_published_form_is_preferred(tmp_path, content):
         ({"offsets": lambda a: a[::-1]}, "should divide its bytes"),
         ({"is_train": lambda a: a[1:]}, "should divide its bytes"),
         ({"is_train": lambda a: ~a}, "5 training and 2 test images, but cifar10_jpeg.npz hold 2 and 5"),
-        ({"label": lambda a: a + 10}, "labels of CIFAR10 go from 0 to 9"),
-        ({"jpeg": lambda a: a * 0}, "image 0 in .* is no complete JPEG"),
+        ({"label": lambda a: a + 10}, "labels of CIFAR10 range from 0 to 9"),
+        ({"jpeg": lambda a: a * 0}, "image 0 in .* is not a complete JPEG"),
         ({"label": lambda a: a.astype(object)}, "not an npz file with the arrays"),
     ],
 )
@@ -200,7 +200,7 @@ def test_nothing_in_a_pickle_is_run(tmp_path, content, protocol):
     folder, trace = folder_of(PYTHON, content, tmp_path), tmp_path / "trace"
     hostile = pickle.dumps({b"data": Hostile(trace), b"labels": []}, protocol=protocol)
     (folder / "data_batch_3").write_bytes(hostile)
-    with pytest.raises(RegrepError, match="data_batch_3 .* is a pickle of arrays and plain values alone") as error:
+    with pytest.raises(RegrepError, match="data_batch_3 .* is a pickle of arrays and plain values only") as error:
         cifar10(tmp_path, NOWHERE, COUNTS)
     assert "it names " in str(error.value)
     assert not trace.exists()
@@ -221,7 +221,7 @@ def test_wrong_pickles_are_refused(tmp_path, content):
     file = folder_of(PYTHON, content, tmp_path) / "test_batch"
     good = file.read_bytes()
     file.write_bytes(good[:-100])
-    with pytest.raises(RegrepError, match="a pickle of arrays and plain values alone"):
+    with pytest.raises(RegrepError, match="a pickle of arrays and plain values only"):
         cifar10(tmp_path, NOWHERE, COUNTS)
     images, labels = content["test_batch"]
     for wrong in (
@@ -243,7 +243,7 @@ def test_wrong_binary_files_are_refused(tmp_path, content):
         (good[:-1], "records of 3073 bytes, got 6145 bytes"),
         (b"", "records of 3073 bytes, got 0 bytes"),
         (good[:3073], "5 training and 2 test images, but .* hold 5 and 1"),
-        (b"\x0a" + good[1:], "labels of CIFAR10 go from 0 to 9"),
+        (b"\x0a" + good[1:], "labels of CIFAR10 range from 0 to 9"),
     ]:
         file.write_bytes(wrong)
         with pytest.raises(RegrepError, match=message):
@@ -292,7 +292,7 @@ def test_sizes_are_those_of_the_bytes():
     assert shape in good
     negative, huge = b"J\xff\xff\xff\xff", b"J\xff\xff\xff\x7f"
     for wrong in (b"(M\xff\xffM\0\x0ct", b"(" + 2 * negative + b"t", b"(" + 2 * huge + b"t", b"N"):
-        with pytest.raises(RegrepError, match="a pickle of arrays and plain values alone"):
+        with pytest.raises(RegrepError, match="a pickle of arrays and plain values only"):
             images_and_labels(good.replace(shape, wrong), "a", 3072)
     for kind in (b"O8", b"V9", b"f8", b"i1"):
         with pytest.raises(RegrepError, match="holds data, uint8"):
@@ -312,7 +312,7 @@ def test_what_grows_by_itself_is_refused_at_once():
     nested = b"\x80\x02)q\0" + b"".join(b"h\0h\0\x86q\0" for _ in range(200))
     with pytest.raises(RegrepError, match="holds data"):
         images_and_labels(nested + b".", "a", 3072)
-    with pytest.raises(RegrepError, match="a key is no word"):
+    with pytest.raises(RegrepError, match="a key is not a string"):
         images_and_labels(nested + b"}h\0K\x01s.", "a", 3072)
 
 

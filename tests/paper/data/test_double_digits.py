@@ -107,7 +107,7 @@ def test_second_view_is_the_moved_first_one_or_has_its_own_noise(data):
         (lambda: DoubleDigits(group="S3"), "the groups of DDMNIST are C4, D1, D4, got 'S3'"),
         (lambda: DoubleDigits(classes=1), "from 2 to 10, got 1"),
         (lambda: DoubleDigits(test_pairs=0), "test_pairs is at least 1, got 0"),
-        (lambda: DoubleDigits(group="D4", as_published=True), "changes the noise of C4 only, got group D4"),
+        (lambda: DoubleDigits(group="D4", as_published=True), "changes only the noise of C4, got group D4"),
     ],
 )
 def test_wrong_settings_say_so(make, message):

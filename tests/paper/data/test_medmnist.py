@@ -122,7 +122,7 @@ def test_a_missing_array_and_other_split_sizes_are_refused(tmp_path, published):
         (lambda: medmnist3d("organ", 32), "have the size 28 or 64, got 32"),
         (
             lambda: medmnist3d("organ", 28, "/nowhere", any_file=True),
-            "/nowhere holds no organmnist3d.npz; put it there",
+            "/nowhere has no organmnist3d.npz; put it there",
         ),
     ],
 )

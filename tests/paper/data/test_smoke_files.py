@@ -94,7 +94,7 @@ def test_folders_without_what_is_needed_are_refused(tmp_path, smoke_folder):
     with pytest.raises(RegrepError, match=r"are 8 x 8, but the size is 16; pass --data.size=8"):
         Smoke(smoke_folder, size=16).setup()
     published_files(tmp_path, (6,), frames=9)
-    with pytest.raises(RegrepError, match="have one shape"):
+    with pytest.raises(RegrepError, match="have the same shape"):
         load(tmp_path)
     with pytest.raises(RegrepError, match="run regrep data smoke --size 64"):
         Smoke(size=64)

@@ -65,7 +65,7 @@ def test_every_command_explains_itself(capsys, command):
         (["sweep", "a.yaml", "--job=2"], "regrep sweep: there is no option --job=2; did you mean --jobs?"),
         (["sweep", "a.yaml", "--jobs", "two"], "regrep sweep: argument --jobs: invalid int value: 'two'"),
         (["sweep"], "regrep sweep: the following arguments are required: FILE"),
-        (["sweep", "a.yaml", "b.yaml"], "regrep sweep: there is one word too many: b.yaml; see"),
+        (["sweep", "a.yaml", "b.yaml"], "regrep sweep: unexpected argument b.yaml; see"),
         (["groups", "D4", "--jsno"], "regrep groups: there is no option --jsno; did you mean --json?"),
         (["data", "minst"], "regrep data: there is no data set minst to download; did you mean mnist?"),
         (["models", "--jsno"], "regrep models: there is no option --jsno; did you mean --json?"),
@@ -167,7 +167,7 @@ def test_a_sweep_from_the_command_line(capfd, tmp_path, monkeypatch):
     assert main(["sweep", str(file), f"--out={out}", "--jobs=2"]) == 0
     assert "2/2 " in capfd.readouterr().out
     assert main(["sweep", str(file), f"--out={out}"]) == 0
-    assert capfd.readouterr().out == "2 of 2 runs were finished before\n"
+    assert capfd.readouterr().out == "2 of 2 runs were already finished\n"
     assert main(["sweep", str(file), f"--out={out}", "--set", "seed=[0, 1]", "--dry-run"]) == 0
     assert "2 finished, 2 to do" in capfd.readouterr().out
 

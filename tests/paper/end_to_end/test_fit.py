@@ -197,10 +197,10 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpo
         (["--model.method=cnn", "--model.weight=1"], "cnn has no penalty, got weight 1"),
         (["--model.learning_rate=0"], "the learning rate is positive, got 0"),
         (["--data.batch_size=0"], "batch_size is at least 1, got 0"),
-        (["--data.as_published=true"], "changes the noise of C4 only, got group D1"),
+        (["--data.as_published=true"], "changes only the noise of C4, got group D1"),
         (["--model.wieght=1"], "did you mean --model.weight"),
         (["--model.method=theirs"], "theirs"),
-        (["--data.classes=1"], "classes counts the digits used, from 2 to 10, got 1"),
+        (["--data.classes=1"], "classes is the number of digits used, from 2 to 10, got 1"),
     ],
 )
 def test_wrong_settings_get_one_sentence(tmp_path, capsys, args, message):

@@ -146,7 +146,7 @@ def test_commands_of_cells(tmp_path):
     [
         (["learn", "mnits"], "did you mean mnist"),
         (["learn", "mnist", "--runs", "0"], "--runs is at least 1"),
-        (["learn", "mnist", "--font-a", "a.ttf"], "fonts belong to tmnist"),
+        (["learn", "mnist", "--font-a", "a.ttf"], "only tmnist uses fonts"),
     ],
 )
 def test_wrong_words(words, told, capsys):
@@ -167,7 +167,7 @@ def test_wrong_words(words, told, capsys):
         (["--trainer.accelerator=abacus"], "the trainer cannot be built: .*abacus"),
         (["--patience=-1"], "patience counts epochs, got -1"),
         (["--seed_everything=-1"], "a seed is an integer from 0"),
-        (["word"], "one word too many: word"),
+        (["word"], "unexpected argument word"),
         (["--data.font_a=/nowhere/a.ttf"], "a.ttf"),
     ],
 )

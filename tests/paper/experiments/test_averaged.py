@@ -78,23 +78,23 @@ def test_runs_without_an_average_are_refused_in_one_sentence(tmp_path, capsys):
     code, text = mistake(tmp_path / "none", "--averaged")
     assert code == 1
     assert text.count("\n") == 1
-    assert "an average is made of a finished run" in text
+    assert "only a finished run can be averaged" in text
     assert not (tmp_path / "none-averaged").exists()
     run = tmp_path / "run"
     run.mkdir()
     config = {"experiment": "ddmnist", "method": "cnn", "seed": 0}
     (run / "run.json").write_text(json.dumps({"format": 1, "run_id": "a", "config": config}))
-    assert "an average is made of a finished run" in mistake(run, "--averaged")[1]
+    assert "only a finished run can be averaged" in mistake(run, "--averaged")[1]
     (run / "done.json").write_text(json.dumps({"format": 1, "status": "failed"}))
-    assert "an average is made of a finished run" in mistake(run, "--averaged")[1]
+    assert "only a finished run can be averaged" in mistake(run, "--averaged")[1]
     (run / "done.json").write_text(json.dumps({"format": 1, "status": "finished"}))
     assert "holds no trained run" in mistake(run, "--averaged")[1]
     assert not (tmp_path / "run-averaged").exists()
-    assert "an average is made of a finished run" in mistake("ddmnist", "--averaged")[1]
+    assert "only a finished run can be averaged" in mistake("ddmnist", "--averaged")[1]
     (run / "run.json").write_text(json.dumps({"format": 1, "run_id": "a", "config": {**config, "averaged": True}}))
     assert "is the average of another run" in mistake(run)[1]
     (run / "run.json").write_text(json.dumps({"format": 1, "run_id": "a", "config": {**config, "averaged": True}}))
-    assert "is an average already" in mistake(run, "--averaged")[1]
+    assert "is already an average" in mistake(run, "--averaged")[1]
     with pytest.raises(SystemExit):
         main(["test", str(run), "--out=elsewhere"])
     assert "--out is the folder of an averaged run" in capsys.readouterr().err

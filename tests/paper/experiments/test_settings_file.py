@@ -50,11 +50,13 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
         expanded(definition_of("ddmnist"), [f"--settings={tmp_path / 'none.json'}"])
 
 
-def test_paths_are_said_on_the_command_line(tmp_path):
+def test_paths_are_given_on_the_command_line(tmp_path):
     config = resolved({"experiment": "tmnist", "font_a": str(tmp_path / "a.ttf")})
     file = write(tmp_path / "run.json", {"config": config})
     definition = definition_of("tmnist")
-    with pytest.raises(RegrepError, match="paths are not taken from a file of settings; pass --data.font_a beside"):
+    with pytest.raises(
+        RegrepError, match="paths are not taken from a file of settings; pass --data.font_a in addition"
+    ):
         expanded(definition, [f"--settings={file}"])
     words = settings_command(config, file, tmp_path)[2:]
     assert f"--data.font_a={tmp_path / 'a.ttf'}" in words

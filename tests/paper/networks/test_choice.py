@@ -11,7 +11,12 @@ from regrep_paper.networks.choice import build, build_entry
 from regrep_paper.tables import check_config, entries, network
 from regrep_paper.tables.network import Entry
 
-SHAPES = {"ddmnist": (1, 56, 56), "medmnist3d": (1, 28, 28, 28), "smoke": (20, 64, 64)}
+SHAPES = {
+    "ddmnist": (1, 56, 56),
+    "medmnist3d": (1, 28, 28, 28),
+    "smoke": (20, 64, 64),
+    "single-digits": (1, 28, 28),
+}
 SLOW = ("scnn-so3", "scnn-o3", "rpp-so3", "rpp-o3", "pscnn-so3", "pscnn-o3")
 """Volumes convolved with sampled kernels: seconds on one core."""
 

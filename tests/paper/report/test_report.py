@@ -411,7 +411,7 @@ def test_unreadable_records_are_told_and_do_no_harm(records):
     assert "one/metrics.csv must be a table of numbers" in told["one"]
     assert 'must name the run\'s experiment, seed under "config"' in told["light0"]
     assert 'must have the status "finished" or "failed", got \'perhaps\'' in told["light1"]
-    assert "must tell its record format" in told["heavy0"]
+    assert "must have its record format" in told["heavy0"]
     made = build(records)
     assert "record format 7" in made.page.read_text()
     assert "unreadable: " in made.text

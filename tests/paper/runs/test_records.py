@@ -208,7 +208,7 @@ def test_the_lock_excludes_and_is_given_back(tmp_path):
     assert not run.busy
     with run.lock():
         assert run.busy
-        with pytest.raises(FolderBusyError, match="another process works in"), RunFolder(run.path).lock():
+        with pytest.raises(FolderBusyError, match="another process is using"), RunFolder(run.path).lock():
             pass
         assert run.busy
     assert not run.busy
@@ -276,6 +276,6 @@ def test_a_broken_checkpoint_and_one_of_another_network_are_told_apart(tmp_path)
     with pytest.raises(RegrepError, match="cannot be read as a checkpoint"):
         load_best(folder, nn.Linear(2, 2))
     torch.save({"epoch": 3, "state_dict": nn.Linear(2, 3).state_dict()}, folder.checkpoint("best"))
-    with pytest.raises(RegrepError, match="weights of another network"):
+    with pytest.raises(RegrepError, match="weights of a network other than"):
         load_best(folder, nn.Linear(2, 2))
     assert load_best(folder, nn.Linear(2, 3)) == 3

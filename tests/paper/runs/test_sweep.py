@@ -132,7 +132,7 @@ def test_every_cell_runs_once_and_a_second_sweep_runs_none(tmp_path, capsys):
     assert lines[0] == "1/3 ours D4 seed 0: validation accuracy 0.500, 1 s, about 1 min left"
     assert lines[-1] == "3/3 ours D4 seed 2: validation accuracy 0.500, 1 s"
     assert run(runs) == 0
-    assert capsys.readouterr().out == "3 of 3 runs were finished before\n"
+    assert capsys.readouterr().out == "3 of 3 runs were already finished\n"
     assert journal(tmp_path)["start"] == {0: 1, 1: 1, 2: 1}
 
 
@@ -151,7 +151,7 @@ def test_failures_are_listed_with_their_logs_and_tried_again(tmp_path, capsys):
     ("method", "reason"),
     [
         ("raises", "no such thing"),
-        ("vanishes", "killed by SIGKILL, perhaps for want of memory"),
+        ("vanishes", "killed by SIGKILL, possibly out of memory"),
         ("forgets", "it ended without a record"),
     ],
 )
@@ -216,7 +216,7 @@ def test_a_cell_at_work_elsewhere_is_waited_for(tmp_path, capsys):
 
         runner._show = end_the_other
         assert runner.run() == 130
-    assert "another process works on it; waiting for it" in capsys.readouterr().out
+    assert "another process is working on it; waiting" in capsys.readouterr().out
     assert run([planned]) == 0
 
 
@@ -267,7 +267,7 @@ def test_runs_of_an_earlier_version_are_found_by_their_settings(tmp_path, capsys
         "to do",
     ]  # the second has other settings, the third none
     assert run(runs) == 0
-    assert "1 of 3 runs were finished before" in capsys.readouterr().out
+    assert "1 of 3 runs were already finished" in capsys.readouterr().out
     assert journal(tmp_path)["start"] == {1: 1, 2: 1}
 
 

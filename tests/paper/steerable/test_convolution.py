@@ -111,5 +111,5 @@ def test_convolutions_share_no_memory():
 
 
 def test_fields_of_two_groups_are_refused():
-    with pytest.raises(RegrepError, match="fields of one group, got C4 and D4"):
+    with pytest.raises(RegrepError, match="fields of the same group, got C4 and D4"):
         SteerableConvolution(scalars("C4", 2), scalars("D4", 2), 3)

@@ -175,7 +175,7 @@ def test_a_chain_of_new_likelihoods_costs_nothing_and_of_moved_ones_what_the_wei
 
 
 def test_other_groups_and_likelihoods_of_two_groups_are_refused():
-    with pytest.raises(RegrepError, match="know the groups SO3 and O3, not 'C4'"):
+    with pytest.raises(RegrepError, match="support SO3 and O3, not the group 'C4'"):
         SphericalLikelihood("C4")
     with pytest.raises(RegrepError, match="compared on one group, got SO3 and O3"):
         SphericalLikelihood("SO3").divergence(SphericalLikelihood("O3"))

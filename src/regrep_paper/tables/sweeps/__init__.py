@@ -1,4 +1,4 @@
-"""The sweeps of the tables: a YAML file each, named by their experiment and what they run."""
+"""The sweeps of the tables: one YAML file each, named by the experiment and its contents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def names() -> list[str]:
 
 
 def sweep_file(path: Path) -> Path:
-    """The file of a sweep: the path itself if there is a file, or else the packaged sweep of that name.
+    """The file of a sweep: the path itself if it exists, or else the packaged sweep of that name.
 
     The name is the last two parts of the path, with or without ``.yaml``, so that paths into older checkouts work too.
 
