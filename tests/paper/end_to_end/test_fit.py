@@ -169,8 +169,8 @@ def test_another_seed_gives_other_weights(finished, tmp_path):
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpoint(tmp_path):
     out = tmp_path / "run"
-    common = ["--model.method=ours", "--trainer.max_epochs=2"]
-    code, text = fit(out, "--trainer.max_epochs=1", "--model.method=ours")
+    common = ["--model.method=ours", "--trainer.max_epochs=2", "--protocol=published"]
+    code, text = fit(out, "--trainer.max_epochs=1", "--model.method=ours", "--protocol=published")
     assert code == 0, text
     good = weights(out)
     (out / "done.json").unlink()

@@ -9,7 +9,7 @@ from records_fixture import write_run, write_sweep
 from regrep_paper.cli import main
 from regrep_paper.report import build
 
-FIGURES = ("error-per-element", "examples", "latent-scale", "relative-error", "validation-accuracy")
+FIGURES = ("error-per-element", "examples", "latent-scale", "validation-accuracy", "whitened-error")
 
 
 class Page(HTMLParser):
