@@ -65,7 +65,6 @@ SIDE = (
     "validation accuracy",
     "learning rate",
     "weight",
-    "moving share",
     "latent scale",
     "upright accuracy",
     "parameters",

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from regrep_paper.report.costs import FILE
 from regrep_paper.report.runs import Run, as_line, read_runs
+from regrep_paper.runs.hits import Hits
 from regrep_paper.runs.records import FORMAT, read_json, write_atomic
 
 ARRAYS = ("examples", "eigenvalues", "rollout")
@@ -57,9 +58,9 @@ def keep(runs: Path, name: str, names: dict[str, str]) -> int:
 
 def shared(line: dict[str, Any], units: dict[str, str]) -> dict[str, Any]:
     """A line whose test samples name their units by a hash, under which ``units`` holds them once for all runs."""
-    hits = line["done"].get("hits")
-    if hits is None:
+    if "hits" not in line["done"]:
         return line
+    hits = Hits.from_dict(line["done"]["hits"]).as_dict()  # written as they are today
     key = hashlib.sha256(hits["units"].encode()).hexdigest()[:16]
     units[key] = hits["units"]
     return {**line, "done": {**line["done"], "hits": {**hits, "units": key}}}

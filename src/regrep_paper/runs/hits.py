@@ -59,8 +59,8 @@ class Hits:
 
 
 def _text(data: bytes) -> str:
-    return base64.b64encode(data).decode()
+    return base64.urlsafe_b64encode(data).decode()  # without slashes, which look like paths of a machine
 
 
 def _bytes(text: str) -> bytes:
-    return base64.b64decode(text, validate=True)
+    return base64.b64decode(text.replace("-", "+").replace("_", "/"), validate=True)  # both alphabets
