@@ -1,6 +1,8 @@
 # `make setup` builds .venv; every other target does so first where it must. The steerable competitors need numpy 1,
 # and so an environment of their own, .venv-baselines.
 PYTHON ?= python3
+# Tests run on a few cores, one thread each.
+PYTEST := python -m pytest -q -n auto --maxprocesses 4
 BIN := .venv/bin
 READY := .venv/.ready
 BASELINES := .venv-baselines/bin
@@ -35,14 +37,14 @@ demo: setup
 	$(BIN)/regrep demo
 
 test: setup
-	$(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/$(PYTEST)
 
 test-baselines: setup-baselines
-	$(BASELINES)/python -m pytest -q tests/paper/networks tests/paper/steerable
+	OMP_NUM_THREADS=1 $(BASELINES)/$(PYTEST) tests/paper/networks tests/paper/steerable
 
 test-all: setup setup-baselines
-	$(BIN)/python -m pytest -q -m "slow or not slow"
-	$(BASELINES)/python -m pytest -q -m "slow or not slow" tests/paper/networks tests/paper/steerable
+	OMP_NUM_THREADS=1 $(BIN)/$(PYTEST) -m "slow or not slow"
+	OMP_NUM_THREADS=1 $(BASELINES)/$(PYTEST) -m "slow or not slow" tests/paper/networks tests/paper/steerable
 
 lint: setup
 	$(BIN)/ruff check .

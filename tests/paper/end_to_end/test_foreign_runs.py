@@ -140,7 +140,7 @@ def test_ones_own_file_of_options_is_read(finished, tmp_path, capsys):
     assert again["test"] == done[0]
     (tmp_path / "chain.yaml").write_text(f"config: {tmp_path / 'own.yaml'}")
     (tmp_path / "section.yaml").write_text(f"trainer: {tmp_path / 'own.yaml'}")
-    with pytest.raises(RegrepError, match="trainer in .* holds options with values"):
+    with pytest.raises(RegrepError, match="trainer in .* must be options with values"):
         fit("ddmnist", [f"--config={tmp_path / 'section.yaml'}"])
     with pytest.raises(RegrepError, match="may not name a further file"):
         fit("ddmnist", [f"--config={tmp_path / 'chain.yaml'}"])
