@@ -113,5 +113,5 @@ def test_a_step_after_evaluation_moves_every_parameter():
 def test_the_latent_has_a_convolution_without_bias_and_unknown_groups_are_named():
     assert averaged(5, scalars("C4", 3), scalars("C4", 4), 1, 1, 0, False).bias is None
     assert isinstance(PSCNN("D1", 4, 2).convolutions[-1], AveragedConv2d)
-    with pytest.raises(RegrepError, match="not 'C5'"):
+    with pytest.raises(RegrepError, match="not the group 'C5'"):
         PSCNN("C5")

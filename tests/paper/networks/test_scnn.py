@@ -105,5 +105,5 @@ def test_convolutions_are_made_by_the_argument():
 
 
 def test_an_unknown_group_is_refused():
-    with pytest.raises(RegrepError, match="not 'C3'"):
+    with pytest.raises(RegrepError, match="not the group 'C3'"):
         SCNN("C3")

@@ -52,7 +52,7 @@ def test_under_the_trivial_group_every_channel_is_a_scalar():
 
 
 def test_an_unknown_group_is_refused():
-    with pytest.raises(RegrepError, match="not 'C8'"):
+    with pytest.raises(RegrepError, match="not the group 'C8'"):
         scalars("C8", 1)
 
 
