@@ -30,9 +30,9 @@ def main(records: str = "results/single-digits.jsonl") -> None:
     runs, _ = read_runs(ROOT / records)
     chosen = [run for run in runs if run.config.get("labels") == 30 and not run.config.get("averaged")]
     with matplotlib.rc_context(STYLE):
-        figure = canvas(9.6, 3.0)
+        figure = canvas(10.6, 3.0)
         for k, (column, label) in enumerate(PANELS.items()):
-            axis = place(figure, 0.6 + 4.6 * k, 0.15, 2.9, 2.4)
+            axis = place(figure, 0.6 + 5.2 * k, 0.15, 2.9, 2.4)
             ends = []
             for method, name in METHODS.items():
                 curves = curves_of([run for run in chosen if run.config["method"] == method], column)
