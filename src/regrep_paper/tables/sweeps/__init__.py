@@ -7,15 +7,6 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 
 
-def names() -> list[str]:
-    """The packaged sweeps.
-
-    >>> "ddmnist/table4" in names()
-    True
-    """
-    return sorted(path.relative_to(FOLDER).with_suffix("").as_posix() for path in FOLDER.rglob("*.yaml"))
-
-
 def sweep_file(path: Path) -> Path:
     """The file of a sweep: the path itself if it exists, or else the packaged sweep of that name.
 
