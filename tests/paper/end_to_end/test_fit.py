@@ -59,7 +59,11 @@ def test_leaves_a_complete_record(finished):
     out, text = finished
     names = {"run.json", "metrics.csv", "done.json", "examples.npz", "checkpoints", "lock"}
     assert {path.name for path in out.iterdir()} == names
-    assert {path.name for path in (out / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    assert {path.name for path in (out / "checkpoints").iterdir()} == {
+        "best.ckpt",
+        "last.ckpt",
+        "checksums.json",
+    }
     run, done = (json.loads((out / name).read_text()) for name in ("run.json", "done.json"))
     assert run["config"]["method"] == "ours-relative"
     assert run["config"]["weight"] == 0.1
