@@ -305,21 +305,39 @@ def _sums(
 def _whitening(centred: list[Tensor], rho: LatentAction) -> Tensor:
     """L⁻¹ of each block of channels, float64 [blocks, width, width]; channels beyond the last are padded with 0."""
     samples = [channels_last(z, rho).cpu().double() for z in centred]
-    width = -(-samples[0].shape[1] // -(-samples[0].shape[1] // BLOCK))
-    cut = [_blocks(a, width) for a in samples]
+    cut = [blocks_of(a, block_width(a.shape[1])) for a in samples]
     covariance = reduce(torch.add, (a @ a.mT for a in cut)) / sum(map(len, samples))
-    level = RIDGE * covariance.diagonal(dim1=1, dim2=2).sum() / samples[0].shape[1]
-    eye = torch.eye(width, dtype=torch.float64)
-    lower = torch.linalg.cholesky(covariance + (level + torch.finfo(torch.float64).tiny) * eye)
+    return whitening_of(covariance, samples[0].shape[1])
+
+
+def whitening_of(covariance: Tensor, channels: int) -> Tensor:
+    """L⁻¹ for each block of a covariance, float64 [blocks, width, width], with L Lᵀ the covariance plus the ridge.
+
+    Args:
+        covariance: float64 [blocks, width, width]; channels beyond the last are padded with 0.
+        channels: number of channels in all blocks.
+    """
+    level = RIDGE * covariance.diagonal(dim1=1, dim2=2).sum() / channels
+    eye = torch.eye(covariance.shape[-1], dtype=covariance.dtype, device=covariance.device)
+    lower = torch.linalg.cholesky(covariance + (level + torch.finfo(covariance.dtype).tiny) * eye)
     return torch.linalg.solve_triangular(lower, eye.expand_as(lower), upper=False)
 
 
 def _whitened(z: Tensor, factor: Tensor, rho: LatentAction) -> Tensor:
     """L⁻¹z, in double precision."""
-    return factor @ _blocks(channels_last(z, rho).cpu().double(), factor.shape[-1])
+    return factor @ blocks_of(channels_last(z, rho).cpu().double(), factor.shape[-1])
 
 
-def _blocks(samples: Tensor, width: int) -> Tensor:
+def block_width(channels: int) -> int:
+    """Width of the blocks of equal width, at most ``BLOCK``, into which channels are cut.
+
+    >>> block_width(2048), block_width(3000)
+    (2048, 1500)
+    """
+    return -(-channels // -(-channels // BLOCK))
+
+
+def blocks_of(samples: Tensor, width: int) -> Tensor:
     """Samples [n, C] as blocks of channels [blocks, width, n]."""
     n, channels = samples.shape
     blocks = -(-channels // width)
