@@ -23,6 +23,7 @@ from regrep.diagnostics.reading import (
     plain,
     reader,
 )
+from regrep.html import table
 from regrep.objectives.functional import LatentAction, moving_part
 from regrep.objectives.whitening import channels_last
 
@@ -157,22 +158,40 @@ class EquivarianceError:
             "round_trip": plain(self.round_trip),
         }
 
-    def __str__(self) -> str:
-        names = ("whitened_error", "error", "offset", *(("total",) if self.is_output else ()), "moving_error")
-        width = max(len("mean but e"), *(len(name) for name in self.elements))
-        rows = [[f"{float(getattr(self, name)[k]):.4f}" for name in names] for k in range(len(self.elements))]
-        means = [f"{beyond_identity(getattr(self, name)):.4f}" for name in names]
-        lines = [f"{'element':{width}}  " + "  ".join(f"{name.replace('_', ' '):>14}" for name in names)]
-        for name, row in zip((*self.elements, "mean but e"), (*rows, means), strict=True):
-            lines.append(f"{name:{width}}  " + "  ".join(f"{value:>14}" for value in row))
+    @property
+    def _shown(self) -> tuple[str, ...]:
+        """Names of the errors that are shown."""
+        return ("whitened_error", "error", "offset", *(("total",) if self.is_output else ()), "moving_error")
+
+    def _rows(self) -> list[list[float]]:
+        """The errors that are shown: a row per element, and one of the means."""
+        values = [getattr(self, name) for name in self._shown]
+        return [[float(v[k]) for v in values] for k in range(len(self.elements))] + [
+            [beyond_identity(v) for v in values]
+        ]
+
+    def _notes(self) -> list[str]:
+        """What is said below the table."""
+        lines = []
         if self.round_trip is not None:
             worst = float(self.round_trip.max())
             lines.append(f"interpolation: transforming x by an element and back changes it by up to {worst:.4f}")
         lines.append(f"moving share {self.moving_share:.3f}: the fraction of the variance on which the group acts")
         if self.invariant:
             lines.append("the latent is invariant: trivially equivariant, with no moving part to measure")
-        lines.append(f"latent scale {self.scale:.3e}, spread over samples {self.spread:.3e}")
-        return "\n".join(lines)
+        return [*lines, f"latent scale {self.scale:.3e}, spread over samples {self.spread:.3e}"]
+
+    def _repr_html_(self) -> str:
+        rows = [[name, *row] for name, row in zip((*self.elements, "mean but e"), self._rows(), strict=True)]
+        head = ["element", *(name.replace("_", " ") for name in self._shown)]
+        return table("equivariance error", head, rows, self._notes())
+
+    def __str__(self) -> str:
+        width = max(len("mean but e"), *(len(name) for name in self.elements))
+        lines = [f"{'element':{width}}  " + "  ".join(f"{name.replace('_', ' '):>14}" for name in self._shown)]
+        for name, row in zip((*self.elements, "mean but e"), self._rows(), strict=True):
+            lines.append(f"{name:{width}}  " + "  ".join(f"{value:14.4f}" for value in row))
+        return "\n".join([*lines, *self._notes()])
 
 
 def equivariance_error(

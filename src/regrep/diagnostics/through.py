@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from regrep.actions import Action
 from regrep.diagnostics.reading import beyond_identity, check_samples, element, evaluating, plain
 from regrep.errors import RegrepError
+from regrep.html import table
 from regrep.objectives.checks import check_latent
 from regrep.objectives.functional import LatentAction, move
 from regrep.objectives.layers import find_layer
@@ -44,6 +45,10 @@ class ThroughRho:
             "mean": plain(self.mean),
             "own": plain(self.own),
         }
+
+    def _repr_html_(self) -> str:
+        rows = [[name, value] for name, value in zip(self.elements, self.values.tolist(), strict=True)]
+        return table("through rho", ["element", "metric"], [*rows, ["mean but e", self.mean], ["head(E(x))", self.own]])
 
     def __str__(self) -> str:
         names = (*self.elements, "mean but e", "head(E(x))")
