@@ -10,7 +10,7 @@ from torch import Tensor
 
 from regrep.actions import Action
 from regrep.diagnostics.reading import beyond_identity, check_samples, element, evaluating, plain
-from regrep.objectives.checks import check_latent
+from regrep.objectives.checks import check_latent, check_positions
 from regrep.objectives.functional import LatentAction
 
 
@@ -95,9 +95,11 @@ def through_rho(
     check_samples(x, batch_size, act, rho)
     values = []
     with evaluating(encoder, head):
-        latents = [check_latent(encoder(part), part) for part in x.split(batch_size)]
-        own = float(metric(torch.cat([head(z) for z in latents]), y))
+        # Copies: encoder and head may overwrite what they are given.
+        latents = [check_latent(encoder(part.clone()), part) for part in x.split(batch_size)]
+        check_positions(latents[0], rho)
+        own = float(metric(torch.cat([head(z.clone()) for z in latents]), y))
         for k in range(act.group.order):
-            outputs = torch.cat([head(rho(z, element(k, z))) for z in latents])
+            outputs = torch.cat([head(rho(z.clone(), element(k, z))) for z in latents])
             values.append(float(metric(outputs, y if output_action is None else output_action(y, element(k, y)))))
     return ThroughRho(act.group.names, torch.tensor(values, dtype=torch.float64), own)
