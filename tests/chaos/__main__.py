@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from chaos import calls, damage, disks, kills
+from chaos.processes import import_all
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,6 +42,7 @@ def main() -> int:
     options = parser.parse_args()
     share = options.share if options.minutes is None else options.minutes / MINUTES
     torch.set_num_threads(1)
+    import_all()
     base = Path(options.work or tempfile.mkdtemp(prefix="regrep-chaos-")).resolve()
     base.mkdir(parents=True, exist_ok=True)
     other = Path("/dev/shm") if Path("/dev/shm").is_dir() else None

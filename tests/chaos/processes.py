@@ -24,12 +24,14 @@ import torch
 from regrep_paper.cli import main
 from regrep_paper.runs.stopping import SIGNALS
 
-for name in ("averaged", "ddmnist", "fit", "learning"):  # before the forks
-    importlib.import_module(f"regrep_paper.experiments.{name}")
-importlib.import_module("regrep_paper.report")
-
 CODES = (0, 1, 2, 75)
 """Exit codes of a command that no signal ended."""
+
+
+def import_all() -> None:
+    """Import what commands need, before any is forked."""
+    for name in ("experiments.averaged", "experiments.ddmnist", "experiments.fit", "experiments.learning", "report"):
+        importlib.import_module(f"regrep_paper.{name}")
 
 
 @dataclass(frozen=True)
