@@ -19,6 +19,7 @@ FILES = sorted(SOURCES.rglob("*.py"))
 
 LIBRARY = [
     {"errors", "_version", "deprecated"},
+    {"arguments"},
     {"groups"},
     {"representations"},
     {"actions"},
