@@ -168,12 +168,13 @@ class MatrixRepresentation(Representation):
         return torch.einsum("gii->g", self._matrices)
 
     def apply(self, z: Tensor, g: Tensor) -> Tensor:
-        """Batched product; the matrices take the device and dtype of z."""
+        """Batched product, not rounded by autocast; the matrices take the device and dtype of z."""
         if not (z.is_floating_point() or z.is_complex()):
             raise RegrepError(f"{self.name} mixes coordinates, so it acts on floats, got {str(z.dtype)[6:]}; convert z")
         chosen = self._matrices.to(device=z.device, dtype=z.dtype)[g.to(z.device)]
         flat = z.unsqueeze(1).flatten(1, -2)
-        return torch.bmm(flat, chosen.transpose(1, 2)).reshape(z.shape)
+        with torch.autocast(z.device.type, enabled=False):
+            return torch.bmm(flat, chosen.transpose(1, 2)).reshape(z.shape)
 
 
 class DirectSum(Representation):
