@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from regrep_paper.suggestions import repair
+from regrep_paper.suggestions import MisuseError, repair
 
-MISUSED = 2
+MISUSED = MisuseError.exit_code
 """Exit code for an invalid command line."""
 
 
