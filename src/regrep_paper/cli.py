@@ -6,24 +6,21 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from regrep._version import __version__
 from regrep.errors import MissingExtraError, RegrepError
-from regrep_paper.parser import MISUSED, Parser, add_files, files_of, overview, svg_file
+from regrep_paper.parser import DATA, LEARNED, MISUSED, VOLUMES, Parser, add_files, files_of, overview, svg_file
 from regrep_paper.suggestions import repair
 
-LEARNED = ("tmnist", "mnist", "cifar10")
-"""The exploratory experiments of section 4."""
-
-VOLUMES = ("organ", "nodule", "adrenal", "fracture", "vessel", "synapse")
-"""The data sets of MedMNIST3D."""
-
-DATA = ("mnist", "cifar10", *VOLUMES, "smoke")
-"""Data sets to download or, for the last one, to simulate."""
-
 FAILED, INTERRUPTED = 1, 130
-"""Exit codes for an error and for Ctrl-C."""
+"""Exit codes for an error and for Ctrl-C; another signal n ends a command with 128 + n."""
+
+LONG = ("fit", "sweep", "learn", "demo", "data")
+"""Commands that take up again what an interrupted one has left."""
+
+CONTINUES = "; the same command goes on"
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -44,8 +41,13 @@ def main(words: Sequence[str] | None = None) -> int:
         what = "option" if name.startswith("-") else "command"
         print(f"regrep: there is no {what} {name}; {repair(name, COMMANDS)}", file=sys.stderr)
         return MISUSED
+    from regrep_paper.runs.children import follow_parent
+    from regrep_paper.runs.stopping import Stopped, stopping
+
+    follow_parent()
     try:
-        return COMMANDS[name][1](rest)
+        with stopping():
+            return COMMANDS[name][1](rest)
     except (RegrepError, MissingExtraError) as error:
         print(f"regrep {name}: {error}", file=sys.stderr)
         return getattr(error, "exit_code", FAILED)
@@ -57,12 +59,17 @@ def main(words: Sequence[str] | None = None) -> int:
             raise
         print(f"regrep {name}: {MissingExtraError(extra)}", file=sys.stderr)
         return FAILED
-    except KeyboardInterrupt:
-        print(f"regrep {name}: stopped", file=sys.stderr)
-        return INTERRUPTED
+    except (Stopped, KeyboardInterrupt) as stop:
+        with suppress(OSError):  # of a terminal that was closed
+            print(f"regrep {name}: stopped{CONTINUES if name in LONG else ''}", file=sys.stderr, flush=True)
+        return stop.exit_code if isinstance(stop, Stopped) else INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe, such as head, has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a full disk, where no file is written that a part of the program answers for
+        with suppress(OSError):
+            print(f"regrep {name}: the system refused a file ({error}); mend that and run it again", file=sys.stderr)
+        return FAILED
 
 
 def groups(words: Sequence[str]) -> int:
@@ -227,8 +234,6 @@ def learn(words: Sequence[str]) -> int:
     options = parser.parse_all(words)
     if options.experiment not in LEARNED:
         parser.error(f"there is no experiment {options.experiment}; {repair(options.experiment, LEARNED)}")
-    if options.data_dir and options.experiment == "tmnist":
-        parser.error("tmnist draws its glyphs from fonts; leave out --data-dir")
     if options.runs < 1:
         parser.error(f"--runs is at least 1, got {options.runs}")
     fonts = {key: str(path) for key, path in (("font_a", options.font_a), ("font_b", options.font_b)) if path}
@@ -379,7 +384,6 @@ def _experiment(command: str, words: Sequence[str], *usages: str) -> tuple[str, 
     parser.epilog = f"regrep {command} EXPERIMENT --help lists the options of an experiment"
     parser.add_argument("experiment", metavar="EXPERIMENT", help="for example ddmnist")
     name = parser.parse_args(words[:1]).experiment
-
     from regrep_paper.tables.index import EXPERIMENTS
 
     if name not in EXPERIMENTS:

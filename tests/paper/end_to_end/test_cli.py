@@ -76,7 +76,6 @@ def test_every_command_explains_itself(capsys, command):
         (["fit", "ddmnist", "--model.methd=ours"], "regrep fit: there is no option --model.methd=ours; did you mean"),
         (["test", "ddmnist", "--model.methd=ours"], "regrep test: there is no option --model.methd=ours; did you mean"),
         (["fit", "ddmnist", "extra"], "regrep fit: unexpected argument extra"),
-        (["learn", "tmnist", "--data-dir", "."], "regrep learn: tmnist draws its glyphs from fonts; leave out"),
     ],
 )
 def test_a_misspelt_line_gets_one_sentence_and_exit_code_2(capsys, words, message):
@@ -116,7 +115,7 @@ def raising(error):
     ("error", "code", "text"),
     [
         (FolderBusyError("at work"), FolderBusyError.exit_code, "regrep fit: at work\n"),
-        (KeyboardInterrupt(), 130, "regrep fit: stopped\n"),
+        (KeyboardInterrupt(), 130, "regrep fit: stopped; the same command goes on\n"),
         (
             ModuleNotFoundError("no", name="lightning.pytorch"),
             1,
