@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from regrep.errors import RegrepError
+from regrep_paper.runs.data_folder import EMBEDDED
 from regrep_paper.runs.integers import LARGEST
 from regrep_paper.runs.records import RunFolder
 from regrep_paper.tables.index import EXPERIMENTS, FILES, config_command, definition_of
@@ -62,7 +63,8 @@ def recorded_command(folder: RunFolder, files: Files | None = None) -> list[str]
     for key in fonts:
         if config.get(key) is not None and key not in given:
             _ask(folder.path, key, config[key])
-    if definition.reads_files and "data_dir" not in given and (named := _data_dir(record.get("command"))) is not None:
+    reads = definition.reads_files and config.get("data") not in EMBEDDED
+    if reads and "data_dir" not in given and (named := _data_dir(record.get("command"))) is not None:
         _ask(folder.path, "data_dir", named)
     settings.update({key: str(given[key]) for key in fonts if key in given})
     return config_command({"experiment": name, **settings}, folder.path, given.get("data_dir"))

@@ -11,6 +11,9 @@ from regrep.errors import MissingExtraError, RegrepError
 FOLDER_VARIABLE = "REGREP_DATA_DIR"
 """Environment variable that names the folder of all downloads."""
 
+EMBEDDED = ("digits", "polycubes")
+"""Data that are read from no file."""
+
 
 def data_folder(data_dir: Path | str | None = None) -> Path:
     """The folder of downloads: the given one, ``REGREP_DATA_DIR``, or the user's cache.
