@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +16,7 @@ from regrep.html import table
 from regrep.objectives.checks import check_latent
 from regrep.objectives.functional import LatentAction, move
 from regrep.objectives.layers import find_layer
+from regrep.objectives.uncompiled import is_compiled, uncompiled
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,12 +165,11 @@ def through_layer(
             handle.remove()
 
     values = []
-    with evaluating(model):
+    with evaluating(model), uncompiled() if is_compiled(model, layer) else nullcontext():
         own = float(metric(outputs(None), y))
         if not ran:
             raise RegrepError(
-                f"layer {layer!r} does not run, so that nothing reads its latent; choose a layer that the model runs,"
-                " outside of compiled code"
+                f"layer {layer!r} does not run, so that nothing reads its latent; choose a layer that the model runs"
             )
         for k in range(act.group.order):
             values.append(float(metric(outputs(k), y if output_action is None else output_action(y, element(k, y)))))

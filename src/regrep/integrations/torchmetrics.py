@@ -237,7 +237,7 @@ class ThroughRhoMetric(WrapperMetric):
     def __init__(self, metric: Metric, group: FiniteGroup, *, per_element: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.group, self.per_element = group, per_element
-        self.metrics = nn.ModuleList([metric.clone() for _ in range(group.order)])
+        self.metrics: Any = nn.ModuleList([metric.clone() for _ in range(group.order)])
         self.counts = _Counts(group.order)
 
     def update(self, preds: Tensor, target: Tensor, g: Tensor) -> None:
