@@ -168,10 +168,8 @@ class EquivarianceMetric(Metric):
         both = self._centred(self._centred(self.both, self.first, counts), self.second, counts)
         apart = self._centred(self.apart, gap, counts)
         if self.measure == "whitened_error":
-            total = counts.sum()
-            own = self._centred(self.own_moments, self.own[None], total[None])[0]
-            positions = math.prod(self.shape) / self.channels
-            factor = whitening_of(own / (total * positions), self.channels)
+            own = self._centred(self.own_moments, self.own[None], counts.sum()[None])[0]
+            factor = whitening_of(own, self.channels)  # up to a scale, which error and variance share
             both, apart = (factor @ part @ factor.mT for part in (both, apart))
         error = _trace(apart).clamp_min(0) / _trace(both)
         offset = self._fixed(gap) / _trace(both)
