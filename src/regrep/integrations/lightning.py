@@ -14,6 +14,7 @@ from regrep.diagnostics import equivariance_error, through_layer
 from regrep.errors import MissingExtraError, RegrepError
 from regrep.integrations.second_view import SecondView
 from regrep.objectives import OUTPUT
+from regrep.objectives.checks import check_weight
 from regrep.objectives.functional import LatentAction, Penalty
 
 try:
@@ -71,7 +72,8 @@ class EquivariancePenalty(Callback):
 
     @weight.setter
     def weight(self, weight: float) -> None:
-        self.view.weight = weight
+        check_weight("weight", weight)
+        self.view.weight = float(weight)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Put the penalty around the training step."""
@@ -227,9 +229,7 @@ class EquivarianceMonitor(Callback):
         self._pairs.clear()
         network = part_of(pl_module, self.network)
         values: dict[str, float] = {}
-        # Lightning validates in inference mode, where tensors are made that training cannot use: tables are cached.
-        with torch.inference_mode(False), torch.no_grad(), trainer.precision_plugin.forward_context():
-            x, y = x.clone(), y.clone()
+        with trainer.precision_plugin.forward_context():
             for layer, rho in self.latents.items():
                 name = f"{self.prefix}{layer.strip('<>')}"
                 error = equivariance_error(network, x, self.act, rho, layer=layer)

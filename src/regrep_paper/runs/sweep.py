@@ -7,16 +7,18 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from regrep.errors import RegrepError
-from regrep_paper.runs.executors import Executor, LocalExecutor, SubmititExecutor, Task
+from regrep_paper.runs.checks import check_runs, refuse
+from regrep_paper.runs.executors import STOPPED, Executor, LocalExecutor, SubmititExecutor, Task
 from regrep_paper.runs.manifest import Manifest, Settings, read_manifest
 from regrep_paper.runs.records import FolderBusyError, RunFolder, run_id
+from regrep_paper.runs.stopping import Stopped, stopping
 
 PROGRAM = (sys.executable, "-P", "-m", "regrep_paper")
 """Command that starts a run; with ``-P`` nothing is imported from the current folder."""
@@ -36,6 +38,9 @@ class Experiments(Protocol):
     def settings_command(self, run: Settings, file: Path, out: Path, data_dir: Path | None) -> list[str]:
         """Arguments of ``regrep`` that run the settings in a file in the folder ``out``."""
 
+    def config_command(self, run: Settings, out: Path, data_dir: Path | None) -> list[str]:
+        """The same with the settings themselves as arguments."""
+
 
 @dataclass(frozen=True)
 class PlannedRun:
@@ -45,12 +50,14 @@ class PlannedRun:
         label: what distinguishes it from the others, for people.
         folder: its run folder.
         config: its resolved settings.
+        given: those that the sweep gives it.
         command: the command that runs it, as a list of arguments; it reads the settings from the folder's ``run.json``.
     """
 
     label: str
     folder: RunFolder
     config: Mapping[str, Any] = field(hash=False)
+    given: Settings = field(hash=False)
     command: tuple[str, ...]
 
     @property
@@ -86,15 +93,23 @@ def plan(
     """
     experiments.check_config({"experiment": manifest.experiment, **(settings or {})})
     named: dict[str, tuple[Settings, Settings]] = {}
-    for run in manifest.configs(settings):
-        config = experiments.resolved(run)
-        named.setdefault(run_id(config), (run, config))
+    wanted = manifest.configs(settings)
+    varying = _varying(wanted)
+    wrong: list[tuple[str, RegrepError]] = []
+    for run in wanted:
+        try:
+            config = experiments.resolved(run)
+        except RegrepError as error:
+            wrong.append((_label(run, varying), error))
+        else:
+            named.setdefault(run_id(config), (run, config))
+    refuse(wrong, len(wanted))
     varying = _varying([run for run, _ in named.values()])
     runs = []
     for name, (run, config) in named.items():
         folder = _folder(out, name, run, config)
         words = experiments.settings_command(config, folder.path / "run.json", folder.path, data_dir)
-        runs.append(PlannedRun(_label(run, varying), folder, config, (*program, *words)))
+        runs.append(PlannedRun(_label(run, varying), folder, config, run, (*program, *words)))
     return runs
 
 
@@ -120,6 +135,7 @@ def sweep(
     settings: Mapping[str, Any] | None = None,
     slurm: Mapping[str, Any] | None = None,
     dry_run: bool = False,
+    check: Callable[[Sequence[str]], None] | None = None,
 ) -> int:
     """Start the unfinished runs of a sweep file; ``regrep sweep`` is this function.
 
@@ -131,16 +147,19 @@ def sweep(
         jobs: processes at a time on this machine.
         settings: applied to every run, last of all.
         slurm: options for Slurm; None runs on this machine.
-        dry_run: only print the runs and their states.
+        dry_run: only check the runs and print them with their states.
+        check: raises for the arguments of an impossible run; with ``dry_run``, every run is checked.
 
     Returns:
-        Exit code: 0 when all runs are finished, 1 when one failed, 130 after Ctrl-C.
+        Exit code: 0 when all runs are finished, 1 when one failed, 130 after Ctrl-C, 143 after SIGTERM.
     """
     manifest = read_manifest(file, experiments.check_config)
     folder = manifest.out if out is None else out
     runs = plan(manifest, experiments, folder, data_dir, settings)
     if dry_run:
         print_plan(runs, folder)
+        if check is not None:
+            check_runs(runs, experiments, check, data_dir)
         return 0
     executor = LocalExecutor(jobs) if slurm is None else SubmititExecutor(folder / ".submitit", {**slurm})
     return Runner(runs, executor).run()
@@ -187,7 +206,7 @@ class Runner:
         tasks: dict[Task, PlannedRun] = {}
         waiting: dict[PlannedRun, float] = {}
         try:
-            with _terminate_as_interrupt():
+            with stopping():
                 while todo or tasks or waiting:
                     self._start(todo, tasks, waiting)
                     self._collect(tasks, waiting)
@@ -196,15 +215,19 @@ class Runner:
                     time.sleep(self.pause)
         except BaseException as cause:
             for task in tasks:
+                task.ask()
+            for task in tasks:
                 task.stop()
-            if isinstance(cause, KeyboardInterrupt):
+            if not isinstance(cause, (Stopped, KeyboardInterrupt)):
+                raise
+            with suppress(OSError):  # of a terminal that was closed
                 self._clear()
                 print(
                     f"stopped; {self._finished} of {len(self.runs)} runs are finished, the others keep"
-                    " their last checkpoint; the same command continues"
+                    " their last checkpoint; the same command goes on",
+                    flush=True,
                 )
-                return 130
-            raise
+            return cause.exit_code if isinstance(cause, Stopped) else 130
         for run, reason in self._failed:
             print(f"failed: {run.label}: {reason}; see {run.folder.path / 'log.txt'}", file=sys.stderr)
         return 1 if self._failed else 0
@@ -314,8 +337,12 @@ def _reason(run: PlannedRun, code: int) -> str:
     done = run.folder.done
     if done is not None and done.get("status") == "failed" and done.get("message"):
         return str(done["message"])
+    if not run.folder.path.exists():
+        return "its folder was removed"
     if code == 0:
         return "it ended without a record"
+    if code == STOPPED:
+        return "stopped by SIGTERM; the same sweep goes on"
     if code < 0:
         name = signal.Signals(-code).name
         return f"killed by {name}" + (", possibly out of memory" if name == "SIGKILL" else "")
@@ -344,21 +371,3 @@ def _duration(seconds: float) -> str:
     """
     minutes = seconds / 60
     return f"{minutes / 60:.1f} h" if minutes >= 100 else f"{max(1, round(minutes))} min"
-
-
-@contextmanager
-def _terminate_as_interrupt() -> Iterator[None]:
-    """Make SIGTERM end the sweep as Ctrl-C does, so that it stops its processes."""
-
-    def interrupt(signum: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    try:
-        before: Callable[..., Any] | int | None = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # signals are handled only in the main thread
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

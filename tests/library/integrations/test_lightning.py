@@ -200,11 +200,31 @@ def test_what_cannot_work_is_said_in_one_sentence(module, options, said):
         trainer(callback).fit(module, data(8))
 
 
+def test_the_weight_may_change_during_training():
+    callback = EquivariancePenalty(ACT, LATENTS, weight=3.0)
+    callback.weight = 1
+    assert callback.view.weight == 1.0
+    with pytest.raises(RegrepError, match="weight is a finite number of at least 0, got -1"):
+        callback.weight = -1
+
+
 def test_manual_optimisation_is_refused():
     module = Plain()
     module.automatic_optimization = False
     with pytest.raises(RegrepError, match="under manual optimisation"):
         trainer(EquivariancePenalty(ACT, LATENTS, network="model")).fit(module, data(8))
+
+
+@pytest.mark.parametrize("how", ["in place", "wrapped"])
+def test_a_compiled_network_is_seen(fixed, how):
+    module = Plain()
+    if how == "in place":
+        module.model.compile(backend="eager")
+    else:
+        module.model = torch.compile(module.model, backend="eager")
+    module(data(8).dataset.tensors[0])
+    trainer(EquivariancePenalty(ACT, LATENTS, weight=3.0, penalty="mse", network="model")).fit(module, data(8))
+    assert_same(module, stepped_by_hand(3.0))
 
 
 def accuracy(outputs, y):

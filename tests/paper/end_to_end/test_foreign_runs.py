@@ -227,14 +227,20 @@ def test_only_experiments_are_set_up(run, capsys, experiment):
 def test_a_data_folder_is_named_anew(run, tmp_path, capsys):
     record = json.loads((run / "run.json").read_text())
     for words in ([f"--data.data_dir={tmp_path}/ran"], ["--data.data_dir", f"{tmp_path}/ran"]):
-        (run / "run.json").write_text(json.dumps({**record, "command": [*record["command"], *words]}))
+        command_line = [*record["command"], *words]
+        config = {**record["config"], "data": "mnist"}
+        (run / "run.json").write_text(json.dumps({**record, "config": config, "command": command_line}))
         for name in COMMANDS:
             assert command(name, run) == 1
             told = capsys.readouterr().err
             assert "pass --data-dir" in told
             assert "ran" in told
-    for name in COMMANDS:
-        assert command(name, run, "--data-dir", str(tmp_path)) == 0
+    assert command(["test"], run, "--data-dir", str(tmp_path / "ran")) == 1
+    assert "there is no data folder" in capsys.readouterr().err
+    (run / "run.json").write_text(json.dumps({**record, "command": command_line}))  # embedded digits need no folder
+    assert command(["test"], run) == 0
+    assert command(["test"], run, "--data-dir", str(tmp_path)) == 1
+    assert "the data digits are read from no file" in capsys.readouterr().err
     assert not (tmp_path / "ran").exists()
     assert command(["test"], run, "--font-a", "a.ttf") == 1
     assert "ddmnist reads no such file; leave out --font-a" in capsys.readouterr().err
@@ -257,6 +263,7 @@ def test_a_pickle_in_a_checkpoint_is_not_run(run, tmp_path, capsys, which):
     path = run / "checkpoints" / f"{which}.ckpt"
     checkpoint = torch.load(path, weights_only=True)
     torch.save({**checkpoint, "more": Touch(tmp_path / "ran")}, path)
+    (run / "checkpoints" / "checksums.json").unlink()  # which would tell that somebody changed it
     torch.load(path, weights_only=False)  # as lightning < 2.6 did
     (tmp_path / "ran").rmdir()  # so it can be noticed
     for words in COMMANDS if which == "best" else ():
@@ -272,12 +279,13 @@ def test_a_pickle_in_a_checkpoint_is_not_run(run, tmp_path, capsys, which):
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x80\x02csubprocess\nPopen\n.", b"x" * 100])
-def test_a_last_checkpoint_that_is_none_is_refused_in_a_sentence(run, capsys, content):
+def test_checkpoints_that_are_none_are_refused_in_a_sentence(run, capsys, content):
     (run / "done.json").unlink()
-    (run / "checkpoints" / "last.ckpt").write_bytes(content)
+    for which in ("last", "best"):
+        (run / "checkpoints" / f"{which}.ckpt").write_bytes(content)
     assert main(["fit", "ddmnist", *SMALL, f"--out={run}"]) == 1
     told = capsys.readouterr().err
-    assert "last.ckpt" in told
+    assert "no checkpoint in" in told
     assert told.count("\n") == 1
 
 
