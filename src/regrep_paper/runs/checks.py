@@ -35,8 +35,9 @@ def check_runs(
     for run in runs:
         alike = json.dumps({key: value for key, value in run.given.items() if key != "seed"}, sort_keys=True)
         if alike not in found:
+            found[alike] = None
             try:
-                found[alike] = check(experiments.config_command(run.given, run.folder.path, data_dir))
+                check(experiments.config_command(run.given, run.folder.path, data_dir))
             except RegrepError as error:
                 found[alike] = error
         if (error := found[alike]) is not None:
