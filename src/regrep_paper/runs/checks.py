@@ -40,8 +40,8 @@ def check_runs(
                 check(experiments.config_command(run.given, run.folder.path, data_dir))
             except RegrepError as error:
                 found[alike] = error
-        if (error := found[alike]) is not None:
-            wrong.append((run.label, error))
+        if (mistake := found[alike]) is not None:
+            wrong.append((run.label, mistake))
     refuse(wrong, len(runs))
 
 
