@@ -18,7 +18,7 @@ SOURCES = ROOT / "src"
 FILES = sorted(SOURCES.rglob("*.py"))
 
 LIBRARY = [
-    {"errors", "_version", "deprecated"},
+    {"errors", "_version", "deprecated", "placed"},
     {"groups"},
     {"representations"},
     {"actions"},

@@ -13,6 +13,7 @@ from regrep.actions.lattice import LatticeAction
 from regrep.actions.rotation import resample
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup, cyclic, dihedral
+from regrep.placed import Placed
 from regrep.representations import PermutationRepresentation
 
 Rows = Literal["down", "up"]
@@ -42,6 +43,7 @@ class RotateFlip2d(Action):
     def __init__(self, group: FiniteGroup) -> None:
         self.group = group
         self.matrices = plane_matrices(group)
+        self._matrices = Placed(self.matrices)
         self.exact = turn_of(group)[0] in (1, 2, 4)
         self._lattice = LatticeAction(group, on_axes(self.matrices, "down"), "square images") if self.exact else None
 
@@ -71,7 +73,7 @@ class RotateFlip2d(Action):
         if self._lattice is not None:
             return self._lattice.apply(x, g)
         images = x.reshape(len(x), -1, *x.shape[-2:])
-        matrices = self.matrices.to(device=x.device, dtype=x.dtype)[g.to(x.device)]
+        matrices = self._matrices.on(x.device, x.dtype)[g.to(x.device)]
         return resample(images, matrices).reshape(x.shape)
 
     def round_trip_error(self, x: Tensor) -> Tensor:

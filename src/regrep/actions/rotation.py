@@ -42,8 +42,14 @@ def resample(images: Tensor, matrices: Tensor) -> Tensor:
         images: floating point [B, C, H, H].
         matrices: [B, 2, 2], orthogonal.
     """
-    downwards = torch.diag(torch.tensor([1.0, -1.0], device=images.device, dtype=images.dtype))
-    source = downwards @ matrices.transpose(1, 2) @ downwards
+    inverse = matrices.transpose(1, 2)
+    source = torch.stack(  # the same map with y downwards
+        [
+            torch.stack([inverse[:, 0, 0], -inverse[:, 0, 1]], dim=-1),
+            torch.stack([-inverse[:, 1, 0], inverse[:, 1, 1]], dim=-1),
+        ],
+        dim=-2,
+    )
     theta = torch.nn.functional.pad(source, (0, 1))
     places = torch.nn.functional.affine_grid(theta, list(images.shape), align_corners=False)
     return torch.nn.functional.grid_sample(images, places, align_corners=False)
