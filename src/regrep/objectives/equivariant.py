@@ -6,13 +6,12 @@ import math
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from regrep.actions import Action, sample
-from regrep.deprecated import positional_until_now, warn_renamed
+from regrep.deprecated import positional_until_now
 from regrep.errors import RegrepError
 from regrep.objectives.checks import (
     Control,
@@ -33,47 +32,12 @@ from regrep.objectives.functional import (
     wide,
 )
 from regrep.objectives.layers import OUTPUT, find_layer, latent_of, named
-from regrep.objectives.measures import error_of_whitened, moving_share, uncentred
+from regrep.objectives.terms import Compared, Terms
 from regrep.representations import Representation
 
 
 class CapacityWarning(UserWarning):
     """The invariant part of the latent is narrower than the outputs it has to feed."""
-
-
-class Terms(NamedTuple):
-    """The terms of the objective on one batch, each a scalar; differentiate only ``total``.
-
-    Attributes:
-        total: the loss to minimise.
-        task: task(D(E(x)), y).
-        shifted_task: task(D(E(gx)), gy).
-        equivariance: the penalty.
-        whitened_error: see :func:`~regrep.objectives.whitened_error`; 1 where the latent does not vary. Under a
-            control it is still measured with the true representation and the true elements.
-        moving_share: see :func:`~regrep.objectives.moving_share`; 0 where the latent does not vary.
-        latent_task: task(D(rho(g) E(x)), gy).
-        uncentred_error: ‖rho(g) E(x) - E(gx)‖ / ‖E(gx)‖, which a constant lowers; not logged.
-    """
-
-    total: Tensor
-    task: Tensor
-    shifted_task: Tensor
-    equivariance: Tensor
-    whitened_error: Tensor
-    moving_share: Tensor
-    latent_task: Tensor
-    uncentred_error: Tensor
-
-    @property
-    def relative_error(self) -> Tensor:
-        """Old name of ``uncentred_error``."""
-        warn_renamed("relative_error", "whitened_error, or uncentred_error for the same number")
-        return self.uncentred_error
-
-    def log(self, prefix: str = "") -> dict[str, Tensor]:
-        """Detached values by name, ready for a logger."""
-        return {prefix + name: value.detach() for name, value in self._asdict().items() if name != "uncentred_error"}
 
 
 class EquivariantObjective(nn.Module):
@@ -270,22 +234,22 @@ class EquivariantObjective(nn.Module):
         task = check_task(self.task_loss(outputs[: len(x)], y))
         shifted = self.task_loss(outputs[len(x) : len(x) + count], target[:count]) if count else zero
         augmented = self.task_loss(outputs[len(x) + count :], target) if self.latent_augmentation else zero
-        penalty, whitened, share, error = zero, zero, zero, zero
+        penalty = zero
+        compared: tuple[Compared, ...] = ()
         if count:
             found = [
                 self._compare(layer, z[:count], z[len(x) :][:count], moved, turned if layer == OUTPUT else None)
                 for layer, z in values.items()
             ]
-            penalty, whitened, share, error = (torch.stack(parts).mean() for parts in zip(*found, strict=True))
+            penalty = torch.stack([part for part, _ in found]).mean()
+            compared = tuple(latents for _, latents in found)
         total = self.task_weight * task + self.shifted_weight * shifted + augmented
         if self.weight > 0 and count:
             total = total + self.weight * penalty
-        return Terms(total, task, shifted, penalty, whitened, share, augmented, error), outputs[: len(x)]
+        return Terms(total, task, shifted, penalty, augmented, compared), outputs[: len(x)]
 
-    def _compare(
-        self, layer: str, z: Tensor, z_g: Tensor, g: Tensor, turned: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Penalty, whitened error, moving share and uncentred error of one layer; rho is applied only once.
+    def _compare(self, layer: str, z: Tensor, z_g: Tensor, g: Tensor, turned: Tensor | None) -> tuple[Tensor, Compared]:
+        """Penalty of one layer, and what its errors are computed from; rho is applied only once.
 
         Args:
             layer: name of the layer.
@@ -309,14 +273,11 @@ class EquivariantObjective(nn.Module):
                 penalty = relative_to_variance(*pair)
             else:
                 penalty = penalty_between(moved, target, self.penalty, applied, self.input_action.group)
-        with torch.no_grad(), torch.autocast(moved.device.type, enabled=False):
-            if self.control in ("permuted", "shuffled"):
-                moved, pair = move(z, g, rho), None
-            pair = whitened_pair(moved, target, rho) if pair is None else pair
-            # Latents that do not vary get the error of unrelated ones: collapse is never a success.
-            whitened = error_of_whitened(*pair, g).nan_to_num(1.0)
-            share = moving_share(z, rho, self.input_action.group).nan_to_num(0.0)
-            return penalty, whitened, share, uncentred(moved, target)
+        latents = Compared(z.detach(), z_g.detach(), g, rho, self.input_action.group)
+        if self.control in ("permuted", "shuffled"):
+            return penalty, latents
+        whitened = None if pair is None else (pair[0].detach(), pair[1].detach())
+        return penalty, latents._replace(moved=moved.detach(), pair=whitened)
 
     def _check_capacity(self, outputs: Tensor) -> None:
         """Warn once when invariant outputs outnumber the invariant coordinates of the latent."""

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from regrep.actions import Action
 from regrep.deprecated import positional_until_now
 from regrep.objectives.checks import Control
-from regrep.objectives.equivariant import EquivariantObjective, Terms
+from regrep.objectives.equivariant import EquivariantObjective
 from regrep.objectives.functional import LatentAction, Penalty
 from regrep.objectives.layers import Latents
+from regrep.objectives.terms import Terms
 
 
 def advance(x: Tensor, frame: Tensor) -> Tensor:

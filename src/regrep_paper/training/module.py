@@ -65,6 +65,9 @@ class ConfiguredModule(lightning.LightningModule, ABC, Generic[Objective]):
     schedule: Schedule = "constant"
     """Of the learning rate; set by the run's protocol."""
 
+    log_steps: int = 10
+    """Every how many steps what costs time is logged; set by the trainer's ``log_every_n_steps``."""
+
     def __init__(
         self, network: EncoderHead, learning_rate: float, objective: Objective, config: Mapping[str, Any]
     ) -> None:
@@ -142,13 +145,14 @@ class NetworkModule(ConfiguredModule[EquivariantObjective | RolloutObjective]):
 
     Batches have the fields ``x``, ``y``, ``g`` and ``gx`` (transformed inputs, or None). Logged once per epoch:
     ``train/<term>`` for each term of the objective, and ``train/regularizer`` where the network has one of its own,
-    which is added to the objective. Arguments as in :class:`ConfiguredModule`.
+    which is added to the objective. The errors of the latent, which cost as much as the penalty, are computed and logged
+    in the first of every ``log_steps`` steps of an epoch. Arguments as in :class:`ConfiguredModule`.
     """
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """One update; logs the terms of the objective."""
         terms = self.objective(batch.x, batch.y, batch.g, batch.gx)
-        parts, total = terms.log("train/"), terms.total
+        parts, total = terms.log("train/", errors=batch_idx % self.log_steps == 0), terms.total
         own = self.network.regularizer()
         if own is not None:
             parts["train/regularizer"], total = own.detach(), total + own

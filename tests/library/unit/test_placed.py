@@ -12,7 +12,8 @@ from regrep.actions import Permute, Rotate3d, RotateFlip2d, SideBySide, VectorFi
 from regrep.groups import cyclic, dihedral, octahedral
 from regrep.objectives import RandomPermutations, moving_part
 from regrep.placed import Placed, PlacedFamily
-from regrep.representations import channels, grid, irreps, standard
+from regrep.representations import irreps, standard
+from regrep.representations.layouts import channels, grid
 
 D4, C8 = dihedral(4), cyclic(8)
 ACT = RotateFlip2d(D4)
@@ -97,7 +98,9 @@ def test_copies_are_not_pickled():
 
 
 @pytest.mark.parametrize(("move", "shape"), MOVES.values(), ids=list(MOVES))
-@pytest.mark.parametrize("again", [copy.deepcopy, lambda move: pickle.loads(pickle.dumps(move))], ids=["deep", "pickle"])
+@pytest.mark.parametrize(
+    "again", [copy.deepcopy, lambda move: pickle.loads(pickle.dumps(move))], ids=["deep", "pickle"]
+)
 def test_a_copied_map_acts_alike(move, shape, again):
     generator = torch.Generator().manual_seed(0)
     x, g = torch.rand(5, *shape, generator=generator), torch.tensor([0, 1, 1, 0, 1])
