@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +30,8 @@ from regrep.objectives.functional import (
     whitened_pair,
     wide,
 )
-from regrep.objectives.layers import OUTPUT, find_layer, latent_of, named
+from regrep.objectives.layers import OUTPUT, Copies, Place, Tap, find_layer, module_with, named, tapped
+from regrep.objectives.modules import Part, current, trains
 from regrep.objectives.terms import Compared, Terms
 from regrep.representations import Representation
 
@@ -48,11 +48,14 @@ class EquivariantObjective(nn.Module):
 
     The penalised latent is the encoder's output, or, with a mapping from layer names to representations,
     the outputs of those layers (their penalties are averaged); :data:`~regrep.objectives.OUTPUT` names the output of
-    the encoder. With ``head=None`` the encoder is a whole model that returns the outputs.
+    the encoder. If a layer runs several times in a forward pass, its penalty is the mean over the runs; ``"relu#0"``
+    names the first alone. With ``head=None`` the encoder is a whole model that returns the outputs.
 
     Args:
-        encoder: module or function x -> z; any architecture.
-        head: module or function z -> outputs, or None.
+        encoder: module or function x -> z; any architecture. A pair of a model and a name, ``(model, "encoder")``, is
+            looked up at each step, so that a part that is replaced later (``model.encoder = torch.compile(...)``) is
+            used; the objective keeps a part that is passed itself.
+        head: module or function z -> outputs, or such a pair, or None.
         task_loss: (outputs, y) -> scalar mean over the samples.
         input_action: how G acts on x.
         latent: representation (or action) on the latent, or a mapping layer name -> representation.
@@ -97,8 +100,8 @@ class EquivariantObjective(nn.Module):
     )
     def __init__(
         self,
-        encoder: Callable[[Tensor], Tensor],
-        head: Callable[[Tensor], Tensor] | None,
+        encoder: Callable[[Tensor], Tensor] | Part,
+        head: Callable[[Tensor], Tensor] | Part | None,
         task_loss: Callable[[Tensor, Tensor], Tensor],
         input_action: Action,
         latent: LatentAction | Mapping[str, LatentAction],
@@ -152,9 +155,8 @@ class EquivariantObjective(nn.Module):
             )
         for layer in latents:
             if layer != OUTPUT:
-                if not isinstance(encoder, nn.Module):
-                    raise RegrepError(f"layer {layer!r} can only be found in a module, but the encoder is a function")
-                find_layer(encoder, layer)
+                name = Place.of(layer).layer
+                find_layer(module_with(current(encoder), name), name)
         # Held in a plain tuple, so that they are not registered: the objective has no state of its own.
         self._network = (encoder, head)
         self.task_loss = task_loss
@@ -163,13 +165,24 @@ class EquivariantObjective(nn.Module):
         self.weight, self.penalty = float(weight), penalty
         self.shifted_weight, self.task_weight = float(shifted_weight), float(task_weight)
         self.fraction, self.latent_augmentation = float(fraction), bool(latent_augmentation)
-        self.control = control
+        self.control, self.control_seed = control, control_seed
         self._applied: dict[str, LatentAction] = dict(latents)
         if control == "permuted":
             for k, (layer, rho) in enumerate(latents.items()):
                 shape = getattr(rho, "shape", None)
                 self._applied[layer] = RandomPermutations(input_action.group, shape, control_seed + k)
         self._capacity_checked = False
+        self._copies = Copies()
+
+    @property
+    def encoder(self) -> Callable[[Tensor], Tensor]:
+        """The encoder; looked up now if it was given as a model and a name."""
+        return current(self._network[0])
+
+    @property
+    def head(self) -> Callable[[Tensor], Tensor] | None:
+        """The head, likewise."""
+        return current(self._network[1])
 
     def forward(
         self,
@@ -178,6 +191,7 @@ class EquivariantObjective(nn.Module):
         g: Tensor | None = None,
         gx: Tensor | None = None,
         generator: torch.Generator | None = None,
+        samples: int | None = None,
     ) -> Terms:
         """Objective on a batch.
 
@@ -188,8 +202,10 @@ class EquivariantObjective(nn.Module):
             gx: [B, ...], the inputs transformed by this g, if the caller computed them (say, with their own noise);
                 by default the input action computes them.
             generator: for drawing g; defaults to torch's global one.
+            samples: number of samples in all batches whose gradients add up to one step, for loops that do not divide
+                the loss by the number of batches: ``total`` is then multiplied by B / samples.
         """
-        return self.with_outputs(x, y, g, gx, generator)[0]
+        return self.with_outputs(x, y, g, gx, generator, samples)[0]
 
     def with_outputs(
         self,
@@ -198,58 +214,89 @@ class EquivariantObjective(nn.Module):
         g: Tensor | None = None,
         gx: Tensor | None = None,
         generator: torch.Generator | None = None,
+        samples: int | None = None,
     ) -> tuple[Terms, Tensor]:
         """The objective and the network's outputs for x, for further losses on them; arguments as in forward."""
-        encoder, head = self._network
         check_views(x, g, gx)
-        count = math.ceil(self.fraction * len(x))
+        count = math.ceil(round(self.fraction * len(x), 9))  # 0.07 · 100 is 7.000000000000001
         if g is None:
             g = sample(self.input_action.group, len(x), generator=generator, device=x.device)
         moved = g[:count]
         inputs = x
         if count:
             inputs = torch.cat([x, self.input_action(x[:count], moved) if gx is None else gx[:count]])
-        with ExitStack() as stack:
-            taps = {
-                layer: stack.enter_context(latent_of(encoder, layer))  # type: ignore[arg-type]
-                for layer in self.latents
-                if layer != OUTPUT
-            }
-            encoded = encoder(inputs)
-            values = {
-                layer: check_latent(encoded if layer == OUTPUT else taps[layer].value, inputs) for layer in self.latents
-            }
-        turned = None
-        if head is None:
-            outputs = encoded
-        elif self.latent_augmentation:
-            turned = move(encoded[: len(x)], g, self._applied[OUTPUT])
-            outputs = head(torch.cat([encoded, turned.to(encoded.dtype)]))
-        else:
-            outputs = head(encoded)
+        outputs, turned, latents = self._run(inputs, g, len(x))
         self._check_capacity(outputs)
 
-        target = y if self.output_action is None else self.output_action(y, g)
         zero = outputs.new_zeros(())
-        task = check_task(self.task_loss(outputs[: len(x)], y))
-        shifted = self.task_loss(outputs[len(x) : len(x) + count], target[:count]) if count else zero
-        augmented = self.task_loss(outputs[len(x) + count :], target) if self.latent_augmentation else zero
         penalty = zero
-        compared: tuple[Compared, ...] = ()
+        compared: tuple[tuple[Compared, ...], ...] = ()
         if count:
-            found = [
-                self._compare(layer, z[:count], z[len(x) :][:count], moved, turned if layer == OUTPUT else None)
-                for layer, z in values.items()
-            ]
+            found = [self._compare_runs(layer, runs, moved, len(x), turned) for layer, runs in latents.items()]
             penalty = torch.stack([part for part, _ in found]).mean()
-            compared = tuple(latents for _, latents in found)
+            compared = tuple(runs for _, runs in found)
+        target = y if self.output_action is None else self.output_action(y, g)
+        task = check_task(self._loss(outputs[: len(x)], y))
+        shifted = self._loss(outputs[len(x) : len(x) + count], target[:count]) if count else zero
+        augmented = self._loss(outputs[len(x) + count :], target) if self.latent_augmentation else zero
         total = self.task_weight * task + self.shifted_weight * shifted + augmented
         if self.weight > 0 and count:
             total = total + self.weight * penalty
+        if samples is not None:
+            total = total * (len(x) / samples)
         return Terms(total, task, shifted, penalty, augmented, compared), outputs[: len(x)]
 
+    def _loss(self, outputs: Tensor, y: Tensor) -> Tensor:
+        return self.task_loss(outputs, y)
+
+    def _run(self, inputs: Tensor, g: Tensor, rows: int) -> tuple[Tensor, Tensor | None, dict[str, tuple[Tensor, ...]]]:
+        """The network's outputs, rho(g) E(x) under latent augmentation, and the latents of each run of each layer."""
+        encoder, head = self.encoder, self.head
+        mode = getattr(encoder, "training", None), getattr(head, "training", None)
+        outputs, turned, taps = self._pass(inputs, g, rows, mode)
+        if any(tap.lost for tap in taps.values()):
+            # Overwritten in place, as in no pass before: once more, now with copies.
+            self._copies.note(taps, mode)
+            outputs, turned, taps = self._pass(inputs, g, rows, mode)
+        self._copies.note(taps, mode)
+        for tap in taps.values():
+            if self.weight > 0 and tap.detached and trains(encoder):
+                raise RegrepError(
+                    f"the penalty on layer {tap.layer!r} needs gradients, but the model switches them off around it, as"
+                    " a checkpoint with use_reentrant=True does; use use_reentrant=False, or a layer outside"
+                )
+        return (
+            outputs,
+            turned,
+            {layer: tuple(check_latent(z, inputs) for z in tap.values) for layer, tap in taps.items()},
+        )
+
+    def _pass(self, inputs: Tensor, g: Tensor, rows: int, mode: object) -> tuple[Tensor, Tensor | None, dict[str, Tap]]:
+        encoder, head = self.encoder, self.head
+        copies = {layer: self._copies.needed(layer, mode) for layer in self.latents}
+        with tapped(encoder, {layer: kept for layer, kept in copies.items() if layer != OUTPUT}) as taps:
+            encoded = encoder(inputs)
+        if OUTPUT in copies:
+            taps[OUTPUT] = Tap(OUTPUT, copies=copies[OUTPUT])
+            taps[OUTPUT].record(check_latent(encoded, inputs))
+        if head is None:
+            return encoded, None, taps
+        if not self.latent_augmentation:
+            return head(encoded), None, taps
+        turned = move(encoded[:rows], g, self._applied[OUTPUT])
+        return head(torch.cat([encoded, turned.to(encoded.dtype)])), turned, taps
+
+    def _compare_runs(
+        self, layer: str, runs: tuple[Tensor, ...], g: Tensor, rows: int, turned: Tensor | None
+    ) -> tuple[Tensor, tuple[Compared, ...]]:
+        """Mean penalty over the runs of one layer in the pass, and what was compared; see :meth:`_compare`."""
+        turned, count = turned if layer == OUTPUT else None, len(g)
+        found = [self._compare(layer, z[:count], z[rows:][:count], g, turned) for z in runs]
+        penalty = found[0][0] if len(found) == 1 else torch.stack([part for part, _ in found]).mean()
+        return penalty, tuple(latents for _, latents in found)
+
     def _compare(self, layer: str, z: Tensor, z_g: Tensor, g: Tensor, turned: Tensor | None) -> tuple[Tensor, Compared]:
-        """Penalty of one layer, and what its errors are computed from; rho is applied only once.
+        """Penalty of one run of a layer, and what its errors are computed from; rho is applied only once.
 
         Args:
             layer: name of the layer.

@@ -15,7 +15,7 @@ from regrep.objectives.measures import error_of_whitened, moving_share, uncentre
 
 
 class Compared(NamedTuple):
-    """The latents of one layer that were compared, without gradient; their errors are computed when asked for.
+    """The latents of one run of a layer that were compared, without gradient; their errors are computed when asked for.
 
     Attributes:
         z: [B, ...], latents of x.
@@ -70,7 +70,7 @@ class Terms(NamedTuple):
         shifted_task: task(D(E(gx)), gy).
         equivariance: the penalty.
         latent_task: task(D(rho(g) E(x)), gy).
-        compared: the latents of each penalised layer.
+        compared: the latents of each run of each penalised layer.
     """
 
     total: Tensor
@@ -78,7 +78,7 @@ class Terms(NamedTuple):
     shifted_task: Tensor
     equivariance: Tensor
     latent_task: Tensor
-    compared: tuple[Compared, ...] = ()
+    compared: tuple[tuple[Compared, ...], ...] = ()
 
     @property
     def whitened_error(self) -> Tensor:
@@ -119,4 +119,4 @@ class Terms(NamedTuple):
     def _mean(self, measure: Callable[[Compared], Tensor]) -> Tensor:
         if not self.compared:
             return self.total.new_zeros(())
-        return torch.stack([measure(layer) for layer in self.compared]).mean()
+        return torch.stack([torch.stack([measure(run) for run in runs]).mean() for runs in self.compared]).mean()

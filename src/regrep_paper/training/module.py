@@ -145,8 +145,8 @@ class NetworkModule(ConfiguredModule[EquivariantObjective | RolloutObjective]):
 
     Batches have the fields ``x``, ``y``, ``g`` and ``gx`` (transformed inputs, or None). Logged once per epoch:
     ``train/<term>`` for each term of the objective, and ``train/regularizer`` where the network has one of its own,
-    which is added to the objective. The errors of the latent, which cost as much as the penalty, are computed and logged
-    in the first of every ``log_steps`` steps of an epoch. Arguments as in :class:`ConfiguredModule`.
+    which is added to the objective. The errors of the latent, which cost as much as the penalty, are computed and
+    logged in the first of every ``log_steps`` steps of an epoch. Arguments as in :class:`ConfiguredModule`.
     """
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:

@@ -338,7 +338,7 @@ def test_errors_are_computed_when_they_are_read(monkeypatch):
     assert whitened == []
     assert float(terms.whitened_error) == float(terms.log()["whitened_error"]) > 0
     assert len(whitened) == 2
-    assert not any(part.requires_grad for part in terms.compared[0][:2])
+    assert not any(part.requires_grad for part in terms.compared[0][0][:2])
 
 
 def test_a_latent_that_does_not_vary_counts_as_unrelated():
