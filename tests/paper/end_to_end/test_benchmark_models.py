@@ -15,7 +15,7 @@ from regrep_paper.report.costs import cost_of, read_costs
 from regrep_paper.tables import entries
 from regrep_paper.training.module import EncoderHead
 
-METHOD_NAMES = {name + end for name in ("cnn", "cnn-augmented", "ours", "ours-relative") for end in ("", ", averaged")}
+METHOD_NAMES = {name + end for name in METHODS for end in ("", ", averaged")}
 
 
 @pytest.fixture
