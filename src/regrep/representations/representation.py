@@ -169,12 +169,13 @@ class MatrixRepresentation(Representation):
         return torch.einsum("gii->g", self._matrices)
 
     def apply(self, z: Tensor, g: Tensor) -> Tensor:
-        """Batched product; the matrices take the device and dtype of z."""
+        """Batched product, not rounded by autocast; the matrices take the device and dtype of z."""
         if not (z.is_floating_point() or z.is_complex()):
             raise RegrepError(f"{self.name} mixes coordinates, so it acts on floats, got {str(z.dtype)[6:]}; convert z")
         chosen = self._placed.on(z.device, z.dtype)[g.to(z.device)]
         flat = z.unsqueeze(1).flatten(1, -2)
-        return torch.bmm(flat, chosen.transpose(1, 2)).reshape(z.shape)
+        with torch.autocast(z.device.type, enabled=False):
+            return torch.bmm(flat, chosen.transpose(1, 2)).reshape(z.shape)
 
 
 class DirectSum(Representation):
@@ -347,6 +348,11 @@ def check_group(group: FiniteGroup) -> None:
 def check_homomorphism(group: FiniteGroup, matrices: Tensor, name: str) -> Tensor:
     """Float64 copy of the matrices after checking rho(e) = 1 and rho(s) rho(g) = rho(sg) for generators s."""
     stack = check_stack(group, matrices).clone()
+    if not bool(stack.isfinite().all()):
+        raise RegrepError(
+            f"the matrices of {name} hold finite numbers, got {int((~stack.isfinite()).sum())} entries that are not;"
+            " check where they come from"
+        )
     defect = float((stack[0] - torch.eye(stack.shape[1], dtype=torch.float64)).abs().max())
     for s in group.generators:
         defect = max(defect, float((stack[s] @ stack - stack[group.mul[s]]).abs().max()))

@@ -24,9 +24,10 @@ from regrep_paper.tables import definition_of
 from regrep_paper.tables.definition import Definition
 from regrep_paper.tables.network import load
 from regrep_paper.tables.protocol import PROTOCOLS, Schedule, Selection, protocol_in
+from regrep_paper.training.checkpoints import load_best
 from regrep_paper.training.machine import default_precision
 from regrep_paper.training.measurement import Measurement
-from regrep_paper.training.run import TRAINER, check_run, load_best, measured, prepare, train
+from regrep_paper.training.run import TRAINER, check_run, measured, prepare, train
 
 HARMLESS = (
     *("max_epochs", "precision"),  # settings

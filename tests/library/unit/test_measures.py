@@ -84,6 +84,38 @@ def test_the_definitions_by_slow_loops(rho, batch_size):
         assert found.total[k] == pytest.approx(math.hypot(expected[0], expected[1]))
 
 
+@pytest.mark.parametrize("batch_size", [3, 256])
+def test_uncentred_absolute_scale_and_spread_by_slow_loops(batch_size):
+    """Latents of moved inputs are larger than those of the inputs, so that it matters which is divided by."""
+    weight = torch.randn(36, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(6)).abs()
+    x = X[:10].abs() * torch.linspace(0, 1, 6, dtype=torch.float64)  # brighter to the right
+
+    def encode(x):
+        return (x * torch.linspace(0, 3, 6, dtype=torch.float64)).flatten(1) @ weight
+
+    found = equivariance_error(encode, x, ACT, RHO, batch_size=batch_size)
+    z = encode(x)
+    mean = sum(z) / 10
+    assert found.scale == pytest.approx(math.sqrt(sum(float(row @ row) for row in z) / 80))
+    assert found.spread == pytest.approx(math.sqrt(sum(float((row - mean) @ (row - mean)) for row in z) / 80))
+    for k in range(8):
+        w = [RHO.matrix(k) @ row for row in z]
+        v = encode(ACT(x, torch.full((10,), k)))
+        apart = sum(float((a - b) @ (a - b)) for a, b in zip(w, v, strict=True))
+        norm = sum(float(b @ b) for b in v)
+        assert found.uncentred[k] == pytest.approx(math.sqrt(apart / norm))
+        assert found.absolute[k] == pytest.approx(math.sqrt(apart / 80))
+    for name in ("whitened_error", "error", "offset", "moving_error", "total", "uncentred"):
+        values = getattr(found, name).tolist()
+        assert getattr(found, f"mean_{name}") == pytest.approx(sum(values[1:]) / 7)
+    with pytest.warns(DeprecationWarning, match="is an old name"):
+        assert torch.equal(found.relative, found.uncentred)
+    with pytest.warns(DeprecationWarning, match="is an old name"):
+        assert found.mean_relative == found.mean_uncentred
+    with pytest.warns(DeprecationWarning, match="is an old name"):
+        assert torch.equal(found.centred, found.total)
+
+
 @pytest.mark.parametrize("scale", [1.0, 1e-4, 1e6])
 def test_a_constant_is_an_offset_and_no_error(scale):
     for constant, invariant in ((torch.arange(16.0), False), (torch.tensor([3.0] * 8 + [-2.0] * 8), True)):
@@ -209,9 +241,35 @@ class Noisy(nn.Module):
         return times * self.inner(x)
 
 
-@pytest.mark.parametrize("kind", ["module", "method", "partial", "partial of a module", "function", "layer"])
+class Holder:
+    """Holds a module out of sight: in slots."""
+
+    __slots__ = ("module",)
+
+
+def functional(module):
+    """The same without calling the modules: none of their hooks runs."""
+
+    def run(x):
+        norm, linear = module.inner[1], module.inner[3]
+        x = nn.functional.batch_norm(
+            x.flatten(1), norm.running_mean, norm.running_var, norm.weight, norm.bias, norm.training
+        )
+        return linear.forward(nn.functional.dropout(x, 0.3, module.inner[2].training))
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "module", "method", "partial", "partial of a module", "function", "functional", "hidden function", "layer",
+        "layer of a function",
+    ],
+)  # fmt: skip
 def test_measuring_leaves_the_module_as_it_was(kind):
-    module = Noisy().train()
+    module, holder = Noisy().train(), Holder()
+    holder.module = module
     module.inner[3].eval()
     encoder = {
         "module": module,
@@ -219,17 +277,20 @@ def test_measuring_leaves_the_module_as_it_was(kind):
         "partial": functools.partial(module.encode, times=2),
         "partial of a module": functools.partial(lambda inner, x: inner(x), module),
         "function": lambda x: module(x),
+        "functional": functional(module),
+        "hidden function": lambda x: holder.module(x),
+        "layer of a function": lambda x: module(x),
         "layer": module,
     }[kind]
     expected = equivariance_error(module.inner.eval(), X, ACT, RHO).whitened_error
     module.train()
     module.inner[3].eval()
     state = {name: value.clone() for name, value in module.state_dict().items()}
-    if kind == "function":
+    if kind == "hidden function":
         with pytest.warns(EvaluationWarning, match=r"training mode \(BatchNorm1d, Dropout\)"):
             found = equivariance_error(encoder, X, ACT, RHO)
     else:
-        found = equivariance_error(encoder, X, ACT, RHO, layer="inner" if kind == "layer" else None)
+        found = equivariance_error(encoder, X, ACT, RHO, layer="inner" if "layer" in kind else None)
     assert_near(found.whitened_error, expected)
     assert all(torch.equal(value, state[name]) for name, value in module.state_dict().items())
     assert [part.training for part in module.inner] == [True, True, True, False]
