@@ -4,9 +4,9 @@ python benchmarks/models.py [TABLE] [--models NAME ...] [--groups NAME ...] [--s
 
 Step: an update on one view of a batch, the network's regularizer included, over that of cnn-augmented, the plain CNN
 on two views; the plain CNN is measured under every method of the tables. Inference: a batch in evaluation mode, over
-the CNN's. Memory: what autograd keeps of one forward pass and four times the parameters (weights, gradients, two moments
-of Adam), without buffers and what a kernel needs for a moment. Networks have the sizes and the precision that they are
-trained with. With --out a report on the runs of that folder shows the costs.
+the CNN's. Memory: what autograd keeps of one forward pass and four times the parameters (weights, gradients, two
+moments of Adam), without buffers and what a kernel needs for a moment. Networks have the sizes and the precision that
+they are trained with. With --out a report on the runs of that folder shows the costs.
 """
 
 from __future__ import annotations

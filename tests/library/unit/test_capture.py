@@ -3,9 +3,9 @@
 import pytest
 import torch
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 import regrep
+from dispatched import WAITS, Calls
 from regrep.actions import RotateFlip2d
 from regrep.groups import dihedral
 from regrep.objectives import OUTPUT, EquivariantObjective
@@ -14,8 +14,6 @@ from regrep.representations import irreps
 D4 = dihedral(4)
 ACT = RotateFlip2d(D4)
 IRREP = next(rho for rho in irreps(D4) if rho.name == "E")
-
-WAITS = {"_local_scalar_dense", "_to_copy", "item", "nonzero", "equal"}
 
 SETTINGS = {
     "mse": {},
@@ -37,16 +35,6 @@ def objective(penalty="mse", latent=None, device=None, **settings):
     return EquivariantObjective(encoder, head, nn.functional.cross_entropy, ACT, rho, penalty=penalty, **settings)
 
 
-class Calls(TorchDispatchMode):
-    def __init__(self):
-        super().__init__()
-        self.names = []
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        self.names.append(function._schema.name.removeprefix("aten::"))
-        return function(*args, **(kwargs or {}))
-
-
 def batch(device=None):
     generator = torch.Generator().manual_seed(0)
     x, g = torch.randn(8, 6, 6, generator=generator), torch.randint(8, (8,), generator=generator)
@@ -55,10 +43,10 @@ def batch(device=None):
 
 @pytest.mark.filterwarnings("ignore::regrep.CapacityWarning")
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=list(SETTINGS))
-def test_a_step_neither_copies_nor_waits(settings):
+def test_a_step_neither_copies_nor_waits(settings, meta):
     """Tables are copied in the first step, which warms up; elements may be drawn inside the step."""
-    loop = objective(device="meta", **settings)
-    x, y, g = batch("meta")
+    loop = objective(device=meta, **settings)
+    x, y, g = batch(meta)
     loop(x, y, g)
     for elements in (g, None):
         with Calls() as calls:
@@ -70,9 +58,9 @@ def test_a_step_neither_copies_nor_waits(settings):
 
 
 @pytest.mark.filterwarnings("ignore::regrep.CapacityWarning")
-def test_neither_do_the_errors():
-    loop = objective(device="meta")
-    terms = loop(*batch("meta"))
+def test_neither_do_the_errors(meta):
+    loop = objective(device=meta)
+    terms = loop(*batch(meta))
     terms.log()
     with Calls() as calls:
         terms.log()
