@@ -13,6 +13,7 @@ from regrep.actions.lattice import LatticeAction
 from regrep.actions.rotation import resample
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup, cyclic, dihedral
+from regrep.placed import Placed
 from regrep.representations import PermutationRepresentation
 
 Rows = Literal["down", "up"]
@@ -49,6 +50,7 @@ class RotateFlip2d(Action):
             raise RegrepError(f'interpolation is "bilinear" or "nearest" (for labels), got {interpolation!r}')
         self.group, self.interpolation, self.outside = group, interpolation, outside
         self.matrices = plane_matrices(group)
+        self._matrices = Placed(self.matrices)
         self.exact = turn_of(group)[0] in (1, 2, 4)
         self._lattice = LatticeAction(group, on_axes(self.matrices, "down"), "square images") if self.exact else None
 
@@ -80,7 +82,7 @@ class RotateFlip2d(Action):
             return self._lattice.apply(x, g)
         images = x.reshape(len(x), -1, *x.shape[-2:])
         real = x.dtype if x.is_floating_point() else torch.float64
-        matrices = self.matrices.to(device=x.device, dtype=real)[g.to(x.device)]
+        matrices = self._matrices.on(x.device, real)[g.to(x.device)]
         return resample(images, matrices, self.interpolation, self.outside).reshape(x.shape)
 
     def round_trip_error(self, x: Tensor) -> Tensor:

@@ -79,6 +79,7 @@ def test_leaves_a_complete_record(finished):
     assert [row["epoch"] for row in rows] == ["0", "1", "2", "3"]
     best = max(rows, key=lambda row: float(row["validation/accuracy"]))
     assert done["best_epoch"] == int(best["epoch"])
+    assert all(float(row["train/whitened_error"]) >= 0 and float(row["train/moving_share"]) >= 0 for row in rows)
     assert "epoch 4/4" in text  # plain lines where there is no terminal
     assert "test accuracy" in text
 
