@@ -60,7 +60,7 @@ types: setup
 bench: setup-baselines
 	for file in benchmarks/*.py; do $(BASELINES)/python $$file || exit 1; done
 
-# Kills, full disks, damaged files and random calls; CHAOS="--minutes 5 --seed 1" makes it shorter.
+# Kills, full disks, damaged files and random calls; CHAOS="--share 0.2 --seed 1" makes it shorter.
 chaos: setup
 	PYTHONPATH=tests OMP_NUM_THREADS=1 $(BIN)/python -m chaos $(CHAOS)
 

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +26,21 @@ import torch
 from torch import nn
 
 import regrep
+from chaos.trials import Outcome, Trial
 from regrep import actions, diagnostics, groups, objectives, representations
 from regrep import nn as layers
 from regrep.errors import RegrepError
 
 SOURCES = str(Path(regrep.__file__).parent)
 
+COUNT = 5000
+"""Random calls of a whole campaign."""
+
+AT_A_TIME = 50
+"""Of them, those that a trial makes."""
+
 LONGEST = 20
-"""Seconds a call may take."""
+"""Seconds of computing that a call may take."""
 
 
 class TooLongError(Exception):
@@ -286,8 +294,8 @@ def judge(call: Callable[[], Any]) -> tuple[str, str]:
     def alarm(signum: int, frame: object) -> None:
         raise TooLongError
 
-    before = signal.signal(signal.SIGALRM, alarm)
-    signal.alarm(LONGEST)
+    before = signal.signal(signal.SIGPROF, alarm)
+    signal.setitimer(signal.ITIMER_PROF, LONGEST)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -302,8 +310,8 @@ def judge(call: Callable[[], Any]) -> tuple[str, str]:
         place = f"{Path(ours[-1].filename).relative_to(SOURCES)}:{ours[-1].lineno}" if ours else "outside"
         return "other", f"{type(error).__name__} at {place}: {' '.join(str(error).split())[:100]}"
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
     return "returned", ""
 
 
@@ -311,10 +319,10 @@ def _raised_in_words(last: traceback.FrameSummary) -> bool:
     return last.filename.startswith(SOURCES) and (last.line or "").lstrip().startswith("raise TypeError")
 
 
-def campaign(count: int, seed: int, nonsense: float = 0.25, only: int | None = None) -> Found:
+def campaign(count: int, seed: int, nonsense: float = 0.25, only: int | None = None, first: int = 0) -> Found:
     """Make so many random calls; this share of their arguments is of any kind."""
     found, places = Found(), set()
-    for number in range(count) if only is None else [only]:
+    for number in range(first, first + count) if only is None else [only]:
         text, call = random_call(Draw(f"{seed} {number}"), nonsense)
         kind, error = judge(call)
         found.counts[kind] += 1
@@ -325,6 +333,20 @@ def campaign(count: int, seed: int, nonsense: float = 0.25, only: int | None = N
         if only is not None:
             print(text, "->", kind, error)
     return found
+
+
+def trials(share: float, seed: int) -> list[Trial]:
+    """Random calls, some at a time."""
+    return [
+        Trial("random calls", partial(trial, seed, first), AT_A_TIME)
+        for first in range(0, round(share * COUNT), AT_A_TIME)
+    ]
+
+
+def trial(seed: int, first: int) -> Outcome:
+    """Some random calls."""
+    found = campaign(AT_A_TIME, seed, first=first)
+    return Outcome(found.counts, [f"{error} in call {call}" for call, error in found.others.items()])
 
 
 def main() -> int:

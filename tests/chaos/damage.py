@@ -6,17 +6,29 @@ checkpoint could tell.
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
+import os
 import random
 import shutil
 import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-from chaos.kills import Job, fit_words
-from chaos.processes import Command, result, run
+import numpy as np
+
+from chaos.kills import fit_words, smoke_words
+from chaos.processes import Command, Words, a_sentence, result, run
+from chaos.trials import Outcome, Trial, told
+from regrep_paper.data.idx import read_idx
+from regrep_paper.runs.data_folder import FOLDER_VARIABLE
+from regrep_paper.steerable import stored as steerable
 
 COUNT = 1000
 """Damaged files of a whole campaign."""
@@ -75,64 +87,119 @@ def damage(folder: Path, draw: random.Random) -> str:
     return f"{how.__name__} {path.relative_to(folder)}"
 
 
-def campaign(
-    share: float, seed: int, base: Path, temporary: str, say: Callable[[str], None]
-) -> tuple[Counter[str], list[str]]:
-    """Damaged folders of a finished run, of one that was stopped, and of simulations."""
-    counts: Counter[str] = Counter()
-    examples = []
-    log = base / "logs" / "damage.txt"
-    for protocol in ("whole", "partial"):
-        run(fit_words(base / "good" / protocol), log, temporary)
-    partial = base / "good" / "partial"
-    (partial / "done.json").unlink()
-    stop_early(partial, log, temporary)
-    smoke = Job("smoke", base, temporary)
-    run(smoke.words(base / "good" / "smoke"), log, temporary)
-    commands = {
-        "test": ("whole", lambda out: ["test", str(out)]),
-        "measure": ("whole", lambda out: ["measure", str(out), "--json", "--samples=16"]),
-        "report": ("whole", lambda out: ["report", str(out.parent), f"--out={out.parent / 'report'}"]),
-        "fit": ("partial", fit_words),
-        "data": ("smoke", smoke.words),
-    }
-    told: dict[str, Any] = {}
-    for number in range(-1, round(share * COUNT)):
-        draw = random.Random(f"{seed} damage {number}")
-        for command in commands if number < 0 else [draw.choice(list(commands))]:
-            source, words = commands[command]
-            out = base / "damaged" / str(number) / command / "run"
-            shutil.copytree(base / "good" / source, out)
-            what = damage(out, draw) if number >= 0 else "nothing"
-            ended = run(words(out), log, temporary)
-            if command in ("test", "measure"):
-                found: Any = ended.text.replace(str(out), "")
-            else:
-                found = result(out) if command != "report" and ended.code == 0 else None
-            if number < 0:
-                told[command] = found
-                continue
-            counts["damaged files"] += 1
-            counts["told"] += ended.code != 0
-            wrong = []
-            if ended.raw:
-                wrong.append(f"raw tracebacks: {ended.text[-900:]}")
-            elif ended.code and not 1 <= ended.text.rstrip().count("\n") + 1 <= 8:
-                wrong.append(f"not a sentence: {ended.text[-300:]}")
-            elif ended.code == 0 and not _same(command, found, told[command]):
-                wrong.append(f"silent other results: {str(found)[:300] if isinstance(found, str) else ''}")
-            counts.update(one.partition(":")[0] for one in wrong)
-            for one in wrong:
-                examples.append(f"{command} after {what} ({number}): {one}")
-                say(examples[-1][:400])
-            shutil.rmtree(out.parent.parent)
-    say(f"damaged files: {dict(counts)}")
-    return counts, examples
+def arrays_of(arrays: Mapping[str, np.ndarray]) -> str:
+    """Names, kinds and digests of arrays."""
+    return " ".join(
+        f"{name} {value.dtype}{value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
+        for name, value in sorted(arrays.items())
+    )
+
+
+def read_labels(folder: Path) -> str:
+    """The content of a file of labels as MNIST's are."""
+    return arrays_of({"labels": read_idx(folder / "labels.gz")})
+
+
+def read_kernels(folder: Path) -> str:
+    """Two stored kernels; those that cannot be read are computed again."""
+    os.environ[FOLDER_VARIABLE] = str(folder)
+    steerable.steerable_library = lambda: SimpleNamespace(__version__="1")
+    kernels = {size: np.arange(float(size)) for size in (20, 30)}
+    return " ".join(
+        arrays_of(steerable.stored("kernels", {"size": size}, partial(dict, basis=basis)))
+        for size, basis in kernels.items()
+    )
+
+
+@dataclass(frozen=True)
+class Commands:
+    """Commands that read a folder that was damaged.
+
+    Attributes:
+        told: what each says or makes of whole files.
+    """
+
+    base: Path
+    temporary: str
+    told: dict[str, Any] = field(default_factory=dict)
+
+    def words(self, command: str, out: Path) -> Words:
+        """The command line, or a function."""
+        if command == "test":
+            return ["test", str(out)]
+        if command == "measure":
+            return ["measure", str(out), "--json", "--samples=16"]
+        if command == "report":
+            return ["report", str(out.parent), f"--out={out.parent / 'report'}"]
+        if command == "fit":
+            return fit_words(out)
+        if command == "data":
+            return smoke_words(out, jobs=1)
+        return partial(read_labels if command == "labels" else read_kernels, out)
+
+    def prepare(self) -> None:
+        """Make a finished run, one that was stopped, simulations, labels and kernels, and see what is said of them."""
+        log, good = self.base / "logs" / "prepare.txt", self.base / "good"
+        run(fit_words(good / "run"), log, self.temporary)
+        stop_early(good / "stopped", log, self.temporary)
+        run(smoke_words(good / "smoke", jobs=1), log, self.temporary)
+        (good / "labels").mkdir()
+        (good / "kernels").mkdir()
+        run(self.words("kernels", good / "kernels"), log, self.temporary)
+        content = bytes([0, 0, 8, 1, 0, 0, 0, 60, *range(60)])
+        (good / "labels" / "labels.gz").write_bytes(gzip.compress(content, mtime=0))
+        for command in SOURCES:
+            ended, found = self.make(command, self.base / "damaged" / command / "run", None)
+            if ended.code:
+                raise SystemExit(f"{command} with whole files failed: {ended.text}")
+            self.told[command] = found
+
+    def make(self, command: str, out: Path, draw: random.Random | None, what: list[str] | None = None) -> Any:
+        """Run a command with a damaged copy of its files; how it ended and what it found."""
+        shutil.copytree(self.base / "good" / SOURCES[command], out)
+        if draw is not None and what is not None:
+            what.append(damage(out, draw))
+        ended = run(self.words(command, out), out.parent / "out.txt", self.temporary)
+        if command in ("fit", "data"):
+            return ended, result(out)
+        return ended, None if command == "report" else ended.text.replace(str(out), "")
+
+
+SOURCES = {
+    "test": "run", "measure": "run", "report": "run", "fit": "stopped", "data": "smoke", "labels": "labels",
+    "kernels": "kernels",
+}  # fmt: skip
+"""Each command with the folder that it reads."""
+
+OFTEN = {"test": 5, "measure": 5, "report": 2, "fit": 4, "data": 4, "labels": 2, "kernels": 2}
+"""How often each is drawn; a report takes seconds."""
+
+
+def trial(commands: Commands, seed: int, number: int) -> Outcome:
+    """A command that reads a damaged folder."""
+    draw = random.Random(f"{seed} damage {number}")
+    command = draw.choices(list(OFTEN), list(OFTEN.values()))[0]
+    out, what, wrong = commands.base / "damaged" / str(number) / "run", [], []
+    ended, found = commands.make(command, out, draw, what)
+    if ended.raw:
+        wrong.append(f"raw tracebacks: {ended.text[-900:]}")
+    elif ended.code and not a_sentence(ended.text):
+        wrong.append(f"not a sentence: {ended.text[-300:]}")
+    elif ended.code == 0 and not _same(command, found, commands.told[command]):
+        wrong.append(f"silent other results: {found[:300] if isinstance(found, str) else ''}")
+    shutil.rmtree(out.parent)
+    return told(f"{command} after {what[0]} ({number})", wrong, Counter({"damage told": int(ended.code != 0)}))
+
+
+def trials(share: float, seed: int, base: Path, temporary: str) -> list[Trial]:
+    """Damaged files, and what is made of whole ones."""
+    commands = Commands(base, temporary)
+    commands.prepare()
+    return [Trial("damaged files", partial(trial, commands, seed, number)) for number in range(round(share * COUNT))]
 
 
 def stop_early(out: Path, log: Path, temporary: str) -> None:
-    """Make a run of three epochs one that was stopped after the first."""
-    shutil.rmtree(out)
+    """A run of three epochs that was stopped after the first."""
     command = Command(fit_words(out), log, temporary)
     while not (out / "checkpoints" / "last.ckpt").exists():
         if command.wait(0.01):

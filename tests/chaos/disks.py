@@ -6,47 +6,50 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from chaos.kills import fit_words
-from chaos.processes import result, run
+from chaos.processes import a_sentence, result, run
+from chaos.trials import Outcome, Trial, told
 
 KIBIBYTES = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 """Sizes of the disks; a tiny run needs about the largest."""
 
 
-def campaign(share: float, base: Path, temporary: str, say: Callable[[str], None]) -> tuple[Counter[str], list[str]]:
+def trials(share: float, base: Path, temporary: str) -> list[Trial]:
     """A run on a disk of each size; where no disks may be mounted, with files that may not grow beyond it."""
-    counts: Counter[str] = Counter()
-    examples = []
-    words, mounts = fit_words(base / "whole"), may_mount(base / "disk")
-    run(words, base / "logs" / "whole.txt", temporary)
-    reference = result(base / "whole")
-    for size in KIBIBYTES[:: max(1, round(1 / share))]:
-        out, log = base / "disk" / str(size) / "run", base / "logs" / f"disk-{size}.txt"
-        out.parent.mkdir(parents=True)
+    mounts = may_mount(base / "disk")
+    run(fit_words(base / "whole"), base / "logs" / "whole.txt", temporary)
+    reference, sizes = result(base / "whole"), KIBIBYTES[:: max(1, round(1 / share))]
+    name = "full disks" if mounts else "limits of files"
+    return [Trial(name, partial(trial, size, mounts, reference, base, temporary)) for size in sizes]
+
+
+def trial(size: int, mounts: bool, reference: dict[str, str], base: Path, temporary: str) -> Outcome:
+    """A run on a disk of so many KiB, which is enlarged when it is full."""
+    out, log = base / "disk" / str(size) / "run", base / "logs" / f"disk-{size}.txt"
+    out.parent.mkdir(parents=True)
+    if mounts:
+        mount(out.parent, f"size={size}k")
+    try:
+        ended = run(fit_words(out), log, temporary, None if mounts else size * 1024)
+        wrong = [f"raw tracebacks: {ended.text[-600:]}"] if ended.raw else []
+        if ended.code and not a_sentence(ended.text):
+            wrong.append(f"not a sentence: {ended.text[-300:]}")
         if mounts:
-            mount(out.parent, f"size={size}k")
-        try:
-            ended = run(fit_words(out), log, temporary, None if mounts else size * 1024)
-            wrong = [f"raw tracebacks: {ended.text[-600:]}"] if ended.raw else []
-            if mounts:
-                mount(out.parent, "remount,size=64m")
-            again = run(fit_words(out), log, temporary)
-            if again.code:
-                wrong.append(f"lost runs: {again.text[-300:]}")
-            elif result(out) != reference:
-                wrong.append("silent other results")
-        finally:
-            if mounts:
-                subprocess.run(["umount", out.parent], check=True)
-        counts["disks"] += 1
-        counts["disks too small"] += ended.code != 0
-        counts.update(one.partition(":")[0] for one in wrong)
-        examples += [f"disk of {size} KiB: {one}" for one in wrong]
-    say(f"disks, {'mounted' if mounts else 'limits of files'}: {dict(counts)}")
-    return counts, examples
+            mount(out.parent, "remount,size=64m")
+        again = run(fit_words(out), log, temporary)
+        if again.raw:
+            wrong.append(f"raw tracebacks: {again.text[-600:]}")
+        if again.code:
+            wrong.append(f"lost runs: {again.text[-300:]}")
+        elif result(out) != reference:
+            wrong.append("silent other results")
+    finally:
+        if mounts:
+            subprocess.run(["umount", out.parent], check=True)
+    return told(f"disk of {size} KiB", wrong, Counter({"runs without room": int(ended.code != 0)}))
 
 
 def mount(folder: Path, options: str) -> None:

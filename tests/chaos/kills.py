@@ -8,10 +8,12 @@ import shutil
 import signal
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from chaos.processes import Command, Ended, left_of, result, run
+from chaos.trials import Outcome, Trial, told
 
 TINY = {
     "--data.classes": 2, "--data.train_pairs": 10, "--data.validation_pairs": 5, "--data.test_pairs": 5,
@@ -27,13 +29,18 @@ SWEEP = {
 
 LEARN = ("epochs=2", "batch_size=8")
 
-SHARES = {"fit": 140, "sweep": 15, "learn": 10, "smoke": 15, "report": 20}
+SHARES = {"fit-published": 70, "fit-decaying": 70, "sweep": 15, "learn": 10, "smoke": 15, "report": 20}
 """How many trials of each command a whole campaign makes."""
 
 
 def fit_words(out: Path, protocol: str = "published") -> list[str]:
     """A tiny run."""
     return ["fit", "ddmnist", f"--out={out}", f"--protocol={protocol}", *(f"{key}={TINY[key]}" for key in TINY)]
+
+
+def smoke_words(out: Path, jobs: int) -> list[str]:
+    """Tiny simulations."""
+    return ["data", "smoke", f"--out={out}", "--size=8", "--frames=3", "--simulations=3", f"--jobs={jobs}"]
 
 
 @dataclass
@@ -49,57 +56,62 @@ class Job:
     name: str
     base: Path
     temporary: str
-    reference: dict[str, str] | None = None
+    reference: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
     def words(self, out: Path) -> list[str]:
         """The command line."""
         if self.name.startswith("fit"):
-            return fit_words(out, self.name.partition(" ")[2])
+            return fit_words(out, self.name.partition("-")[2])
         if self.name == "sweep":
             return ["sweep", str(self.base / "sweep.yaml"), f"--out={out}", "--jobs=2"]
         if self.name == "learn":
             settings = [word for setting in LEARN for word in ("--set", setting)]
             return ["learn", "tmnist", "--runs=1", f"--out={out}", *settings]
         if self.name == "smoke":
-            return ["data", "smoke", f"--out={out}", "--size=8", "--frames=3", "--simulations=3", "--jobs=2"]
+            return smoke_words(out, jobs=2)
         return ["report", str(self.base / "runs"), f"--out={out}"]
 
     def prepare(self) -> None:
         """Run it undisturbed."""
-        (self.base / "sweep.yaml").write_text(json.dumps(SWEEP))
-        if self.name == "report" and not (self.base / "runs").exists():
+        log = self.base / "logs" / f"{self.name}.txt"
+        if self.name == "sweep":
+            (self.base / "sweep.yaml").write_text(json.dumps(SWEEP))
+        if self.name == "report":
             for protocol in ("published", "decaying"):
-                run(fit_words(self.base / "runs" / protocol, protocol), self.base / "out.txt", self.temporary)
-        out, begin = self.base / self.name.replace(" ", "-"), time.monotonic()
-        ended = run(self.words(out), self.base / "out.txt", self.temporary)
+                run(fit_words(self.base / "runs" / protocol, protocol), log, self.temporary)
+        out, begin = self.base / self.name, time.monotonic()
+        ended = run(self.words(out), log, self.temporary)
         self.seconds = time.monotonic() - begin
         if ended.code:
             raise SystemExit(f"an undisturbed {self.name} failed: {ended.text}")
         self.reference = result(out)
 
 
-def trial(job: Job, draw: random.Random, out: Path, log: Path) -> list[str]:
-    """What went wrong when a command was killed once or more and then run to its end."""
-    wrong = []
+def trial(job: Job, seed: int, number: int) -> Outcome:
+    """A command that is killed once or more and then runs to its end."""
+    draw, out = random.Random(f"{seed} {job.name} {number}"), job.base / "trial" / f"{job.name}-{number}"
+    wrong, counts, log = [], Counter({"killed commands": 1}), job.base / "logs" / f"{job.name}-{number}.txt"
     for _ in range(draw.choice((1, 1, 1, 2, 3))):
         signum = draw.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT))
         command = Command(job.words(out), log, job.temporary)
         over = command.wait(draw.uniform(0, 1.05 * job.seconds))
         ended = command.end(None if over else signum)
+        counts["signals too late" if over else signum.name] += 1
         wrong += judged(ended, signum)
-        if left := left_of(out):
+        if left := left_of(out, command.pid):
             wrong.append(f"orphans: {len(left)} after {signum.name}")
     ended = run(job.words(out), log, job.temporary)
+    if ended.raw:
+        wrong.append(f"raw tracebacks: {ended.text[-600:]}")
     if ended.code:
-        return [*wrong, f"lost runs: exit code {ended.code}: {ended.text[-300:]}"]
-    found = {name: digest for name, digest in result(out).items() if job.name != "report" or ".part" not in name}
-    if found != job.reference:
+        wrong.append(f"lost runs: exit code {ended.code}: {ended.text[-300:]}")
+    elif (found := result(out)) != job.reference:
         differing = sorted(name for name in {*found, *job.reference} if found.get(name) != job.reference.get(name))
         wrong.append(f"silent other results: {', '.join(differing)[:200]}")
-    if ended.raw:
-        wrong.append(f"raw tracebacks: {ended.text[-300:]}")
-    return wrong
+    if not wrong:
+        shutil.rmtree(out, ignore_errors=True)
+    return told(f"kill {job.name} {number}", wrong, counts)
 
 
 def judged(ended: Ended, signum: signal.Signals) -> list[str]:
@@ -110,27 +122,11 @@ def judged(ended: Ended, signum: signal.Signals) -> list[str]:
     return [] if ended.code in codes else [f"wrong exit codes: {ended.code} after {signum.name}: {ended.text[-300:]}"]
 
 
-def campaign(share: float, seed: int, base: Path, temporary: str, say) -> tuple[Counter, list[str]]:
-    """Trials of every command."""
-    counts, examples = Counter(), []
-    jobs = [
-        Job(name, base, temporary) for name in ("fit published", "fit decaying", "sweep", "learn", "smoke", "report")
-    ]
-    for job in jobs:
-        name = job.name.split()[0]
-        trials = round(share * SHARES[name] / (2 if name == "fit" else 1))
-        if not trials:
-            continue
-        job.prepare()
-        for number in range(trials):
-            out = base / "trial" / f"{job.name.replace(' ', '-')}-{number}"
-            wrong = trial(job, random.Random(f"{seed} {job.name} {number}"), out, base / "logs" / f"{out.name}.txt")
-            counts["kills"] += 1
-            counts.update(one.partition(":")[0] for one in wrong)
-            for one in wrong:
-                examples.append(f"kill {job.name} {number}: {one}")
-                say(examples[-1][:400])
-            if not wrong:
-                shutil.rmtree(out, ignore_errors=True)
-        say(f"{trials} trials of {job.name}, {job.seconds:.1f} s each undisturbed: {dict(counts)}")
-    return counts, examples
+def trials(name: str, share: float, seed: int, base: Path, temporary: str) -> list[Trial]:
+    """Trials of a command, and its result when nothing disturbs it."""
+    count = round(share * SHARES[name])
+    if not count:
+        return []
+    job = Job(name, base, temporary)
+    job.prepare()
+    return [Trial(f"kills of {name}", partial(trial, job, seed, number)) for number in range(count)]

@@ -13,14 +13,17 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import torch
 
+from regrep.errors import RegrepError
 from regrep_paper.cli import main
 from regrep_paper.runs.stopping import SIGNALS
 
@@ -32,6 +35,9 @@ def import_all() -> None:
     """Import what commands need, before any is forked."""
     for name in ("experiments.averaged", "experiments.ddmnist", "experiments.fit", "experiments.learning", "report"):
         importlib.import_module(f"regrep_paper.{name}")
+
+
+Words = list[str] | Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -54,17 +60,22 @@ class Ended:
         return "Traceback" in self.text or self.code not in (*CODES, *(128 + signum for signum in SIGNALS), -9, -15)
 
 
+def a_sentence(text: str) -> bool:
+    """Whether this may be all that a command that fails says: a word of its progress, then a sentence."""
+    return "regrep" in text and text.rstrip().count("\n") < 8
+
+
 class Command:
     """A command that runs.
 
     Args:
-        words: the command line after ``regrep``.
+        words: the command line after ``regrep``, or a function that prints.
         output: file to which its output is appended.
         temporary: its folder of temporary files.
         largest: bytes that it may write into a file; None for no limit.
     """
 
-    def __init__(self, words: list[str], output: Path, temporary: str, largest: int | None = None) -> None:
+    def __init__(self, words: Words, output: Path, temporary: str, largest: int | None = None) -> None:
         self.words, self.output = words, output
         output.parent.mkdir(parents=True, exist_ok=True)
         self.start = output.stat().st_size if output.exists() else 0
@@ -96,7 +107,7 @@ class Command:
         return Ended(os.waitstatus_to_exitcode(status), text, signum is not None)
 
 
-def _command(words: list[str], output: Path, temporary: str, largest: int | None) -> int:
+def _command(words: Words, output: Path, temporary: str, largest: int | None) -> int:
     os.setsid()
     handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for target in (1, 2):
@@ -112,8 +123,16 @@ def _command(words: list[str], output: Path, temporary: str, largest: int | None
 
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest, resource.RLIM_INFINITY))
+    # Processes that this one spawns would import the campaign with it.
+    sys.modules["__main__"] = ModuleType("__main__")
     try:
-        return main(words)
+        if not callable(words):
+            return main(words)
+        print(words())
+        return 0
+    except RegrepError as error:
+        print(f"regrep: {error}")
+        return 1
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     except KeyboardInterrupt:  # before the command could take signals
@@ -123,28 +142,30 @@ def _command(words: list[str], output: Path, temporary: str, largest: int | None
         return 1
 
 
-def run(words: list[str], output: Path, temporary: str, largest: int | None = None) -> Ended:
+def run(words: Words, output: Path, temporary: str, largest: int | None = None) -> Ended:
     """A command from its start to its end."""
     return Command(words, output, temporary, largest).end()
 
 
-def left_of(folder: Path, seconds: float = 10.0) -> list[int]:
-    """Processes that still name a folder in their command after this time; they are ended."""
+def left_of(folder: Path, session: int, seconds: float = 30.0) -> list[int]:
+    """Processes of a session, or that name a folder in their command, after this time; they are ended."""
     deadline = time.monotonic() + seconds
-    while (found := _naming(folder)) and time.monotonic() < deadline:
-        time.sleep(0.1)
+    while (found := _belonging(folder, session)) and time.monotonic() < deadline:
+        time.sleep(0.05)
     for pid in found:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     return found
 
 
-def _naming(folder: Path) -> list[int]:
+def _belonging(folder: Path, session: int) -> list[int]:
     found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    for path in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if str(folder).encode() in path.read_bytes() and int(path.parent.name) != os.getpid():
-                found.append(int(path.parent.name))
+            state, _, _, own, *_ = (path / "stat").read_text().rpartition(")")[2].split()
+            named = f"{folder}/".encode() in (path / "cmdline").read_bytes()
+            if state != "Z" and (int(own) == session or named) and int(path.name) != os.getpid():
+                found.append(int(path.name))
     return found
 
 
@@ -158,6 +179,13 @@ def result(folder: Path) -> dict[str, str]:
 
 
 def _content(path: Path, folder: Path) -> bytes | None:
+    try:
+        return _lasting(path, folder)
+    except Exception as cause:  # a damaged file that the command left alone
+        return f"unreadable: {type(cause).__name__}".encode()
+
+
+def _lasting(path: Path, folder: Path) -> bytes | None:
     """What must be equal in a file; None where nothing must."""
     if path.name in ("lock", "log.txt", "run.json", "checksums.json", "out.txt"):
         return None

@@ -19,11 +19,15 @@ from regrep_paper.steerable.backend import steerable_library
 
 Arrays = Mapping[str, np.ndarray]
 
+NAME = "name"
+"""Array of a file that holds its name."""
+
 
 def stored(kind: str, definition: Mapping[str, Any], compute: Callable[[], Arrays]) -> Arrays:
     """The arrays that ``compute`` returns, read from disk if they were computed before.
 
-    They are in the folder ``kernels`` inside the folder of downloads. Arrays of an unreadable file are recomputed.
+    They are in the folder ``kernels`` inside the folder of downloads. Arrays of an unreadable file are recomputed,
+    and of one that belongs under another name, as after a copy by hand.
 
     Args:
         kind: kind of the arrays, the beginning of the file's name.
@@ -37,13 +41,16 @@ def stored(kind: str, definition: Mapping[str, Any], compute: Callable[[], Array
     key = hashlib.sha256(json.dumps(definition, sort_keys=True).encode()).hexdigest()[:32]
     path = data_folder() / "kernels" / f"{kind}-{key}.npz"
     with suppress(DamagedArraysError):
-        return read_npz(path)
+        found = read_npz(path)
+        own = found.pop(NAME, None)
+        if own is None or str(own) == path.stem:  # earlier versions wrote no name
+            return found
     with _own_randomness():
         arrays = compute()
     with suppress(OSError):  # a folder that cannot be written only costs time
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # none is named allow_pickle
+            np.savez_compressed(file, **{**arrays, NAME: np.array(path.stem)})  # type: ignore[arg-type]
         Path(file.name).replace(path)  # atomic, even if several processes write the same file
     return arrays
 
