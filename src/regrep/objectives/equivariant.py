@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from regrep.actions import Action, sample
 from regrep.deprecated import positional_until_now, warn_renamed
@@ -34,6 +35,7 @@ from regrep.objectives.functional import (
 )
 from regrep.objectives.layers import OUTPUT, find_layer, latent_of, named
 from regrep.objectives.measures import error_of_whitened, moving_share, uncentred
+from regrep.objectives.processes import check_averaged, of_all_processes, running_wrapper
 from regrep.representations import Representation
 
 
@@ -82,6 +84,11 @@ class EquivariantObjective(nn.Module):
     Both encoder passes are one batch of 2B. The objective owns no parameters and no buffers: its
     ``state_dict`` is empty, and the encoder and the head remain the caller's. Inference uses the unmodified network.
 
+    On several processes compute it in the forward pass of a module in ``DistributedDataParallel``, or pass it encoder
+    and head in such wrappers: the gradient is then that of all processes' samples as one batch, if each has as many.
+    The penalties other than ``"mse"``, which depend on the statistics of a batch, gather the latents for that; the
+    logged errors of ``"mse"`` are those of a process's own samples.
+
     The penalised latent is the encoder's output, or, with a mapping from layer names to representations,
     the outputs of those layers (their penalties are averaged); :data:`~regrep.objectives.OUTPUT` names the output of
     the encoder. With ``head=None`` the encoder is a whole model that returns the outputs.
@@ -109,7 +116,8 @@ class EquivariantObjective(nn.Module):
         control_seed: seed of the random permutations.
 
     Raises:
-        RegrepError: a value out of range, an unknown layer, or different groups.
+        RegrepError: a value out of range, an unknown layer, or different groups; when called on several processes, a
+            network whose wrapper does not run.
 
     >>> import regrep
     >>> G = regrep.groups.cyclic(4)
@@ -205,7 +213,7 @@ class EquivariantObjective(nn.Module):
             for k, (layer, rho) in enumerate(latents.items()):
                 shape = getattr(rho, "shape", None)
                 self._applied[layer] = RandomPermutations(input_action.group, shape, control_seed + k)
-        self._capacity_checked = False
+        self._capacity_checked = self._averaging_checked = False
 
     def forward(
         self,
@@ -238,6 +246,10 @@ class EquivariantObjective(nn.Module):
         """The objective and the network's outputs for x, for further losses on them; arguments as in forward."""
         encoder, head = self._network
         check_views(x, g, gx)
+        wrapper = running_wrapper(self._network)
+        if torch.is_grad_enabled() and not self._averaging_checked:
+            check_averaged(self._network, wrapper)
+            self._averaging_checked = True
         count = math.ceil(self.fraction * len(x))
         if g is None:
             g = sample(self.input_action.group, len(x), generator=generator, device=x.device)
@@ -273,7 +285,9 @@ class EquivariantObjective(nn.Module):
         penalty, whitened, share, error = zero, zero, zero, zero
         if count:
             found = [
-                self._compare(layer, z[:count], z[len(x) :][:count], moved, turned if layer == OUTPUT else None)
+                self._compare(
+                    layer, z[:count], z[len(x) :][:count], moved, turned if layer == OUTPUT else None, wrapper
+                )
                 for layer, z in values.items()
             ]
             penalty, whitened, share, error = (torch.stack(parts).mean() for parts in zip(*found, strict=True))
@@ -283,7 +297,13 @@ class EquivariantObjective(nn.Module):
         return Terms(total, task, shifted, penalty, whitened, share, augmented, error), outputs[: len(x)]
 
     def _compare(
-        self, layer: str, z: Tensor, z_g: Tensor, g: Tensor, turned: Tensor | None
+        self,
+        layer: str,
+        z: Tensor,
+        z_g: Tensor,
+        g: Tensor,
+        turned: Tensor | None,
+        wrapper: DistributedDataParallel | None,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Penalty, whitened error, moving share and uncentred error of one layer; rho is applied only once.
 
@@ -293,7 +313,12 @@ class EquivariantObjective(nn.Module):
             z_g: [B, ...], latents of gx.
             g: int64 [B].
             turned: [B or more, ...], rho(g) z if it is already known.
+            wrapper: averages gradients over several processes; penalties that depend on the statistics of a batch are
+                then those of all processes' samples.
         """
+        if wrapper is not None and self.penalty != "mse" and torch.is_grad_enabled():
+            with torch.set_grad_enabled(self.weight > 0):
+                z, z_g, g, turned = (*(of_all_processes(part, wrapper) for part in (z, z_g, g)), None)
         rho, applied = self.latents[layer], self._applied[layer]
         target, pair = wide(z_g), None
         with torch.set_grad_enabled(self.weight > 0 and torch.is_grad_enabled()):

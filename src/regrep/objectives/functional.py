@@ -43,8 +43,8 @@ def equivariance_loss(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction, pena
 
     The last three are 2 for unrelated latents and 0 for an equivariant encoder, with gradients through
     everything. Computed without autocast, in float32 for half types and in the latent's own dtype otherwise. All
-    are means over samples, so data-parallel training gathers nothing; variance and covariance are those of the local
-    batch, as in BatchNorm.
+    are means over samples; variance and covariance are those of the samples given (the objectives gather them from
+    several processes).
 
     Args:
         z: [B, ...], latents of x.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
@@ -26,13 +27,17 @@ TRAINER: Mapping[str, Any] = {
     "enable_model_summary": False,
     "enable_progress_bar": False,
     "num_sanity_val_steps": 0,
+    "devices": 1,
+    "use_distributed_sampler": False,
 }
-"""Settings of Lightning's trainer that leave all records to the run folder."""
+"""Settings of Lightning's trainer that leave all records to the run folder, and batches to the data."""
 
 
 def prepare() -> None:
     """Tune the machine, and suppress Lightning's messages."""
     tune_allocator()
+    if sys.flags.safe_path:  # processes that Lightning starts import nothing from the current folder either
+        os.environ["PYTHONSAFEPATH"] = "1"
     for logger in ("lightning.pytorch", "lightning.fabric"):
         for part in ("", ".utilities.rank_zero", ".utilities.seed"):
             logging.getLogger(logger + part).setLevel(logging.WARNING)
@@ -66,7 +71,8 @@ def train(
 ) -> dict[str, Any]:
     """Train in a run folder that this process has locked; returns the content of ``done.json``.
 
-    Continues from ``checkpoints/last.ckpt`` if there is one.
+    Continues from ``checkpoints/last.ckpt`` if there is one. Of several processes the first owns the folder; the others
+    have no lock, write and print nothing, and return an empty record.
 
     Args:
         folder: folder of the run, which is not finished.
@@ -109,16 +115,18 @@ def train(
     last = folder.checkpoint("last")
     if last.exists():
         read_checkpoint(folder, "last")  # before anything in the folder changes, and before Lightning opens it
-    data.setup()
-    folder.start(
-        config=config,
-        command=command,
-        seed=config["seed"],
-        data=data.record(),
-        parameters=sum(p.numel() for p in model.parameters()),
-        device=str(trainer.strategy.root_device),
-        precision=str(trainer.precision),
-    )
+    owner = trainer.is_global_zero
+    if owner:
+        data.setup()
+        folder.start(
+            config=config,
+            command=command,
+            seed=config["seed"],
+            data=data.record(),
+            parameters=sum(p.numel() for p in model.parameters()),
+            device=str(trainer.strategy.root_device),
+            precision=str(trainer.precision),
+        )
     try:
         if last.exists():
             trainer.fit(model, datamodule=data, ckpt_path=str(last), weights_only=True)
@@ -126,10 +134,13 @@ def train(
             trainer.fit(model, datamodule=data)
         record = _evaluate(folder, trainer, model, data, metrics)
     except RegrepError as error:
-        folder.finish({"status": "failed", "message": str(error), "epochs": trainer.current_epoch})
+        if owner:
+            folder.finish({"status": "failed", "message": str(error), "epochs": trainer.current_epoch})
         raise
     if trainer.interrupted:
         raise KeyboardInterrupt
+    if not owner:
+        return {}
     folder.finish(record)
     name = monitor.removeprefix("validation/")
     print(
@@ -137,6 +148,14 @@ def train(
         f" (validation {record['validation'][name]:.4f}, epoch {record['best_epoch'] + 1}); record: {folder.path}"
     )
     return record
+
+
+def try_out(trainer: Trainer, model: ConfiguredModule[Any], data: Any) -> None:
+    """Train, validate and test a batch or a few (``fast_dev_run``); nothing is recorded."""
+    trainer.fit(model, datamodule=data)
+    trainer.test(model, datamodule=data, verbose=False)
+    if trainer.is_global_zero:
+        print("training, validation and test have been tried out; nothing was recorded")
 
 
 def measured(loaders: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -207,5 +226,5 @@ def _evaluate(
         "seconds": round(seconds, 1),
         "validation": {k.removeprefix("validation/"): v for k, v in row.items() if k.startswith("validation/")},
         "test": {k.removeprefix("test/"): v for k, v in tested.items()},
-        **model.diagnose(data, folder.path),
+        **(model.diagnose(data, folder.path) if trainer.is_global_zero else {}),
     }
