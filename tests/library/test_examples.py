@@ -30,6 +30,13 @@ def test_examples_run(name, arguments, printed, capsys):
     assert printed in capsys.readouterr().out
 
 
+def test_the_example_for_several_processes_runs_on_one(monkeypatch, capsys):
+    for name, value in {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}.items():
+        monkeypatch.setenv(name, value)  # as torchrun does; port 0 is any that is free
+    example("several_processes")["main"](2)
+    assert "step 2: loss" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_examples_need_the_library_alone(path):
     assert "regrep_paper" not in path.read_text()

@@ -194,7 +194,9 @@ class ForecastModule(NetworkModule):
         """Add the squared errors of a batch: sums over windows and points per frame and component, and their count."""
         error = roll_out(self.network, batch.x, batch.y.shape[1]).float() - batch.y
         sums = error.square().mean(dim=(-2, -1)).sum(dim=0)
-        sums = torch.cat([sums, torch.full_like(sums[:1], len(error))]) * (batch.share > 0)
+        sums = torch.cat([sums, torch.full_like(sums[:1], len(error))])
+        if not batch.share:  # a sample that stands in for none
+            sums = torch.zeros_like(sums)
         self._squares[name] = self._squares.get(name, torch.zeros_like(sums)) + sums
 
     def _means(self, name: str) -> Tensor:

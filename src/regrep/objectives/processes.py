@@ -1,0 +1,93 @@
+"""Objectives on several processes: whether gradients are averaged over them, and latents of the whole batch."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from regrep.errors import RegrepError
+
+
+def running_wrapper(parts: Iterable[object]) -> DistributedDataParallel | None:
+    """The data-parallel wrapper that averages the gradients of what runs now; None on a single process.
+
+    That is the wrapper whose forward pass this is a part of, or else one of the parts if it is a wrapper itself.
+
+    Args:
+        parts: encoder, head and what else is trained.
+    """
+    if torch.compiler.is_compiling() or not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return None
+    frame, found = sys._getframe(1), None
+    while frame is not None and found is None:
+        if frame.f_code is DistributedDataParallel.forward.__code__:
+            found = frame.f_locals["self"]
+        frame = frame.f_back  # type: ignore[assignment]
+    if found is None:
+        found = next((part for part in parts if isinstance(part, DistributedDataParallel)), None)
+    return None if found is None or torch.distributed.get_world_size(found.process_group) == 1 else found
+
+
+def check_averaged(parts: Iterable[object], running: DistributedDataParallel | None) -> None:
+    """Raise if gradients of some parameters would silently not be averaged over the processes.
+
+    A wrapper averages what its own forward pass used. Parameters that no wrapper holds are left to the caller, unless a
+    wrapper holds others.
+
+    Args:
+        parts: encoder, head and what else is trained; functions that are no methods of a module are not looked into.
+        running: what :func:`running_wrapper` found.
+
+    Raises:
+        RegrepError: a wrapper holds the parameters, but does not run, or it holds only some of them.
+    """
+    if torch.compiler.is_compiling() or not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return
+    modules = [owner for owner in (getattr(part, "__self__", part) for part in parts) if isinstance(owner, nn.Module)]
+    trained = {p for owner in modules for p in owner.parameters() if p.requires_grad}
+    averaged = [owner for owner in (running, *modules) if isinstance(owner, DistributedDataParallel)]
+    left = trained.difference(*(owner.parameters() for owner in averaged))
+    if not left or torch.distributed.get_world_size() == 1:
+        return
+    # A parameter does not know its wrapper; the search takes some hundredths of a second, once in an objective's life.
+    wrappers = [thing for thing in gc.get_objects() if issubclass(type(thing), DistributedDataParallel)]
+    holders = [wrapper for wrapper in wrappers if wrapper.require_backward_grad_sync and _holds(wrapper, left)]
+    if holders:
+        raise RegrepError(
+            "gradients are averaged over processes only by the forward pass of DistributedDataParallel, but the"
+            " objective uses a module inside such a wrapper without calling it; compute the objective in the forward"
+            " pass of the wrapped module, or pass it encoder and head in a DistributedDataParallel each"
+        )
+    if averaged:
+        raise RegrepError(
+            f"DistributedDataParallel holds only some of the parameters that are trained, and {len(left)} tensors would"
+            " not be averaged over processes; wrap a module of all that is trained, or each part"
+        )
+
+
+def _holds(wrapper: DistributedDataParallel, wanted: set[Any]) -> bool:
+    return any(p in wanted for p in wrapper.parameters())
+
+
+def of_all_processes(part: Tensor, wrapper: DistributedDataParallel) -> Tensor:
+    """The rows of a tensor [n, ...] on all processes, one after the other, with gradients to all of them.
+
+    The numbers of rows may differ. Every process computes the same loss of all rows; a wrapper that averages the
+    gradients over the processes then arrives at its gradient.
+    """
+    from torch.distributed.nn.functional import all_gather  # takes time to import
+
+    group = wrapper.process_group
+    count = torch.tensor([len(part)], device=part.device)
+    counts = [torch.empty_like(count) for _ in range(torch.distributed.get_world_size(group))]
+    torch.distributed.all_gather(counts, count, group)
+    sizes = torch.cat(counts).tolist()
+    padded = torch.cat([part, part.new_zeros(max(sizes) - len(part), *part.shape[1:])])
+    rows = all_gather(padded.contiguous(), group)
+    return torch.cat([block[:size] for block, size in zip(rows, sizes, strict=True)])
