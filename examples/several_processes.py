@@ -34,6 +34,7 @@ class Training(nn.Module):
         )
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """The loss of this process's samples."""
         return self.objective(x, y).total
 
 

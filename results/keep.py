@@ -39,6 +39,9 @@ def keep(runs: Path, name: str, names: dict[str, str]) -> int:
     if unreadable:
         raise SystemExit(f"some records cannot be read: {unreadable}")
     finished = [run for run in found if run.finished]
+    for run in finished:
+        if any((start.get("git") or {}).get("dirty") is not False for start in starts(run.record)):
+            raise SystemExit(f"records are kept of committed code alone, but {run.name} ran on another; run it again")
     costs = [{"kind": "costs", **read_json(file)} for file in sorted(runs.rglob(FILE))]
     units: dict[str, str] = {}
     lines = [shared(as_line(run), units) for run in finished]
@@ -54,6 +57,11 @@ def keep(runs: Path, name: str, names: dict[str, str]) -> int:
     if content is not None:
         write_atomic(target.with_name(f"{name}.npz"), content)
     return len(finished)
+
+
+def starts(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """The first start of a run and those at which it was resumed."""
+    return [record, *record.get("resumed", [])]
 
 
 def shared(line: dict[str, Any], units: dict[str, str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         linear_equivariance,
         profile,
         profile_layers,
+        suggest_latent,
         through_rho,
     )
     from regrep.groups import FiniteGroup
@@ -44,7 +45,14 @@ if TYPE_CHECKING:
 
 _HOME = {
     "actions": (),
-    "diagnostics": ("equivariance_error", "linear_equivariance", "profile", "profile_layers", "through_rho"),
+    "diagnostics": (
+        "equivariance_error",
+        "linear_equivariance",
+        "profile",
+        "profile_layers",
+        "suggest_latent",
+        "through_rho",
+    ),
     "groups": ("FiniteGroup",),
     "nn": (),
     "objectives": (

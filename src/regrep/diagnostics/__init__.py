@@ -9,6 +9,7 @@ from regrep.diagnostics.nearest import NearestRepresentation, nearest_representa
 from regrep.diagnostics.profiles import Profile, profile
 from regrep.diagnostics.reading import EvaluationWarning
 from regrep.diagnostics.spectra import GeneratorSpectrum, Projector
+from regrep.diagnostics.suggestion import LatentSuggestion, suggest_latent
 from regrep.diagnostics.through import ThroughRho, through_rho
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "EquivarianceError",
     "EvaluationWarning",
     "GeneratorSpectrum",
+    "LatentSuggestion",
     "LayerProfile",
     "LinearEquivariance",
     "Multiplicity",
@@ -35,5 +37,6 @@ __all__ = [
     "profile_layers",
     "random_orthogonal",
     "shuffled",
+    "suggest_latent",
     "through_rho",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import permutations as all_permutations
 from itertools import product as all_products
 
@@ -10,7 +9,7 @@ import numpy as np
 import torch
 
 from regrep.errors import RegrepError
-from regrep.groups.builders import cycle_name, from_matrices
+from regrep.groups.builders import cycle_name
 from regrep.groups.finite import MAX_ORDER, FiniteGroup
 from regrep.groups.presentations import Presentation
 
@@ -192,20 +191,26 @@ def rotation_matrices() -> np.ndarray:
     found = []
     for p in all_permutations(range(3)):
         for signs in all_products((1, -1), repeat=3):
-            matrix = np.zeros((3, 3), dtype=np.int64)
-            matrix[list(p), range(3)] = signs
-            if round(np.linalg.det(matrix)) == 1:
+            if signs[0] * signs[1] * signs[2] == (-1) ** _parity(p):  # determinant 1
+                matrix = np.zeros((3, 3), dtype=np.int64)
+                matrix[list(p), range(3)] = signs
                 found.append(matrix)
     return np.stack(found)
 
 
 def _of_axes(name: str, matrices: np.ndarray) -> FiniteGroup:
     """The group of signed permutation matrices, all of them given, acting on the cube's four space diagonals."""
-    group = from_matrices(matrices, name=name, names=_axes_names(matrices))
+    weights = 3 ** np.arange(9)
+    keys = matrices.reshape(-1, 9) @ weights
+    order = keys.argsort()
+    products = (matrices[:, None] @ matrices).reshape(-1, 9) @ weights
+    table = order[np.searchsorted(keys[order], products)].reshape(len(keys), len(keys))
     diagonals = np.array([[1, 1, 1], [1, 1, -1], [1, -1, 1], [-1, 1, 1]])
     moved = np.einsum("gij,kj->gki", matrices, diagonals)
     points = (np.abs(np.einsum("gki,li->gkl", moved, diagonals)) == 3).argmax(-1)
-    return replace(group, points=torch.from_numpy(points))
+    return FiniteGroup(
+        name=name, names=_axes_names(matrices), mul=torch.from_numpy(table), points=torch.from_numpy(points)
+    )
 
 
 def product(left: FiniteGroup, right: FiniteGroup) -> FiniteGroup:

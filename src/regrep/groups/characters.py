@@ -85,11 +85,11 @@ def conjugacy_classes(group: FiniteGroup) -> tuple[tuple[int, ...], ...]:
         label = label[label]
         if (label == before).all():
             break
-    return tuple(tuple(int(x) for x in np.flatnonzero(label == k)) for k in np.unique(label))
+    return tuple(tuple(np.flatnonzero(label == k).tolist()) for k in np.flatnonzero(label == np.arange(len(label))))
 
 
 def character_table(group: FiniteGroup) -> CharacterTable:
-    """Characters of a group of order n with k classes, in O(kn + k³).
+    """Characters of a group of order n with k classes, in O(kn + k³ / m²) with m the largest order in the centre.
 
     With f(C) = z_C / √|C| for random z with z(C^-1) = conj z(C), the matrix
     N[j, k] = √(|C_k| / |C_j|) Σ_{y in C_j} f(g_k y^-1) is Hermitian with distinct eigenvalues, and an
@@ -212,35 +212,92 @@ def _power_classes(group: FiniteGroup, first: np.ndarray, class_of: np.ndarray) 
 def _solve(
     group: FiniteGroup, sizes: np.ndarray, first: np.ndarray, class_of: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """Characters in floating point."""
+    """Characters in floating point.
+
+    A central element z of order m permutes the classes and commutes with N, so that N splits into one block for each
+    value ω^j of a character on z, ω = exp(2πi / m). With c_a the length of the cycle of z that starts at class a,
+    B_j[a, b] = √(c_b / c_a) Σ_s ω^(js) N[z^s a, b] for those cycles on which z^c = 1 allows the value.
+    """
     table, inverse = group.mul.numpy(), group.inverse.numpy()
     inverse_class = class_of[inverse[first]]
-    z = rng.normal(size=len(sizes)) + 1j * rng.normal(size=len(sizes))
+    k = len(sizes)
+    cycles = _cycles(class_of[table[_central(group, sizes, first), first]])
+    starts = [cycle[0] for cycle in cycles]
+    z = rng.normal(size=k) + 1j * rng.normal(size=k)
     z = (z + z[inverse_class].conj()) / 2
     f = (z / np.sqrt(sizes))[class_of]
-    k = len(sizes)
-    matrix = np.empty((k, k), dtype=complex)
-    for column, g in enumerate(first):
+    matrix = np.empty((k, len(cycles)), dtype=complex)
+    for column, g in enumerate(first[starts]):
         term = f[table[g, inverse]]
         matrix[:, column] = np.bincount(class_of, term.real, k) + 1j * np.bincount(class_of, term.imag, k)
-    matrix *= np.sqrt(sizes[None, :] / sizes[:, None])
+    matrix *= np.sqrt(sizes[None, starts] / sizes[:, None])
+    lengths = np.array([len(cycle) for cycle in cycles])
+    m = int(lengths.max())
+    # Row a: sums along the cycle of a with the weights ω^(js), for all j that its length allows.
+    sums = [np.fft.ifft(matrix[cycle], axis=0, norm="forward") for cycle in cycles]
     real = bool((inverse_class == np.arange(k)).all())
-    _, vectors = np.linalg.eigh(matrix.real if real else matrix)
+    roots, vectors, filled = _roots(m), np.zeros((k, k), dtype=complex), 0
+    for j in range(m):
+        inside = np.flatnonzero(j * lengths % m == 0)
+        block = np.stack([sums[a][j * lengths[a] // m, inside] for a in inside])
+        block *= np.sqrt(lengths[None, inside] / lengths[inside, None])
+        _, small = np.linalg.eigh(block.real if real else block)
+        columns = slice(filled, filled + len(inside))
+        for a, row in zip(inside, small / np.sqrt(lengths[inside])[:, None], strict=True):
+            vectors[cycles[a], columns] = roots[-j * np.arange(lengths[a]) % m][:, None] * row
+        filled += len(inside)
     degrees = np.sqrt(group.order) * np.abs(vectors[0])
-    return ((vectors / vectors[0]) * degrees / np.sqrt(sizes)[:, None]).T.astype(complex)
+    return ((vectors / vectors[0]) * degrees / np.sqrt(sizes)[:, None]).T
+
+
+def _central(group: FiniteGroup, sizes: np.ndarray, first: np.ndarray) -> int:
+    """An element of the largest order in the centre."""
+    centre = first[sizes == 1]
+    return int(centre[group.element_orders.numpy()[centre].argmax()])
+
+
+def _cycles(image: np.ndarray) -> list[list[int]]:
+    """The cycles of a permutation, by their smallest entries."""
+    seen, cycles, steps = np.zeros(len(image), dtype=bool), [], image.tolist()
+    for start in range(len(steps)):
+        if seen[start]:
+            continue
+        cycle = [start]
+        while (following := steps[cycle[-1]]) != start:
+            cycle.append(following)
+        seen[cycle] = True
+        cycles.append(cycle)
+    return cycles
 
 
 def _snap(values: np.ndarray, powers: list[np.ndarray]) -> np.ndarray | None:
-    """Round to sums of roots of unity with integer multiplicities; None if that fails."""
+    """Round to sums of roots of unity with integer multiplicities; None if that fails.
+
+    The multiplicities of the eigenvalues of an element are those of its powers as well, so that one transform serves
+    all classes that a cyclic group meets.
+    """
     degrees = np.rint(values[:, 0].real)
     exact = np.empty_like(values)
-    for column, classes in enumerate(powers):
+    missing = np.ones(len(powers), dtype=bool)
+    for column in sorted(range(len(powers)), key=lambda column: -len(powers[column])):
+        if not missing[column]:
+            continue
+        classes = powers[column]
         order = len(classes)
         counts = np.fft.fft(values[:, classes], axis=1) / order
         rounded = np.rint(counts.real)
         if np.abs(counts - rounded).max() > SNAP or (rounded < 0).any() or (rounded.sum(axis=1) != degrees).any():
             return None
-        exact[:, column] = rounded @ _roots(order)
+        exponents = np.flatnonzero(missing[classes])
+        exponents = exponents[np.sort(np.unique(classes[exponents], return_index=True)[1])]
+        common = np.gcd(exponents, order)
+        for d in set(common.tolist()):
+            chosen, rest = exponents[common == d], order // d
+            folded = rounded.reshape(len(rounded), d, rest).sum(axis=1)
+            roots = _roots(rest)[np.arange(rest)[:, None] * (chosen // d) % rest]
+            exact.real[:, classes[chosen]] = folded @ roots.real
+            exact.imag[:, classes[chosen]] = folded @ roots.imag
+        missing[classes] = False
     return _tidy(exact)
 
 

@@ -270,8 +270,9 @@ def closure(table: np.ndarray, generators: Sequence[int]) -> list[int]:
     front = np.array([0])
     steps = np.array(list(generators), dtype=np.int64)
     while len(front) and len(steps):
-        nxt = np.unique(table[front][:, steps])
-        front = nxt[~reached[nxt]]
+        met = np.zeros(len(table), dtype=bool)
+        met[table[front][:, steps]] = True
+        front = np.flatnonzero(met & ~reached)
         reached[front] = True
     return [int(g) for g in np.flatnonzero(reached)]
 

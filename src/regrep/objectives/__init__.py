@@ -1,12 +1,13 @@
 """Training objectives: the equivariance penalties, the objectives of sections 4 and 5, controls, layer taps."""
 
 from regrep.objectives.controls import RandomPermutations
-from regrep.objectives.equivariant import CapacityWarning, EquivariantObjective, Terms
+from regrep.objectives.equivariant import CapacityWarning, EquivariantObjective
 from regrep.objectives.functional import equivariance_loss, moving_part
 from regrep.objectives.layers import OUTPUT, Tap, latent_of
 from regrep.objectives.learned import RepresentationObjective, RepresentationTerms
 from regrep.objectives.measures import centred_error, moving_share, relative_error, whitened_error
 from regrep.objectives.rollout import RolloutObjective, advance, roll_out
+from regrep.objectives.terms import Terms
 from regrep.objectives.whitening import whiten
 
 __all__ = [

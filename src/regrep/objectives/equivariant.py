@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
 from regrep.actions import Action, sample
-from regrep.deprecated import positional_until_now, warn_renamed
+from regrep.deprecated import positional_until_now
 from regrep.errors import RegrepError
 from regrep.objectives.checks import (
     Control,
@@ -33,49 +30,16 @@ from regrep.objectives.functional import (
     whitened_pair,
     wide,
 )
-from regrep.objectives.layers import OUTPUT, find_layer, latent_of, named
+from regrep.objectives.layers import OUTPUT, Copies, Place, Tap, find_layer, module_with, named, tapped
 from regrep.objectives.measures import error_of_whitened, moving_share, uncentred
+from regrep.objectives.modules import Part, current, trains
 from regrep.objectives.processes import check_averaged, of_all_processes, running_wrapper
+from regrep.objectives.terms import Terms
 from regrep.representations import Representation
 
 
 class CapacityWarning(UserWarning):
     """The invariant part of the latent is narrower than the outputs it has to feed."""
-
-
-class Terms(NamedTuple):
-    """The terms of the objective on one batch, each a scalar; differentiate only ``total``.
-
-    Attributes:
-        total: the loss to minimise.
-        task: task(D(E(x)), y).
-        shifted_task: task(D(E(gx)), gy).
-        equivariance: the penalty.
-        whitened_error: see :func:`~regrep.objectives.whitened_error`; 1 where the latent does not vary. Under a
-            control it is still measured with the true representation and the true elements.
-        moving_share: see :func:`~regrep.objectives.moving_share`; 0 where the latent does not vary.
-        latent_task: task(D(rho(g) E(x)), gy).
-        uncentred_error: ‖rho(g) E(x) - E(gx)‖ / ‖E(gx)‖, which a constant lowers; not logged.
-    """
-
-    total: Tensor
-    task: Tensor
-    shifted_task: Tensor
-    equivariance: Tensor
-    whitened_error: Tensor
-    moving_share: Tensor
-    latent_task: Tensor
-    uncentred_error: Tensor
-
-    @property
-    def relative_error(self) -> Tensor:
-        """Old name of ``uncentred_error``."""
-        warn_renamed("relative_error", "whitened_error, or uncentred_error for the same number")
-        return self.uncentred_error
-
-    def log(self, prefix: str = "") -> dict[str, Tensor]:
-        """Detached values by name, ready for a logger."""
-        return {prefix + name: value.detach() for name, value in self._asdict().items() if name != "uncentred_error"}
 
 
 class EquivariantObjective(nn.Module):
@@ -91,11 +55,14 @@ class EquivariantObjective(nn.Module):
 
     The penalised latent is the encoder's output, or, with a mapping from layer names to representations,
     the outputs of those layers (their penalties are averaged); :data:`~regrep.objectives.OUTPUT` names the output of
-    the encoder. With ``head=None`` the encoder is a whole model that returns the outputs.
+    the encoder. If a layer runs several times in a forward pass, its penalty is the mean over the runs; ``"relu#0"``
+    names the first alone. With ``head=None`` the encoder is a whole model that returns the outputs.
 
     Args:
-        encoder: module or function x -> z; any architecture.
-        head: module or function z -> outputs, or None.
+        encoder: module or function x -> z; any architecture. A pair of a model and a name, ``(model, "encoder")``, is
+            looked up at each step, so that a part that is replaced later (``model.encoder = torch.compile(...)``) is
+            used; the objective keeps a part that is passed itself.
+        head: module or function z -> outputs, or such a pair, or None.
         task_loss: (outputs, y) -> scalar mean over the samples.
         input_action: how G acts on x.
         latent: representation (or action) on the latent, or a mapping layer name -> representation.
@@ -116,8 +83,7 @@ class EquivariantObjective(nn.Module):
         control_seed: seed of the random permutations.
 
     Raises:
-        RegrepError: a value out of range, an unknown layer, or different groups; when called on several processes, a
-            network whose wrapper does not run.
+        RegrepError: a value out of range, an unknown layer, or different groups.
 
     >>> import regrep
     >>> G = regrep.groups.cyclic(4)
@@ -141,8 +107,8 @@ class EquivariantObjective(nn.Module):
     )
     def __init__(
         self,
-        encoder: Callable[[Tensor], Tensor],
-        head: Callable[[Tensor], Tensor] | None,
+        encoder: Callable[[Tensor], Tensor] | Part,
+        head: Callable[[Tensor], Tensor] | Part | None,
         task_loss: Callable[[Tensor, Tensor], Tensor],
         input_action: Action,
         latent: LatentAction | Mapping[str, LatentAction],
@@ -196,9 +162,8 @@ class EquivariantObjective(nn.Module):
             )
         for layer in latents:
             if layer != OUTPUT:
-                if not isinstance(encoder, nn.Module):
-                    raise RegrepError(f"layer {layer!r} can only be found in a module, but the encoder is a function")
-                find_layer(encoder, layer)
+                name = Place.of(layer).layer
+                find_layer(module_with(current(encoder), name), name)
         # Held in a plain tuple, so that they are not registered: the objective has no state of its own.
         self._network = (encoder, head)
         self.task_loss = task_loss
@@ -207,13 +172,24 @@ class EquivariantObjective(nn.Module):
         self.weight, self.penalty = float(weight), penalty
         self.shifted_weight, self.task_weight = float(shifted_weight), float(task_weight)
         self.fraction, self.latent_augmentation = float(fraction), bool(latent_augmentation)
-        self.control = control
+        self.control, self.control_seed = control, control_seed
         self._applied: dict[str, LatentAction] = dict(latents)
         if control == "permuted":
             for k, (layer, rho) in enumerate(latents.items()):
                 shape = getattr(rho, "shape", None)
                 self._applied[layer] = RandomPermutations(input_action.group, shape, control_seed + k)
         self._capacity_checked = self._averaging_checked = False
+        self._copies = Copies()
+
+    @property
+    def encoder(self) -> Callable[[Tensor], Tensor]:
+        """The encoder; looked up now if it was given as a model and a name."""
+        return current(self._network[0])
+
+    @property
+    def head(self) -> Callable[[Tensor], Tensor] | None:
+        """The head, likewise."""
+        return current(self._network[1])
 
     def forward(
         self,
@@ -222,6 +198,7 @@ class EquivariantObjective(nn.Module):
         g: Tensor | None = None,
         gx: Tensor | None = None,
         generator: torch.Generator | None = None,
+        samples: int | None = None,
     ) -> Terms:
         """Objective on a batch.
 
@@ -232,8 +209,10 @@ class EquivariantObjective(nn.Module):
             gx: [B, ...], the inputs transformed by this g, if the caller computed them (say, with their own noise);
                 by default the input action computes them.
             generator: for drawing g; defaults to torch's global one.
+            samples: number of samples in all batches whose gradients add up to one step, for loops that do not divide
+                the loss by the number of batches: ``total`` is then multiplied by B / samples.
         """
-        return self.with_outputs(x, y, g, gx, generator)[0]
+        return self.with_outputs(x, y, g, gx, generator, samples)[0]
 
     def with_outputs(
         self,
@@ -242,68 +221,89 @@ class EquivariantObjective(nn.Module):
         g: Tensor | None = None,
         gx: Tensor | None = None,
         generator: torch.Generator | None = None,
+        samples: int | None = None,
     ) -> tuple[Terms, Tensor]:
         """The objective and the network's outputs for x, for further losses on them; arguments as in forward."""
-        encoder, head = self._network
         check_views(x, g, gx)
-        wrapper = running_wrapper(self._network)
         if torch.is_grad_enabled() and not self._averaging_checked:
-            check_averaged(self._network, wrapper)
+            check_averaged((self.encoder, self.head))
             self._averaging_checked = True
-        count = math.ceil(self.fraction * len(x))
+        count = math.ceil(round(self.fraction * len(x), 9))  # 0.07 · 100 is 7.000000000000001
         if g is None:
             g = sample(self.input_action.group, len(x), generator=generator, device=x.device)
         moved = g[:count]
         inputs = x
         if count:
             inputs = torch.cat([x, self.input_action(x[:count], moved) if gx is None else gx[:count]])
-        with ExitStack() as stack:
-            taps = {
-                layer: stack.enter_context(latent_of(encoder, layer))  # type: ignore[arg-type]
-                for layer in self.latents
-                if layer != OUTPUT
-            }
-            encoded = encoder(inputs)
-            values = {
-                layer: check_latent(encoded if layer == OUTPUT else taps[layer].value, inputs) for layer in self.latents
-            }
-        turned = None
-        if head is None:
-            outputs = encoded
-        elif self.latent_augmentation:
-            turned = move(encoded[: len(x)], g, self._applied[OUTPUT])
-            outputs = head(torch.cat([encoded, turned.to(encoded.dtype)]))
-        else:
-            outputs = head(encoded)
+        outputs, turned, latents = self._run(inputs, g, len(x))
         self._check_capacity(outputs)
 
-        target = y if self.output_action is None else self.output_action(y, g)
         zero = outputs.new_zeros(())
-        task = check_task(self.task_loss(outputs[: len(x)], y))
-        shifted = self.task_loss(outputs[len(x) : len(x) + count], target[:count]) if count else zero
-        augmented = self.task_loss(outputs[len(x) + count :], target) if self.latent_augmentation else zero
         penalty, whitened, share, error = zero, zero, zero, zero
         if count:
-            found = [
-                self._compare(
-                    layer, z[:count], z[len(x) :][:count], moved, turned if layer == OUTPUT else None, wrapper
-                )
-                for layer, z in values.items()
-            ]
+            found = [self._compare_runs(layer, runs, moved, len(x), turned) for layer, runs in latents.items()]
             penalty, whitened, share, error = (torch.stack(parts).mean() for parts in zip(*found, strict=True))
+        target = y if self.output_action is None else self.output_action(y, g)
+        task = check_task(self._loss(outputs[: len(x)], y))
+        shifted = self._loss(outputs[len(x) : len(x) + count], target[:count]) if count else zero
+        augmented = self._loss(outputs[len(x) + count :], target) if self.latent_augmentation else zero
         total = self.task_weight * task + self.shifted_weight * shifted + augmented
         if self.weight > 0 and count:
             total = total + self.weight * penalty
+        if samples is not None:
+            total = total * (len(x) / samples)
         return Terms(total, task, shifted, penalty, whitened, share, augmented, error), outputs[: len(x)]
 
+    def _loss(self, outputs: Tensor, y: Tensor) -> Tensor:
+        return self.task_loss(outputs, y)
+
+    def _run(self, inputs: Tensor, g: Tensor, rows: int) -> tuple[Tensor, Tensor | None, dict[str, tuple[Tensor, ...]]]:
+        """The network's outputs, rho(g) E(x) under latent augmentation, and the latents of each run of each layer."""
+        encoder, head = self.encoder, self.head
+        mode = getattr(encoder, "training", None), getattr(head, "training", None)
+        outputs, turned, taps = self._pass(inputs, g, rows, mode)
+        if any(tap.lost for tap in taps.values()):
+            # Overwritten in place, as in no pass before: once more, now with copies.
+            self._copies.note(taps, mode)
+            outputs, turned, taps = self._pass(inputs, g, rows, mode)
+        self._copies.note(taps, mode)
+        for tap in taps.values():
+            if self.weight > 0 and tap.detached and trains(encoder):
+                raise RegrepError(
+                    f"the penalty on layer {tap.layer!r} needs gradients, but the model switches them off around it, as"
+                    " a checkpoint with use_reentrant=True does; use use_reentrant=False, or a layer outside"
+                )
+        return (
+            outputs,
+            turned,
+            {layer: tuple(check_latent(z, inputs) for z in tap.values) for layer, tap in taps.items()},
+        )
+
+    def _pass(self, inputs: Tensor, g: Tensor, rows: int, mode: object) -> tuple[Tensor, Tensor | None, dict[str, Tap]]:
+        encoder, head = self.encoder, self.head
+        copies = {layer: self._copies.needed(layer, mode) for layer in self.latents}
+        with tapped(encoder, {layer: kept for layer, kept in copies.items() if layer != OUTPUT}) as taps:
+            encoded = encoder(inputs)
+        if OUTPUT in copies:
+            taps[OUTPUT] = Tap(OUTPUT, copies=copies[OUTPUT])
+            taps[OUTPUT].record(check_latent(encoded, inputs))
+        if head is None:
+            return encoded, None, taps
+        if not self.latent_augmentation:
+            return head(encoded), None, taps
+        turned = move(encoded[:rows], g, self._applied[OUTPUT])
+        return head(torch.cat([encoded, turned.to(encoded.dtype)])), turned, taps
+
+    def _compare_runs(
+        self, layer: str, runs: tuple[Tensor, ...], g: Tensor, rows: int, turned: Tensor | None
+    ) -> tuple[Tensor, ...]:
+        """Means over the runs of one layer in the pass; arguments as in :meth:`_compare`."""
+        turned, count = turned if layer == OUTPUT else None, len(g)
+        found = [self._compare(layer, z[:count], z[rows:][:count], g, turned) for z in runs]
+        return found[0] if len(found) == 1 else tuple(torch.stack(parts).mean() for parts in zip(*found, strict=True))
+
     def _compare(
-        self,
-        layer: str,
-        z: Tensor,
-        z_g: Tensor,
-        g: Tensor,
-        turned: Tensor | None,
-        wrapper: DistributedDataParallel | None,
+        self, layer: str, z: Tensor, z_g: Tensor, g: Tensor, turned: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Penalty, whitened error, moving share and uncentred error of one layer; rho is applied only once.
 
@@ -313,12 +313,12 @@ class EquivariantObjective(nn.Module):
             z_g: [B, ...], latents of gx.
             g: int64 [B].
             turned: [B or more, ...], rho(g) z if it is already known.
-            wrapper: averages gradients over several processes; penalties that depend on the statistics of a batch are
-                then those of all processes' samples.
         """
-        if wrapper is not None and self.penalty != "mse" and torch.is_grad_enabled():
-            with torch.set_grad_enabled(self.weight > 0):
-                z, z_g, g, turned = (*(of_all_processes(part, wrapper) for part in (z, z_g, g)), None)
+        if self.penalty != "mse" and torch.is_grad_enabled():
+            wrapper = running_wrapper((self.encoder, self.head))
+            if wrapper is not None:
+                with torch.set_grad_enabled(self.weight > 0):
+                    z, z_g, g, turned = (*(of_all_processes(part, wrapper) for part in (z, z_g, g)), None)
         rho, applied = self.latents[layer], self._applied[layer]
         target, pair = wide(z_g), None
         with torch.set_grad_enabled(self.weight > 0 and torch.is_grad_enabled()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from regrep.errors import RegrepError
+from regrep.objectives.modules import modules_of
 
 
-def running_wrapper(parts: Iterable[object]) -> DistributedDataParallel | None:
+def running_wrapper(parts: Sequence[object]) -> DistributedDataParallel | None:
     """The data-parallel wrapper that averages the gradients of what runs now; None on a single process.
 
     That is the wrapper whose forward pass this is a part of, or else one of the parts if it is a wrapper itself.
@@ -30,29 +31,29 @@ def running_wrapper(parts: Iterable[object]) -> DistributedDataParallel | None:
             found = frame.f_locals["self"]
         frame = frame.f_back  # type: ignore[assignment]
     if found is None:
-        found = next((part for part in parts if isinstance(part, DistributedDataParallel)), None)
+        modules = (module for part in parts for module in modules_of(part))
+        found = next((module for module in modules if isinstance(module, DistributedDataParallel)), None)
     return None if found is None or torch.distributed.get_world_size(found.process_group) == 1 else found
 
 
-def check_averaged(parts: Iterable[object], running: DistributedDataParallel | None) -> None:
+def check_averaged(parts: Sequence[object]) -> None:
     """Raise if gradients of some parameters would silently not be averaged over the processes.
 
     A wrapper averages what its own forward pass used. Parameters that no wrapper holds are left to the caller, unless a
     wrapper holds others.
 
     Args:
-        parts: encoder, head and what else is trained; functions that are no methods of a module are not looked into.
-        running: what :func:`running_wrapper` found.
+        parts: encoder, head and what else is trained.
 
     Raises:
         RegrepError: a wrapper holds the parameters, but does not run, or it holds only some of them.
     """
     if torch.compiler.is_compiling() or not (torch.distributed.is_available() and torch.distributed.is_initialized()):
         return
-    modules = [owner for owner in (getattr(part, "__self__", part) for part in parts) if isinstance(owner, nn.Module)]
-    trained = {p for owner in modules for p in owner.parameters() if p.requires_grad}
-    averaged = [owner for owner in (running, *modules) if isinstance(owner, DistributedDataParallel)]
-    left = trained.difference(*(owner.parameters() for owner in averaged))
+    modules = [module for part in parts for module in modules_of(part)]
+    trained = {p for module in modules for p in module.parameters() if p.requires_grad}
+    averaged = [m for m in (running_wrapper(parts), *modules) if isinstance(m, DistributedDataParallel)]
+    left = trained.difference(*(wrapper.parameters() for wrapper in averaged))
     if not left or torch.distributed.get_world_size() == 1:
         return
     # A parameter does not know its wrapper; the search takes some hundredths of a second, once in an objective's life.

@@ -59,7 +59,7 @@ def channels_last(z: Tensor, rho: object) -> Tensor:
 
     [B, d] is unchanged. With more dimensions every position of every sample is a sample of its own, and the channels
     are dimension 1, as in feature maps [B, C, H, W], or the last dimension under a representation that acts on it
-    alone, as on tokens [B, N, D].
+    alone or names it as its ``channel_axis``, as on tokens [B, N, D].
 
     >>> import regrep
     >>> rho = regrep.regular(regrep.groups.cyclic(4))
@@ -68,5 +68,5 @@ def channels_last(z: Tensor, rho: object) -> Tensor:
     """
     if z.dim() == 1:
         return z[:, None]
-    axis = -1 if len(getattr(rho, "shape", (0, 0))) == 1 else 1
+    axis = getattr(rho, "channel_axis", -1 if len(getattr(rho, "shape", (0, 0))) == 1 else 1)
     return z.movedim(axis, -1).flatten(0, -2)

@@ -2,7 +2,7 @@
 
 from regrep.representations import layouts
 from regrep.representations.irreducible import Irrep, irreps
-from regrep.representations.layouts import FeatureMap
+from regrep.representations.layouts import FeatureMap, Tokens
 from regrep.representations.learned import LearnedRepresentation, SingularMatrixError
 from regrep.representations.permutation import (
     PermutationRepresentation,
@@ -31,6 +31,7 @@ __all__ = [
     "PermutationRepresentation",
     "Representation",
     "SingularMatrixError",
+    "Tokens",
     "direct_sum",
     "irreps",
     "latent",

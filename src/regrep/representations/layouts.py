@@ -1,20 +1,35 @@
-"""Latent layouts for feature maps [B, C, H, W]: the group permutes channels, pixels, or both at once.
+"""Latent layouts for feature maps [B, C, H, W] and tokens [B, N, D]: the group permutes channels, places, or both.
 
-All three are permutations of the C·H·W entries (section 6.3 of the paper uses the grid). They are stored as two
-factors, so that a large map needs no index of its own size per element.
+All are permutations of the entries (section 6.3 of the paper uses the grid). They are stored as two factors, so that a
+large map needs no index of its own size per element.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
-from regrep.representations.permutation import PermutationRepresentation, latent, tensor_index, trivial
+from regrep.representations.permutation import PermutationRepresentation, latent, sum_index, tensor_index, trivial
 from regrep.representations.representation import Representation
+
+MOST_PREFIX = 8
+"""At most this many tokens before the grid (class, distillation, registers) are read from the number of tokens."""
+
+
+class Lattice(Protocol):
+    """What moves the points of a lattice, such as an action on images or volumes."""
+
+    @property
+    def group(self) -> FiniteGroup:
+        """The group."""
+
+    def pixels(self, size: int) -> PermutationRepresentation:
+        """The permutation representation on the points of a lattice with so many along a side."""
 
 
 class FeatureMap(Representation):
@@ -120,3 +135,84 @@ def both(pixels: PermutationRepresentation, shape: tuple[int, ...], copies: int 
     32
     """
     return FeatureMap(latent(pixels.group, shape[0], copies), pixels, shape[1:])
+
+
+class Tokens(FeatureMap):
+    """Tokens [B, ..., N, D] of a transformer: the group permutes the N places, the D channels, or both.
+
+    Args:
+        places: representation on the N places.
+        width: representation on the D channels of each token.
+
+    Attributes:
+        channel_axis: -1: measures and penalties whiten the channels of tokens, as they do those of feature maps.
+
+    Raises:
+        RegrepError: different groups.
+    """
+
+    channel_axis = -1
+
+    def __init__(self, places: PermutationRepresentation, width: PermutationRepresentation) -> None:
+        super().__init__(places, width, (width.dim,))
+
+
+def tokens(lattice: Lattice, shape: tuple[int, int], prefix: int | None = None, copies: int | None = None) -> Tokens:
+    """The tokens of a vision transformer: prefix tokens stay, patches move with the image, and Eq. (5) on the channels.
+
+    Args:
+        lattice: action on the images, for example ``RotateFlip2d(G)``; it moves the grid of patches likewise.
+        shape: (N, D), number of tokens and their width: 196 patches of 14 x 14 and a class token make (197, 768).
+        prefix: number of tokens before the patches (class, distillation, registers); by default what is left of N
+            beside the largest square grid (for volumes: cube), at most 8.
+        copies: copies of the regular representation on the channels, as in :func:`regrep.latent`; 0 leaves them fixed.
+
+    Raises:
+        RegrepError: the patches form no square grid, or the channels cannot hold the copies.
+
+    >>> import regrep
+    >>> act = regrep.actions.RotateFlip2d(regrep.groups.dihedral(4))
+    >>> tokens(act, (197, 768))
+    <(trivial ⊕ lattice) x (96 regular) of D4, dim 151296>
+    >>> tokens(act, (18, 10), copies=0).invariant_dim  # a class token, a distillation token, 4 x 4 patches
+    50
+    """
+    count, width = shape
+    side, prefix = patches(lattice, count, prefix)
+    group, places = lattice.group, lattice.pixels(side)
+    if prefix:
+        fixed = trivial(group, prefix)
+        places = PermutationRepresentation(
+            group, sum_index([fixed.index, places.index]), f"{fixed.name} ⊕ {places.name}"
+        )
+    return Tokens(places, trivial(group, width) if copies == 0 else latent(group, width, copies))
+
+
+def patches(lattice: Lattice, count: int, prefix: int | None = None) -> tuple[int, int]:
+    """Side of the grid of patches and number of tokens before it.
+
+    Args:
+        lattice: what moves the patches.
+        count: number of tokens.
+        prefix: number of tokens before the grid; by default read from the number of tokens.
+
+    Raises:
+        RegrepError: the patches form no square (or cubic) grid.
+
+    >>> import regrep
+    >>> act = regrep.actions.RotateFlip2d(regrep.groups.cyclic(4))
+    >>> patches(act, 197), patches(act, 16), patches(act, 261)
+    ((14, 1), (4, 0), (16, 5))
+    """
+    axes = lattice.pixels(2).dim.bit_length() - 1
+    points = count - (prefix or 0)
+    side = max(0, round(max(points, 0) ** (1 / axes)))
+    side -= side**axes > points
+    left = points - side**axes
+    if side < 1 or (left if prefix is not None else left > MOST_PREFIX):
+        what = "square" if axes == 2 else "cubic"
+        before = f"after {prefix} prefix tokens" if prefix is not None else f"with at most {MOST_PREFIX} before them"
+        raise RegrepError(
+            f"the patches form a {what} grid, but {count} tokens hold none {before}; pass prefix=, or use a {what} grid"
+        )
+    return side, (prefix or 0) + left

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import statistics
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from regrep.errors import RegrepError
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from regrep_paper.runs.hits import Hits
@@ -123,17 +125,35 @@ def paired_interval(ones: Sequence[Hits], others: Sequence[Hits], draws: int = 2
         units, total = sets.get(key, (np.searchsorted(names, a.units), np.zeros(len(a.correct))))
         sets[key] = units, total + a.correct - b.correct.astype(np.float64)
     mean = sum(float(total.mean()) for _, total in sets.values()) / len(ones)
-    generator = np.random.default_rng(seed)
+    weights = _weights(len(names), draws, seed)
     found = np.zeros(draws)
-    step = max(1, CHUNK // max(total.size for _, total in sets.values()))
-    for start in range(0, draws, step):
-        size = min(step, draws - start)
-        weight = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), size=size).astype(np.float64)
-        for units, total in sets.values():
-            drawn = weight[:, units[:, 0]]
+    for units, total in sets.values():
+        if units.shape[1] == 1:  # samples of one unit have one weight: add them up first, whole numbers all of them
+            total, count = (np.bincount(units[:, 0], one, minlength=len(names)) for one in (total, np.ones(len(total))))
+            units = np.arange(len(names))[:, None]
+        else:
+            count = np.ones(len(total))
+        step = max(1, CHUNK // len(total))
+        for start in range(0, draws, step):
+            part = slice(start, start + step)
+            drawn = weights[part, units[:, 0]].astype(np.float64)
             for column in units.T[1:]:
-                drawn *= weight[:, column]
+                drawn *= weights[part, column]
             with np.errstate(invalid="ignore"):  # no sample has all its units in the draw
-                found[start : start + size] += drawn @ total / drawn.sum(axis=1) / len(ones)
+                found[part] += drawn @ total / (drawn @ count) / len(ones)
     low, high = np.nanquantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(mean, float(low), float(high), len(ones))
+
+
+@functools.lru_cache(maxsize=2)
+def _weights(units: int, draws: int, seed: int) -> NDArray[np.uint16]:
+    """How often each draw has taken each unit, [draws, units]; at most 65,535 times."""
+    import numpy as np
+
+    generator = np.random.default_rng(seed)
+    step = max(1, CHUNK // units)
+    several = [
+        generator.multinomial(units, np.full(units, 1 / units), size=min(step, draws - start)).astype(np.uint16)
+        for start in range(0, draws, step)
+    ]
+    return np.concatenate(several)

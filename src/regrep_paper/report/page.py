@@ -159,6 +159,9 @@ def _shown(table: Table) -> dict[str, Any]:
 
 
 def _text(chosen: Sequence[Row], unreadable: dict[str, str]) -> str:
-    text = brief(chosen) + "\nMean (standard deviation) over n seeds; * best, ~ not separated from the best.\n"
+    text = (
+        brief(chosen)
+        + "\nMean (standard deviation) over n seeds; * best, ~ not separated from the best or from a control.\n"
+    )
     text += plain_sections(sections(chosen))
     return text + "".join(f"unreadable: {reason}\n" for reason in unreadable.values())

@@ -139,8 +139,11 @@ def setting(row: Row, name: str) -> Value:
 
 
 def count(row: Row) -> Value:
-    """Number of finished runs, and of all where some are not."""
-    return Value(f"{len(row.runs)} of {len(row.runs) + len(row.open)}" if row.open else str(len(row.runs)))
+    """Number of finished runs, of all where some are not, and how many of them were resumed."""
+    number = f"{len(row.runs)} of {len(row.runs) + len(row.open)}" if row.open else str(len(row.runs))
+    resumed = sum(bool(run.record.get("resumed")) for run in row.runs)
+    some = "resumed" if resumed == len(row.runs) else f"{resumed} resumed"
+    return Value(f"{number}, {some}" if resumed else number)
 
 
 def missing(row: Row) -> str:

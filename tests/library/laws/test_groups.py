@@ -244,3 +244,14 @@ def test_random_presentations_of_known_groups():
             rng.shuffle(words)
             group = from_presentation(",".join(names), ", ".join(words))
             assert sorted(group.element_orders.tolist()) == sorted(base.element_orders.tolist())
+
+
+@pytest.mark.parametrize(("group", "images"), [(octahedral(), rotation_matrices()), (full_octahedral(), None)])
+def test_symmetries_of_the_cube_multiply_as_their_matrices(group, images):
+    """The tables come from integers; the closure of the matrices in floating point is another way to them."""
+    if images is None:
+        images = np.concatenate([rotation_matrices(), -rotation_matrices()])
+    closed = from_matrices(images, names=group.names)
+    assert closed == group
+    assert closed.generators == group.generators
+    assert np.allclose(np.linalg.det(rotation_matrices()), 1)

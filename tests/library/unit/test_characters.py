@@ -5,7 +5,17 @@ import pytest
 import torch
 
 from regrep.groups import characters as chars
-from regrep.groups import cyclic, dihedral, from_table, parse, product, quaternion, real_characters, symmetric
+from regrep.groups import (
+    cyclic,
+    dihedral,
+    from_presentation,
+    from_table,
+    parse,
+    product,
+    quaternion,
+    real_characters,
+    symmetric,
+)
 from regrep.groups.description import _number, describe, describe_json
 
 
@@ -77,6 +87,43 @@ def test_orthogonality_at_order_1000():
         values = table.values.numpy()
         assert np.abs((values * sizes) @ values.conj().T / 1000 - np.eye(len(sizes))).max() < 1e-11
         assert sum(d * d for d in table.degrees) == 1000
+
+
+def test_a_centre_splits_the_eigenproblem(monkeypatch):
+    """Order 1000 with 625 classes, a central element of order 250: no block is larger than the classes of D4."""
+    small = dihedral(4).character_table.values.numpy()
+    sizes, eigh = [], np.linalg.eigh
+    monkeypatch.setattr(chars.np.linalg, "eigh", lambda block: sizes.append(len(block)) or eigh(block))
+    group = from_table(parse("C125xD4").mul)
+    assert group.character_table.degrees == (1,) * 500 + (2,) * 125
+    assert max(sizes) <= len(small)
+    assert sum(sizes) == 625
+    numbers = np.sort_complex(group.character_table.values.numpy().round(9).ravel())
+    expected = np.kron(cyclic(125).character_table.values.numpy(), small).round(9).ravel()
+    assert np.abs(numbers - np.sort_complex(expected)).max() < 1e-8
+
+
+def test_a_centre_that_is_no_factor():
+    """The modular group of order 16: a^2 generates its centre, and a linear character has χ(a^3) = χ(a^2) χ(a)."""
+    group = from_presentation("a,b", "a^8, b^2, b a b = a^5")
+    table = group.character_table
+    assert sorted(table.degrees) == [1] * 8 + [2] * 2
+    class_of = {g: k for k, members in enumerate(table.classes) for g in members}
+    linear = table.values.numpy()[:8, [class_of[g] for g in range(16)]]
+    assert np.abs(linear[:, group.mul] - linear[:, :, None] * linear[:, None]).max() < 1e-12
+
+
+def test_one_transform_serves_all_powers_of_an_element(monkeypatch):
+    """D499 has 249 classes of rotations, all of them powers of one."""
+    orders, fft = [], np.fft.fft
+    monkeypatch.setattr(
+        chars.np.fft, "fft", lambda values, axis: orders.append(values.shape[1]) or fft(values, axis=axis)
+    )
+    values = from_table(dihedral(499).mul).character_table.values
+    assert orders == [499, 2]
+    angles = 2 * np.pi * np.arange(1, 250) / 499
+    expected = {round(float(2 * np.cos(k * angles[0])), 9) for k in range(1, 250)}
+    assert {round(v, 9) for v in values[2:, 1].real.tolist()} == expected
 
 
 def test_real_characters_of_all_three_types():

@@ -90,7 +90,7 @@ def work(rank, folder):
     found["outside"] = told(wrapped.module, *share)
     half = Step()
     whole = DistributedDataParallel(half.encoder)
-    half.objective._network = (whole, half.head)
+    half.objective._network = (whole, half.head)  # as if built so
     found["half"] = told(half, *share)
     found["none"] = told(Step(), *share)
     if rank == 0:

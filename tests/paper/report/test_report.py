@@ -191,11 +191,13 @@ def test_one_close_rival_takes_the_mark(tmp_path):
     assert marks(rows, TEST) == ["", "tie", "tie"]
 
 
-def test_controls_are_not_marked_and_do_not_count(tmp_path):
+def test_a_control_is_not_marked_and_takes_the_mark_of_what_it_shows_as_well(tmp_path):
     write_pair(tmp_path, (0.80, 0.75, 0.71), (0.70, 0.66, 0.60))
+    rows = write_pair(tmp_path, (0.70, 0.64, 0.60), (0.0,) * 3, "ours-permuted")
+    assert marks(rows, TEST) == ["", "best", ""]
     rows = write_pair(tmp_path, (0.99, 0.2, 0.99), (0.0,) * 3, "ours-shuffled")
     assert {row.method: mark for row, mark in zip(rows, marks(rows, TEST), strict=True)} == {
-        "cnn-augmented": "", "ours": "best", "ours-shuffled": "",
+        "cnn-augmented": "", "ours": "tie", "ours-permuted": "", "ours-shuffled": "",
     }  # fmt: skip
     rows = write_pair(tmp_path, (0.99, 0.98, 0.99), (0.0,) * 3, "latent-augmented")
     assert "latent-augmented is a control: a gain that it shows is not one of equivariance" in summary(rows)[0][1]
@@ -215,6 +217,10 @@ def test_hits_give_an_interval_over_digits(tmp_path):
     assert found.mean == pytest.approx(0.22)
     assert found.high - found.low == pytest.approx(2 * 1.96 * (0.22 * 0.78 / 800) ** 0.5, rel=0.1)
     assert marks(rows, TEST) == ["", "best"]
+    single = [dataclasses.replace(row, runs=row.runs[:1]) for row in rows]
+    assert difference(*reversed(single), TEST).low > 0
+    assert marks(single, TEST) == ["", ""]
+    assert "Too few seeds to decide anything" in summary(single)[0][1]
     path.write_text(json.dumps(json.loads(path.read_text()) | {"hits": {"samples": 3}}))
     damaged = difference(*reversed(select(rows_in(tmp_path))), TEST)
     assert (damaged.mean, damaged.low) == pytest.approx((0.2, 0.2))  # over seeds again
@@ -384,6 +390,7 @@ def test_resumed_runs_name_all_commits(tmp_path):
     facts = dict(zip(columns, lines[0], strict=True))
     assert facts["commit"] == "abcdef0123, 0123456789 with changes"
     assert facts["resumed"] == "1"
+    assert column(results(select(rows_in(tmp_path))), "n") == ["1, resumed"]
     assert facts["run"] == "a"
 
 

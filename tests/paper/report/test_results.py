@@ -78,6 +78,18 @@ def test_finished_records_are_kept_without_paths(keep, tmp_path):
     assert json.dumps(run).count('"learning_rate"') == 1  # the settings stand in it once
 
 
+def test_runs_of_changed_code_are_not_kept(keep, tmp_path):
+    folder = write_run(tmp_path / "runs" / "a")
+    record = json.loads((folder / "run.json").read_text())
+    for changed in (
+        record | {"git": {"commit": "abc", "dirty": True}},
+        record | {"resumed": [{"git": {"dirty": None}}]},
+    ):
+        (folder / "run.json").write_text(json.dumps(changed))
+        with pytest.raises(SystemExit, match="a ran on another; run it again"):
+            keep(tmp_path / "runs", "few", {})
+
+
 def write_each_learned(folder):
     for experiment in LEARNED:
         write_learned(folder / experiment, experiment)
