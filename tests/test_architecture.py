@@ -18,7 +18,7 @@ SOURCES = ROOT / "src"
 FILES = sorted(SOURCES.rglob("*.py"))
 
 LIBRARY = [
-    {"errors", "_version", "deprecated"},
+    {"errors", "_version", "deprecated", "html"},
     {"groups"},
     {"representations"},
     {"actions"},
@@ -47,7 +47,7 @@ REPORT = {"tables", "runs", "suggestions"}
 
 EXTRAS = (
     "lightning", "pytorch_lightning", "jsonargparse", "torchmetrics", "rich", "yaml", "pooch", "sklearn",
-    "scipy", "submitit", "matplotlib", "torchvision", "PIL",
+    "scipy", "submitit", "matplotlib", "torchvision", "PIL", "transformers", "accelerate", "timm", "onnx",
 )  # fmt: skip
 """Modules that the core works without."""
 
@@ -173,7 +173,27 @@ def test_the_core_needs_torch_and_numpy_alone():
         "group = regrep.groups.parse('D4')\n"
         "from regrep.groups.description import describe\n"
         "describe(group)\n"
+        "assert not [name for name in sys.modules if name.startswith('regrep.integrations')]\n"
     )
+
+
+@pytest.mark.parametrize(("name", "needs"), [("lightning", "lightning"), ("torchmetrics", "torchmetrics")])
+def test_an_adapter_without_its_framework_names_the_extra(name, needs):
+    run(
+        "import sys\n"
+        f"sys.modules[{needs!r}] = None\n"
+        "import regrep\n"
+        "try:\n"
+        f"    import regrep.integrations.{name}\n"
+        "except regrep.MissingExtraError as error:\n"
+        "    assert 'pip install \"regrep[integrations]\"' in str(error)\n"
+        "else:\n"
+        "    raise AssertionError\n"
+    )
+
+
+def test_the_trainers_mixin_needs_no_transformers():
+    run("import sys; sys.modules['transformers'] = None; import regrep.integrations.huggingface")
 
 
 @pytest.mark.parametrize("words", ["--help", "--version", "sweep --help", "fit --help", "nonsense", "models"])
@@ -195,6 +215,13 @@ def test_records_are_read_without_torch():
 
 
 PUBLIC = ["regrep", *(f"regrep.{name}" for names in LIBRARY[1:7] for name in sorted(names))]
+
+
+def test_integrations_are_imported_on_use_alone():
+    """Nothing of the library imports an adapter, and their package imports none of them."""
+    for file in (SOURCES / "regrep").rglob("*.py"):
+        if place(file)[1] != "integrations" or file.stem == "__init__":
+            assert "integrations" not in imported(file.read_text(encoding="utf-8"), "regrep"), file
 
 
 @pytest.mark.parametrize("module", PUBLIC)

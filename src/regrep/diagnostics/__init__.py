@@ -10,7 +10,7 @@ from regrep.diagnostics.profiles import Profile, profile
 from regrep.diagnostics.reading import EvaluationWarning
 from regrep.diagnostics.spectra import GeneratorSpectrum, Projector
 from regrep.diagnostics.suggestion import LatentSuggestion, suggest_latent
-from regrep.diagnostics.through import ThroughRho, through_rho
+from regrep.diagnostics.through import ThroughRho, through_layer, through_rho
 
 __all__ = [
     "CollapseWarning",
@@ -38,5 +38,6 @@ __all__ = [
     "random_orthogonal",
     "shuffled",
     "suggest_latent",
+    "through_layer",
     "through_rho",
 ]

@@ -23,6 +23,7 @@ from regrep.diagnostics.reading import (
     plain,
     reader,
 )
+from regrep.html import table
 from regrep.objectives.functional import LatentAction, moving_part
 from regrep.objectives.whitening import channels_last
 
@@ -157,22 +158,40 @@ class EquivarianceError:
             "round_trip": plain(self.round_trip),
         }
 
-    def __str__(self) -> str:
-        names = ("whitened_error", "error", "offset", *(("total",) if self.is_output else ()), "moving_error")
-        width = max(len("mean but e"), *(len(name) for name in self.elements))
-        rows = [[f"{float(getattr(self, name)[k]):.4f}" for name in names] for k in range(len(self.elements))]
-        means = [f"{beyond_identity(getattr(self, name)):.4f}" for name in names]
-        lines = [f"{'element':{width}}  " + "  ".join(f"{name.replace('_', ' '):>14}" for name in names)]
-        for name, row in zip((*self.elements, "mean but e"), (*rows, means), strict=True):
-            lines.append(f"{name:{width}}  " + "  ".join(f"{value:>14}" for value in row))
+    @property
+    def _shown(self) -> tuple[str, ...]:
+        """Names of the errors that are shown."""
+        return ("whitened_error", "error", "offset", *(("total",) if self.is_output else ()), "moving_error")
+
+    def _rows(self) -> list[list[float]]:
+        """The errors that are shown: a row per element, and one of the means."""
+        values = [getattr(self, name) for name in self._shown]
+        return [[float(v[k]) for v in values] for k in range(len(self.elements))] + [
+            [beyond_identity(v) for v in values]
+        ]
+
+    def _notes(self) -> list[str]:
+        """What is said below the table."""
+        lines = []
         if self.round_trip is not None:
             worst = float(self.round_trip.max())
             lines.append(f"interpolation: transforming x by an element and back changes it by up to {worst:.4f}")
         lines.append(f"moving share {self.moving_share:.3f}: the fraction of the variance on which the group acts")
         if self.invariant:
             lines.append("the latent is invariant: trivially equivariant, with no moving part to measure")
-        lines.append(f"latent scale {self.scale:.3e}, spread over samples {self.spread:.3e}")
-        return "\n".join(lines)
+        return [*lines, f"latent scale {self.scale:.3e}, spread over samples {self.spread:.3e}"]
+
+    def _repr_html_(self) -> str:
+        rows = [[name, *row] for name, row in zip((*self.elements, "mean but e"), self._rows(), strict=True)]
+        head = ["element", *(name.replace("_", " ") for name in self._shown)]
+        return table("equivariance error", head, rows, self._notes())
+
+    def __str__(self) -> str:
+        width = max(len("mean but e"), *(len(name) for name in self.elements))
+        lines = [f"{'element':{width}}  " + "  ".join(f"{name.replace('_', ' '):>14}" for name in self._shown)]
+        for name, row in zip((*self.elements, "mean but e"), self._rows(), strict=True):
+            lines.append(f"{name:{width}}  " + "  ".join(f"{value:14.4f}" for value in row))
+        return "\n".join([*lines, *self._notes()])
 
 
 def equivariance_error(
@@ -305,21 +324,39 @@ def _sums(
 def _whitening(centred: list[Tensor], rho: LatentAction) -> Tensor:
     """L⁻¹ of each block of channels, float64 [blocks, width, width]; channels beyond the last are padded with 0."""
     samples = [channels_last(z, rho).cpu().double() for z in centred]
-    width = -(-samples[0].shape[1] // -(-samples[0].shape[1] // BLOCK))
-    cut = [_blocks(a, width) for a in samples]
+    cut = [blocks_of(a, block_width(a.shape[1])) for a in samples]
     covariance = reduce(torch.add, (a @ a.mT for a in cut)) / sum(map(len, samples))
-    level = RIDGE * covariance.diagonal(dim1=1, dim2=2).sum() / samples[0].shape[1]
-    eye = torch.eye(width, dtype=torch.float64)
-    lower = torch.linalg.cholesky(covariance + (level + torch.finfo(torch.float64).tiny) * eye)
+    return whitening_of(covariance, samples[0].shape[1])
+
+
+def whitening_of(covariance: Tensor, channels: int) -> Tensor:
+    """L⁻¹ for each block of a covariance, float64 [blocks, width, width], with L Lᵀ the covariance plus the ridge.
+
+    Args:
+        covariance: float64 [blocks, width, width]; channels beyond the last are padded with 0.
+        channels: number of channels in all blocks.
+    """
+    level = RIDGE * covariance.diagonal(dim1=1, dim2=2).sum() / channels
+    eye = torch.eye(covariance.shape[-1], dtype=covariance.dtype, device=covariance.device)
+    lower = torch.linalg.cholesky(covariance + (level + torch.finfo(covariance.dtype).tiny) * eye)
     return torch.linalg.solve_triangular(lower, eye.expand_as(lower), upper=False)
 
 
 def _whitened(z: Tensor, factor: Tensor, rho: LatentAction) -> Tensor:
     """L⁻¹z, in double precision."""
-    return factor @ _blocks(channels_last(z, rho).cpu().double(), factor.shape[-1])
+    return factor @ blocks_of(channels_last(z, rho).cpu().double(), factor.shape[-1])
 
 
-def _blocks(samples: Tensor, width: int) -> Tensor:
+def block_width(channels: int) -> int:
+    """Width of the blocks of equal width, at most ``BLOCK``, into which channels are cut.
+
+    >>> block_width(2048), block_width(3000)
+    (2048, 1500)
+    """
+    return -(-channels // -(-channels // BLOCK))
+
+
+def blocks_of(samples: Tensor, width: int) -> Tensor:
     """Samples [n, C] as blocks of channels [blocks, width, n]."""
     n, channels = samples.shape
     blocks = -(-channels // width)

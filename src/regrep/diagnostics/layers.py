@@ -14,6 +14,7 @@ from regrep.diagnostics.linear import LinearEquivariance, leaves, measure_layers
 from regrep.diagnostics.reading import check_samples, evaluating, plain
 from regrep.diagnostics.windows import lopsided
 from regrep.errors import RegrepError
+from regrep.html import table
 from regrep.objectives.functional import wide
 from regrep.objectives.layers import find_layer
 
@@ -56,6 +57,20 @@ class LayerProfile:
             ],
             "skipped": list(self.skipped),
         }
+
+    def _repr_html_(self) -> str:
+        head = ["layer", "kind", "shape", "invariance", "linear R²", "change", "shuffled", "random element", "windows"]
+        rows = [
+            [
+                name or "model",
+                self.kinds[name],
+                " x ".join(map(str, found.shape)),
+                *(found.mean_invariance, found.mean, self.changes[name], found.mean_null, found.random_elements),
+                self.notes.get(name, ""),
+            ]
+            for name, found in self.layers.items()
+        ]
+        return table("layers", head, rows, [f"skipped: {', '.join(self.skipped)}"] if self.skipped else [])
 
     def __str__(self) -> str:
         labels = [f"{name or 'model'} ({self.kinds[name]})" for name in self.layers]

@@ -20,6 +20,7 @@ from regrep.diagnostics.reading import (
     reader,
 )
 from regrep.groups import RealCharacter, real_characters
+from regrep.html import table
 from regrep.objectives.functional import LatentAction
 from regrep.objectives.measures import error_and_offset
 
@@ -68,6 +69,11 @@ class Profile:
             "elements": list(self.elements),
             **{name: plain(getattr(self, name)) for name in names},
         }
+
+    def _repr_html_(self) -> str:
+        columns = (self.irreps, self.dims, self.share.tolist(), self.mean_error.tolist(), self.mean_offset.tolist())
+        rows = [list(row) for row in zip(*columns, strict=True)]
+        return table("profile", ["irrep", "dim", "share", "error", "offset"], rows)
 
     def __str__(self) -> str:
         width = max(len("irrep"), *(len(name) for name in self.irreps))

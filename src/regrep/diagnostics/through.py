@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from regrep.actions import Action
 from regrep.diagnostics.reading import beyond_identity, check_samples, element, evaluating, plain
+from regrep.errors import RegrepError
+from regrep.html import table
 from regrep.objectives.checks import check_latent
-from regrep.objectives.functional import LatentAction
+from regrep.objectives.functional import LatentAction, move
+from regrep.objectives.layers import find_layer
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +45,10 @@ class ThroughRho:
             "mean": plain(self.mean),
             "own": plain(self.own),
         }
+
+    def _repr_html_(self) -> str:
+        rows = [[name, value] for name, value in zip(self.elements, self.values.tolist(), strict=True)]
+        return table("through rho", ["element", "metric"], [*rows, ["mean but e", self.mean], ["head(E(x))", self.own]])
 
     def __str__(self) -> str:
         names = (*self.elements, "mean but e", "head(E(x))")
@@ -100,4 +107,69 @@ def through_rho(
         for k in range(act.group.order):
             outputs = torch.cat([head(rho(z, element(k, z))) for z in latents])
             values.append(float(metric(outputs, y if output_action is None else output_action(y, element(k, y)))))
+    return ThroughRho(act.group.names, torch.tensor(values, dtype=torch.float64), own)
+
+
+def through_layer(
+    model: nn.Module,
+    layer: str,
+    x: Tensor,
+    y: Tensor,
+    act: Action,
+    rho: LatentAction,
+    metric: Callable[[Tensor, Tensor], Tensor | float],
+    output_action: Action | None = None,
+    batch_size: int = 256,
+) -> ThroughRho:
+    """:func:`regrep.through_rho` for a layer inside any model: what follows the layer reads rho(g) z in place of z.
+
+    Args:
+        model: x -> outputs; evaluated as by :func:`regrep.equivariance_error`.
+        layer: name of a layer as listed by ``model.named_modules()``; moved at each of its runs if it has several.
+        x: [N, ...], samples.
+        y: [N, ...], targets.
+        act: how G acts on x.
+        rho: representation or action on the latent.
+        metric: (outputs [N, ...], targets [N, ...]) -> a number over all samples.
+        output_action: how G acts on y; None if the targets are invariant.
+        batch_size: samples at a time.
+
+    Raises:
+        RegrepError: no samples, different groups, or a layer that is unknown or does not run.
+
+    >>> import regrep
+    >>> G = regrep.groups.cyclic(2)
+    >>> act = regrep.actions.Permute(G, torch.tensor([[0, 1], [1, 0]]))
+    >>> model = nn.Sequential(nn.Tanh(), nn.Linear(2, 1))
+    >>> _ = nn.init.ones_(model[1].weight)  # a sum, which a swap does not change
+    >>> x = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> error = lambda outputs, y: round(float((outputs - y).abs().max()), 6)
+    >>> through_layer(model, "0", x, model(x).detach(), act, regrep.regular(G), error).values
+    tensor([0., 0.], dtype=torch.float64)
+    """
+    check_samples(x, batch_size, act, rho)
+    place, ran = find_layer(model, layer), False
+
+    def outputs(k: int | None) -> Tensor:
+        def turn(module: nn.Module, args: object, z: Tensor) -> Tensor | None:
+            nonlocal ran
+            ran = True
+            return None if k is None else move(z, element(k, z), rho).to(z.dtype)
+
+        handle = place.register_forward_hook(turn)
+        try:
+            return torch.cat([model(part) for part in x.split(batch_size)])
+        finally:
+            handle.remove()
+
+    values = []
+    with evaluating(model):
+        own = float(metric(outputs(None), y))
+        if not ran:
+            raise RegrepError(
+                f"layer {layer!r} does not run, so that nothing reads its latent; choose a layer that the model runs,"
+                " outside of compiled code"
+            )
+        for k in range(act.group.order):
+            values.append(float(metric(outputs(k), y if output_action is None else output_action(y, element(k, y)))))
     return ThroughRho(act.group.names, torch.tensor(values, dtype=torch.float64), own)

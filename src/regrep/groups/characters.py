@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from regrep.groups.finite import FiniteGroup
+from regrep.html import table
 
 SNAP = 1e-3
 """Largest distance of an eigenvalue multiplicity from an integer; beyond it the random draw is repeated."""
@@ -39,6 +40,21 @@ class CharacterTable:
     values: Tensor
     degrees: tuple[int, ...]
     frobenius_schur: tuple[int, ...]
+
+    def _repr_html_(self) -> str:
+        from regrep.groups.description import WIDEST_CHARACTERS, in_closed_form
+
+        order = sum(map(len, self.classes))
+        caption = f"{len(self.classes)} irreducible characters of a group of order {order}"
+        if len(self.classes) > WIDEST_CHARACTERS:
+            rows = [[f"χ{k + 1}", *pair] for k, pair in enumerate(zip(self.degrees, self.frobenius_schur, strict=True))]
+            return table(caption, ["", "degree", "indicator"], rows)
+        head = ["", *(f"element {c[0]} ({len(c)} in its class)" for c in self.classes), "indicator"]
+        rows = [
+            [f"χ{k + 1}", *(in_closed_form(value, order) for value in row), self.frobenius_schur[k]]
+            for k, row in enumerate(self.values.tolist())
+        ]
+        return table(caption, head, rows)
 
 
 @dataclass(frozen=True, eq=False)

@@ -82,7 +82,7 @@ def describe(group: FiniteGroup) -> str:
     )
     if len(table.classes) <= WIDEST_CHARACTERS:
         orders = [int(group.element_orders[c[0]]) for c in table.classes]
-        values = [[_number(v, o) for v, o in zip(row, orders, strict=True)] for row in table.values.tolist()]
+        values = [[in_closed_form(v, o) for v, o in zip(row, orders, strict=True)] for row in table.values.tolist()]
         rows = [["", *first, "indicator"]] + [
             [f"χ{k + 1}", *row, f"{table.frobenius_schur[k]:+d}".replace("+0", "0")] for k, row in enumerate(values)
         ]
@@ -147,13 +147,13 @@ def describe_json(group: FiniteGroup) -> dict[str, Any]:
     }
 
 
-def _number(value: complex, order: int) -> str:
+def in_closed_form(value: complex, order: int) -> str:
     """A character value on an element of the given order: in closed form if that is short, else to three digits.
 
     These are tried in turn: integers and square roots, multiples of a root of unity, Gaussian integers, imaginary
     quadratic numbers.
 
-    >>> [_number(v, 12) for v in (2, -0.5 - 0.75**0.5 * 1j, 1j, 1 + 5**0.5, (3**0.5 - 1j) / 2, 0.1)]
+    >>> [in_closed_form(v, 12) for v in (2, -0.5 - 0.75**0.5 * 1j, 1j, 1 + 5**0.5, (3**0.5 - 1j) / 2, 0.1)]
     ['2', 'ω²', 'i', '1+√5', 'ζ12^11', '0.100']
     """
     if abs(value.imag) < NEAR:

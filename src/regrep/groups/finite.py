@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from regrep.errors import RegrepError
+from regrep.html import table
 
 if TYPE_CHECKING:
     from regrep.groups.characters import CharacterTable
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 MAX_ORDER = 1000
 """Largest order accepted: a table holds n² integers and characters cost up to n³ operations."""
+
+
+WIDEST_HTML = 24
+"""Notebooks show the multiplication table of groups up to this order, and the elements of larger ones."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -233,6 +238,15 @@ class FiniteGroup:
 
     def __repr__(self) -> str:
         return f"<FiniteGroup {self.name} of order {self.order}>"
+
+    def _repr_html_(self) -> str:
+        kind = "abelian" if self.is_abelian else "not abelian"
+        caption = f"{self.name}: order {self.order}, {kind}"
+        if self.order > WIDEST_HTML:
+            rows = [[name, k, int(self.element_orders[k])] for k, name in enumerate(self.names)]
+            return table(caption, ["element", "index", "order"], rows)
+        rows = [[name, *(self.names[h] for h in row)] for name, row in zip(self.names, self.mul.tolist(), strict=True)]
+        return table(caption, ["gh", *self.names], rows, ["row g, column h: first h, then g"])
 
 
 def check_table(table: np.ndarray) -> np.ndarray:

@@ -345,6 +345,11 @@ def check_group(group: FiniteGroup) -> None:
 def check_homomorphism(group: FiniteGroup, matrices: Tensor, name: str) -> Tensor:
     """Float64 copy of the matrices after checking rho(e) = 1 and rho(s) rho(g) = rho(sg) for generators s."""
     stack = check_stack(group, matrices).clone()
+    if not bool(stack.isfinite().all()):
+        raise RegrepError(
+            f"the matrices of {name} hold finite numbers, got {int((~stack.isfinite()).sum())} entries that are not;"
+            " check where they come from"
+        )
     defect = float((stack[0] - torch.eye(stack.shape[1], dtype=torch.float64)).abs().max())
     for s in group.generators:
         defect = max(defect, float((stack[s] @ stack - stack[group.mul[s]]).abs().max()))

@@ -1,5 +1,6 @@
-"""docs/conventions.md prints every matrix of C4 and D4; this holds the page against the code."""
+"""docs/conventions.md: its examples print what the page says, and its matrices are those of the code."""
 
+import doctest
 import re
 from pathlib import Path
 
@@ -10,24 +11,43 @@ import regrep
 from regrep.groups import cyclic, dihedral
 
 PAGE = Path(__file__).parents[3] / "docs" / "conventions.md"
-
-
-def printed(group):
-    section = PAGE.read_text().split(f"### {group.name}\n")[1].split("### ")[0]
-    for name, block in re.findall(r"`(\w+)`\n\n```\n(.*?)\n```", section, flags=re.DOTALL):
-        yield name, torch.tensor([[letter == "1" for letter in line.split()] for line in block.splitlines()])
+TEXT = PAGE.read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
+MATRICES = {
+    title: [
+        (name, torch.tensor([[letter == "1" for letter in line.split()] for line in block.splitlines()]))
+        for name, block in re.findall(r"`(\w+)`\n\n```\n(.*?)\n```", section, flags=re.DOTALL)
+    ]
+    for title, section in re.findall(r"### (\w+)\n(.*?)(?=\n### |\Z)", TEXT, flags=re.DOTALL)
+}
 
 
 @pytest.mark.parametrize("group", [cyclic(4), dihedral(4)], ids=lambda group: group.name)
 def test_every_printed_matrix(group):
-    matrices = dict(printed(group))
-    assert tuple(matrices) == group.names
-    for name, matrix in matrices.items():
+    printed = MATRICES[group.name]
+    assert tuple(name for name, _ in printed) == group.names
+    for name, matrix in printed:
         assert torch.equal(matrix, regrep.regular(group).matrix(name).bool()), name
 
 
+def test_every_example_prints_what_the_page_says():
+    example = doctest.DocTestParser().get_doctest("\n".join(EXAMPLES), {}, PAGE.name, str(PAGE), 0)
+    printed = []
+    found = doctest.DocTestRunner(verbose=False).run(example, out=printed.append)
+    assert found.attempted > 60
+    assert found.failed == 0, "".join(printed)
+
+
+def test_every_paragraph_is_followed_by_an_example():
+    """All but the introduction: a statement that stands alone would be held by nothing."""
+    body = re.sub(r"```.*?```", "EXAMPLE", TEXT.split("\n## ", 1)[1], flags=re.DOTALL)
+    blocks = [block for block in re.split(r"\n\n+|(?<=\n)(?=#)", body) if block.strip()]
+    kinds = ["example" if block.strip() == "EXAMPLE" else "text" for block in blocks if not block.startswith("### ")]
+    assert kinds == ["text", "example"] * (len(kinds) // 2)
+
+
 def test_readme_example_runs():
-    readme = (PAGE.parents[1] / "README.md").read_text()
+    readme = (PAGE.parents[1] / "README.md").read_text(encoding="utf-8")
     code = re.search(r"```python\n(.*?)```", readme, flags=re.DOTALL)
     assert code is not None
     exec(compile(code[1], "README.md", "exec"), {})

@@ -84,6 +84,38 @@ def test_the_definitions_by_slow_loops(rho, batch_size):
         assert found.total[k] == pytest.approx(math.hypot(expected[0], expected[1]))
 
 
+@pytest.mark.parametrize("batch_size", [3, 256])
+def test_uncentred_absolute_scale_and_spread_by_slow_loops(batch_size):
+    """Latents of moved inputs are larger than those of the inputs, so that it matters which is divided by."""
+    weight = torch.randn(36, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(6)).abs()
+    x = X[:10].abs() * torch.linspace(0, 1, 6, dtype=torch.float64)  # brighter to the right
+
+    def encode(x):
+        return (x * torch.linspace(0, 3, 6, dtype=torch.float64)).flatten(1) @ weight
+
+    found = equivariance_error(encode, x, ACT, RHO, batch_size=batch_size)
+    z = encode(x)
+    mean = sum(z) / 10
+    assert found.scale == pytest.approx(math.sqrt(sum(float(row @ row) for row in z) / 80))
+    assert found.spread == pytest.approx(math.sqrt(sum(float((row - mean) @ (row - mean)) for row in z) / 80))
+    for k in range(8):
+        w = [RHO.matrix(k) @ row for row in z]
+        v = encode(ACT(x, torch.full((10,), k)))
+        apart = sum(float((a - b) @ (a - b)) for a, b in zip(w, v, strict=True))
+        norm = sum(float(b @ b) for b in v)
+        assert found.uncentred[k] == pytest.approx(math.sqrt(apart / norm))
+        assert found.absolute[k] == pytest.approx(math.sqrt(apart / 80))
+    for name in ("whitened_error", "error", "offset", "moving_error", "total", "uncentred"):
+        values = getattr(found, name).tolist()
+        assert getattr(found, f"mean_{name}") == pytest.approx(sum(values[1:]) / 7)
+    with pytest.warns(DeprecationWarning, match="is an old name"):
+        assert torch.equal(found.relative, found.uncentred)
+    with pytest.warns(DeprecationWarning, match="is an old name"):
+        assert found.mean_relative == found.mean_uncentred
+    with pytest.warns(DeprecationWarning, match="is an old name"):
+        assert torch.equal(found.centred, found.total)
+
+
 @pytest.mark.parametrize("scale", [1.0, 1e-4, 1e6])
 def test_a_constant_is_an_offset_and_no_error(scale):
     for constant, invariant in ((torch.arange(16.0), False), (torch.tensor([3.0] * 8 + [-2.0] * 8), True)):

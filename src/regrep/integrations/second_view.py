@@ -1,0 +1,115 @@
+"""The penalty on layers of a network that somebody else runs on x: what the frameworks' adapters share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from regrep.actions import Action, sample
+from regrep.errors import RegrepError
+from regrep.objectives import OUTPUT, EquivariantObjective, equivariance_loss, latent_of, moving_share, whitened_error
+from regrep.objectives.checks import check_choice, check_latent, check_weight
+from regrep.objectives.functional import LatentAction, Penalty
+
+
+class PenaltyTerms(NamedTuple):
+    """Means over the layers on one batch, each a scalar; differentiate only ``equivariance``.
+
+    Attributes:
+        equivariance: the penalty, without its weight.
+        whitened_error: see :func:`~regrep.objectives.whitened_error`; 1 where the latent does not vary.
+        moving_share: see :func:`~regrep.objectives.moving_share`; 0 where the latent does not vary.
+    """
+
+    equivariance: Tensor
+    whitened_error: Tensor
+    moving_share: Tensor
+
+    def log(self, prefix: str = "") -> dict[str, Tensor]:
+        """Detached values by name, ready for a logger."""
+        return {prefix + name: value.detach() for name, value in self._asdict().items()}
+
+
+class SecondView:
+    """Compares what layers return for x, in a pass that the caller runs anyway, with what they return for gx.
+
+    Args:
+        act: how G acts on x.
+        latents: representation of each layer by name, or one for the network's output.
+        weight: weight of the penalty, >= 0.
+        penalty: see :func:`regrep.equivariance_loss`.
+
+    Raises:
+        RegrepError: a negative weight, or an unknown penalty.
+
+    >>> import regrep
+    >>> act = regrep.actions.RotateFlip2d(regrep.groups.cyclic(4))
+    >>> network, x = nn.Sequential(nn.Flatten(), nn.Linear(16, 8)), torch.randn(6, 4, 4)
+    >>> view = SecondView(act, {"1": regrep.latent(act.group, 8)}, 0.3, "mse")
+    >>> view.check(network)
+    >>> with view.watching(network) as first:
+    ...     outputs = network(x)
+    >>> g, gx = view.move(x)
+    >>> with view.watching(network) as second:
+    ...     _ = network(gx)
+    >>> view.terms(first(), second(), g).equivariance.requires_grad
+    True
+    """
+
+    def __init__(
+        self, act: Action, latents: LatentAction | Mapping[str, LatentAction], weight: float, penalty: Penalty
+    ) -> None:
+        check_weight("weight", weight)
+        check_choice("penalty", penalty, Penalty)
+        self.act, self.weight, self.penalty = act, float(weight), penalty
+        self.latents = dict(latents) if isinstance(latents, Mapping) else {OUTPUT: latents}
+
+    def check(self, network: nn.Module) -> None:
+        """Raise unless the network has all the layers, and one group acts everywhere."""
+        EquivariantObjective(
+            network, None, nn.functional.mse_loss, self.act, self.latents, weight=self.weight, penalty=self.penalty
+        )
+
+    @contextmanager
+    def watching(self, network: nn.Module) -> Iterator[Callable[[], dict[str, Tensor]]]:
+        """Gives a function that returns what each layer returned at its latest run in this block."""
+        with ExitStack() as stack:
+            taps = {layer: stack.enter_context(latent_of(network, layer)) for layer in self.latents}
+            yield lambda: {layer: tap.value for layer, tap in taps.items()}
+
+    def move(self, x: Any) -> tuple[Tensor, Any]:
+        """Random elements g, int64 [B], and gx."""
+        leaves = [leaf for leaf in tree_leaves(x) if isinstance(leaf, Tensor)]
+        if not leaves:
+            raise RegrepError(
+                f"the group acts on the first argument of the network, but that is a {type(x).__name__} without"
+                " tensors; name the part of the model that is called with x"
+            )
+        g = sample(self.act.group, len(leaves[0]), device=leaves[0].device)
+        return g, self.act(x, g)
+
+    def terms(self, first: Mapping[str, Tensor], second: Mapping[str, Tensor], g: Tensor) -> PenaltyTerms:
+        """The penalty, and how equivariant the layers are.
+
+        Args:
+            first: latents of x by layer.
+            second: latents of gx by layer.
+            g: int64 [B].
+        """
+        found = []
+        for layer, rho in self.latents.items():
+            z, z_g = check_latent(first[layer], g), check_latent(second[layer], g)
+            found.append(
+                (
+                    equivariance_loss(z, z_g, g, rho, self.penalty),
+                    # Latents that do not vary get the error of unrelated ones: collapse is never a success.
+                    whitened_error(z, z_g, g, rho).nan_to_num(1.0),
+                    moving_share(z, rho, self.act.group).nan_to_num(0.0),
+                )
+            )
+        return PenaltyTerms(*(torch.stack(parts).mean() for parts in zip(*found, strict=True)))

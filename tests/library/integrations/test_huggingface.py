@@ -1,0 +1,153 @@
+"""The mixin for the Hugging Face Trainer, with a small vision transformer of transformers."""
+
+import itertools
+
+import pytest
+import torch
+from torch import nn
+from transformers import Trainer, TrainingArguments, ViTConfig, ViTForImageClassification
+
+import regrep
+from regrep.errors import RegrepError
+from regrep.integrations import second_view
+from regrep.integrations.huggingface import EquivariantTrainerMixin
+
+G = regrep.groups.cyclic(4)
+ACT = regrep.actions.RotateFlip2d(G)
+VIT = {"vit.layernorm": regrep.representations.layouts.tokens(ACT, (17, 8))}
+
+
+class EquivariantTrainer(EquivariantTrainerMixin, Trainer):
+    """As a user writes it."""
+
+
+class Plain(nn.Module):
+    """A model that takes nothing but inputs and labels, so that the Trainer divides its loss."""
+
+    main_input_name = "pixel_values"
+
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.head = nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.Tanh()), nn.Linear(8, 4)
+
+    def forward(self, pixel_values, labels=None):
+        logits = self.head(self.encoder(pixel_values))
+        return {"logits": logits} if labels is None else {
+            "loss": nn.functional.cross_entropy(logits, labels), "logits": logits
+        }  # fmt: skip
+
+
+def vit():
+    torch.manual_seed(0)
+    return ViTForImageClassification(
+        ViTConfig(
+            hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, image_size=8, patch_size=2,
+            num_channels=1, num_labels=4,
+        )
+    )  # fmt: skip
+
+
+def plain():
+    torch.manual_seed(0)
+    return Plain()
+
+
+def data(count=8):
+    x = torch.randn(count, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+    return [{"pixel_values": x[k], "labels": k % 4} for k in range(count)]
+
+
+@pytest.fixture
+def trained(tmp_path, monkeypatch):
+    """Trains for one step of SGD; samples get the same elements in the same order, however they are cut."""
+
+    def train(model, batch, steps, kind=EquivariantTrainer, count=8, **options):
+        elements = itertools.count(1)
+        draw = lambda group, n, device=None: torch.tensor([next(elements) for _ in range(n)]) % group.order  # noqa: E731
+        monkeypatch.setattr(second_view, "sample", draw)
+        arguments = TrainingArguments(
+            tmp_path, per_device_train_batch_size=batch, gradient_accumulation_steps=steps, max_steps=1, optim="sgd",
+            learning_rate=0.5, lr_scheduler_type="constant", max_grad_norm=0.0, logging_steps=1, use_cpu=True,
+            report_to="none", save_strategy="no", disable_tqdm=True, dataloader_pin_memory=False,
+        )  # fmt: skip
+        if kind is EquivariantTrainer:
+            latents = VIT if isinstance(model, ViTForImageClassification) else {"encoder": regrep.latent(G, 8)}
+            options = {"input_action": ACT, "latents": latents, "weight": 3.0, "penalty": "mse", **options}
+        found = kind(model=model, args=arguments, train_dataset=data(count), eval_dataset=data(4), **options)
+        found.train()
+        return found
+
+    return train
+
+
+def logged(trainer):
+    return next(row for row in trainer.state.log_history if "loss" in row)
+
+
+def weights(model):
+    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
+@pytest.mark.parametrize("make", [vit, plain])
+@pytest.mark.parametrize("kind", [Trainer, EquivariantTrainer])
+def test_accumulated_batches_make_the_step_of_one_batch(trained, make, kind):
+    whole, parts = trained(make(), 8, 1, kind), trained(make(), 2, 4, kind)
+    assert parts.model_accepts_loss_kwargs == (make is vit)
+    assert logged(parts)["loss"] == pytest.approx(logged(whole)["loss"], rel=1e-5)
+    torch.testing.assert_close(weights(parts.model), weights(whole.model))
+    assert not torch.equal(weights(whole.model), weights(make()))
+
+
+def test_so_do_accumulated_batches_of_different_sizes(trained):
+    whole, parts = trained(vit(), 7, 1, count=7), trained(vit(), 2, 4, count=7)
+    torch.testing.assert_close(weights(parts.model), weights(whole.model))
+    assert logged(parts)["equivariance"] == pytest.approx(logged(whole)["equivariance"], rel=1e-5)
+
+
+def test_the_loss_is_that_of_the_task_and_the_penalty(trained):
+    model = vit()
+    rows = data()
+    x, y = torch.stack([row["pixel_values"] for row in rows]), torch.tensor([row["labels"] for row in rows])
+    task = float(model(pixel_values=x, labels=y).loss.detach())
+    found = logged(trained(model, 8, 1))
+    assert found["loss"] == pytest.approx(task + 3 * found["equivariance"], rel=1e-4)
+    assert 0 < found["whitened_error"] < 2
+    assert 0 < found["moving_share"] <= 1
+
+
+def test_with_weight_0_the_step_is_the_trainers_own(trained):
+    torch.testing.assert_close(
+        weights(trained(vit(), 2, 4, weight=0.0).model), weights(trained(vit(), 2, 4, kind=Trainer).model)
+    )
+
+
+def test_evaluation_is_that_of_the_task_alone(trained):
+    trainer = trained(vit(), 8, 1)
+    loss = trainer.evaluate()["eval_loss"]
+    batch = {"pixel_values": torch.stack([r["pixel_values"] for r in data(4)]), "labels": torch.arange(4)}
+    trainer.model.eval()
+    assert loss == pytest.approx(float(trainer.model(**batch).loss.detach()), rel=1e-5)
+    assert trainer.predict(data(4)).predictions.shape == (4, 4)
+
+
+def test_outputs_are_those_for_x(trained):
+    trainer = trained(vit(), 8, 1)
+    batch = {"pixel_values": torch.stack([r["pixel_values"] for r in data(4)]), "labels": torch.arange(4)}
+    trainer.model.train()
+    trainer.get_batch_samples(iter([batch]), 1, "cpu")
+    loss, outputs = trainer.compute_loss(trainer.model, dict(batch), return_outputs=True)
+    assert loss.dim() == 0
+    assert torch.equal(outputs.logits, trainer.model(**batch).logits)
+    assert trainer.compute_loss(trainer.model, dict(batch)).dim() == 0
+
+
+def test_what_cannot_work_is_said_in_one_sentence(trained):
+    with pytest.raises(RegrepError, match="no layer 'vit.nothing'"):
+        trained(vit(), 8, 1, latents={"vit.nothing": regrep.latent(G, 8)})
+    with pytest.raises(RegrepError, match="acts on 'images', but the batch holds"):
+        trained(vit(), 8, 1, input_name="images")
+
+
+def test_tokens_of_transformers_are_proposed():
+    found = regrep.suggest_latent(vit(), "vit.layernorm", torch.randn(2, 1, 8, 8), ACT)
+    assert (found.layout, found.rho.shape) == ("tokens", (17, 8))

@@ -1,0 +1,89 @@
+"""What notebooks show: well-formed tables with the numbers of the text, and nothing unescaped."""
+
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+import torch
+from torch import nn
+
+import regrep
+
+G = regrep.groups.dihedral(4)
+ACT = regrep.actions.RotateFlip2d(G)
+X = torch.randn(40, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+
+
+def model():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.ReLU())
+
+
+def accuracy(scores, y):
+    return float((scores.argmax(dim=1) == y).float().mean())
+
+
+def through():
+    return regrep.through_rho(model(), nn.Linear(8, 2), X, torch.arange(40) % 2, ACT, regrep.regular(G), accuracy)
+
+
+SHOWN = {
+    "group": lambda: G,
+    "large group": lambda: regrep.groups.symmetric(5),
+    "characters": lambda: G.character_table,
+    "many characters": lambda: regrep.groups.cyclic(30).character_table,
+    "error": lambda: regrep.equivariance_error(model(), X, ACT, regrep.regular(G)),
+    "through": through,
+    "profile": lambda: regrep.profile(model(), X, ACT, regrep.regular(G)),
+    "layers": lambda: regrep.profile_layers(model(), X, ACT),
+}
+
+
+def cells(value):
+    """The rows of the table, and the text below it."""
+    tree = ElementTree.fromstring(f"<div>{value._repr_html_()}</div>")
+    rows = [[cell.text or "" for cell in row] for row in tree.iter("tr")]
+    return rows, [line.text for line in tree.iter("p")]
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_tables_are_well_formed(name):
+    rows, _ = cells(SHOWN[name]())
+    assert len(rows) > 1
+    assert {len(row) for row in rows} == {len(rows[0])}
+
+
+@pytest.mark.parametrize("name", ["error", "through", "profile"])
+def test_tables_hold_the_numbers_of_the_text(name):
+    value = SHOWN[name]()
+    rows, notes = cells(value)
+    text = str(value)
+    assert all(cell in text for row in rows[1:] for cell in row)
+    assert all(note in text for note in notes)
+
+
+def test_the_table_of_a_group_is_its_multiplication():
+    rows, _ = cells(G)
+    r, s = rows[0].index("r"), rows[0].index("s")
+    assert rows[r][s] == G.names[G.mul[G.index("r"), G.index("s")]]
+    assert len(cells(regrep.groups.symmetric(5))[0]) == 121
+
+
+def test_characters_are_in_closed_form():
+    rows, _ = cells(regrep.groups.cyclic(3).character_table)
+    assert rows[2][1:] == ["1", "ω", "ω²", "0"] or rows[2][1:] == ["1", "ω²", "ω", "0"]
+
+
+def test_names_are_escaped():
+    swap = torch.tensor([[0, 1], [1, 0]])
+    group = regrep.groups.FiniteGroup("<b>C2</b>", ("e", "<script>"), swap)
+    error = regrep.equivariance_error(lambda x: x, torch.randn(9, 2), regrep.regular(group), regrep.regular(group))
+    for value in (group, error):
+        assert "&lt;script&gt;" in value._repr_html_()
+        assert "<script>" not in value._repr_html_()
+    assert "&lt;b&gt;C2" in group._repr_html_()
+
+
+def test_long_tables_are_cut():
+    rows, _ = cells(regrep.groups.cyclic(500))
+    assert len(rows) == 202
+    assert rows[-1][0] == "..."

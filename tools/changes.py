@@ -1,0 +1,189 @@
+"""Single wrong changes of a Python source, one syntax node at a time, as slips of the hand would make them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+COMPARE = {
+    ast.Lt: "<= >", ast.LtE: "< >", ast.Gt: ">= <", ast.GtE: "> <", ast.Eq: "!=", ast.NotEq: "==",
+    ast.In: "not_in", ast.NotIn: "in", ast.Is: "is_not", ast.IsNot: "is",
+}  # fmt: skip
+ARITHMETIC = {
+    ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*", ast.FloorDiv: "/", ast.Mod: "*", ast.Pow: "*",
+    ast.BitAnd: "|", ast.BitOr: "&",
+}  # fmt: skip
+SWAPPED_OPERANDS = (ast.Sub, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.MatMult)
+NAMES = {
+    "min": "max", "max": "min", "any": "all", "all": "any", "amin": "amax", "amax": "amin", "argmin": "argmax",
+    "argmax": "argmin", "sum": "mean", "mean": "sum", "zeros": "ones", "ones": "zeros", "floor": "ceil",
+    "ceil": "floor", "append": "extend", "no_grad": "enable_grad", "eval": "train", "cos": "sin", "sin": "cos",
+    "sqrt": "square", "square": "sqrt",
+}  # fmt: skip
+DROPPED_CALLS = {"detach", "clone", "abs", "flip", "conj", "sqrt", "square", "sort", "transpose", "double", "round"}
+DROPPED_ATTRIBUTES = {"T", "mT"}
+DROPPED_LOOKUPS = {"inverse"}
+FOLDED = {"dim", "axis", "dims", "stacklevel"}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One wrong change: bytes ``start`` to ``end`` of the source become ``text``.
+
+    ``function`` is the first line of the innermost function around it, decorators included; None outside of any.
+    """
+
+    kind: str
+    line: int
+    start: int
+    end: int
+    text: str
+    function: int | None
+
+    def apply(self, source: bytes) -> bytes:
+        """The changed source."""
+        return source[: self.start] + self.text.encode() + source[self.end :]
+
+
+def changes(source: bytes) -> list[Change]:
+    """All changes of a source that still compile, in its order.
+
+    >>> [change.text for change in changes(b"def f(a):\\n    return a + 1")]
+    ['(a - 1)', '2', 'None']
+    """
+    lines = [0]
+    for line in source.splitlines(keepends=True):
+        lines.append(lines[-1] + len(line))
+    tree = ast.parse(source)
+    found = {}
+    for node, new, kind, function in _walk(tree, None):
+        start = lines[node.lineno - 1] + node.col_offset
+        end = lines[node.end_lineno - 1] + node.end_col_offset
+        change = Change(kind, node.lineno, start, end, new, function)
+        try:
+            same = ast.dump(ast.parse(change.apply(source))) == ast.dump(tree)
+        except SyntaxError:
+            continue
+        if not same:
+            found.setdefault((start, end, new), change)
+    return sorted(found.values(), key=lambda change: (change.start, change.end))
+
+
+def _walk(node: ast.AST, function: int | None) -> Iterator[tuple[ast.AST, str, str, int | None]]:
+    """Changes of a node and of all below it; texts of messages, annotations and imports stay."""
+    for new, kind in _changes_of(node):
+        yield node, new, kind, function
+    if isinstance(node, ast.FunctionDef):
+        function = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+    for child in _parts(node):
+        if function is None and isinstance(child, ast.Expr):
+            continue
+        yield from _walk(child, function)
+
+
+def _parts(node: ast.AST) -> list[ast.AST]:
+    if isinstance(node, ast.FunctionDef):
+        return [*(d for d in node.args.defaults + node.args.kw_defaults if d is not None), *node.body]
+    if isinstance(node, ast.AnnAssign):
+        return [node.value] if node.value else []
+    if isinstance(node, ast.Raise | ast.Import | ast.ImportFrom | ast.JoinedStr | ast.Assert):
+        return []
+    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        return []
+    if isinstance(node, ast.ClassDef):
+        return [*node.body]
+    if isinstance(node, ast.Call) and ast.unparse(node.func) in ("warnings.warn", "cast", "isinstance"):
+        return []
+    return list(ast.iter_child_nodes(node))
+
+
+def _changes_of(node: ast.AST) -> Iterator[tuple[str, str]]:
+    """New text and kind of each change of one node."""
+    text = ast.unparse
+    match node:
+        case ast.Compare(left, [operator], [right]):
+            # Where a tolerance is compared, whether the limit itself counts makes no difference.
+            fine = any(isinstance(s, ast.Constant) and isinstance(s.value, float) for s in (left, right)) or any(
+                isinstance(s, ast.Name) and s.id.isupper() for part in (left, right) for s in ast.walk(part)
+            )
+            for other in COMPARE[type(operator)].split()[1 if fine and isinstance(operator, _ORDERS) else 0 :]:
+                yield f"({text(left)} {other.replace('_', ' ')} {text(right)})", "comparison"
+        case ast.BinOp(left, operator, right):
+            if type(operator) in ARITHMETIC and not _is_text(left) and not _is_text(right):
+                yield f"({text(left)} {ARITHMETIC[type(operator)]} {text(right)})".replace("- -", "+ "), "operator"
+            if isinstance(operator, SWAPPED_OPERANDS):
+                swapped = ast.BinOp(right, operator, left)
+                yield f"({text(swapped)})", "operands swapped"
+        case ast.AugAssign(target, operator, value) if type(operator) in ARITHMETIC:
+            yield f"{text(target)} {ARITHMETIC[type(operator)]}= {text(value)}", "operator"
+            yield "pass", "statement deleted"
+        case ast.UnaryOp(ast.Not(), operand):
+            yield f"({text(operand)})", "not dropped"
+        case ast.UnaryOp(ast.USub(), operand) if not isinstance(operand, ast.Constant):
+            yield f"({text(operand)})", "sign dropped"
+        case ast.UnaryOp(ast.Invert(), operand):
+            yield f"({text(operand)})", "not dropped"
+        case ast.BoolOp(operator, values):
+            other = " or " if isinstance(operator, ast.And) else " and "
+            yield "(" + other.join(f"({text(value)})" for value in values) + ")", "and for or"
+        case ast.IfExp(test, body, otherwise):
+            yield f"({text(otherwise)} if {text(test)} else {text(body)})", "branches swapped"
+        case ast.Constant(bool(value)):
+            yield str(not value), "constant"
+        case ast.Constant(int(value)):
+            yield str(value + 1), "constant"
+        case ast.Constant(float(value)):
+            yield str(value + 1), "constant"
+        case ast.Subscript(value, ast.Tuple([first, second])):
+            yield f"{text(value)}[{text(second)}, {text(first)}]", "indices swapped"
+        case ast.Subscript(ast.Attribute(_, name), inner) if name in DROPPED_LOOKUPS:
+            yield f"({text(inner)})", "look-up dropped"
+        case ast.Attribute(value, name) if name in DROPPED_ATTRIBUTES:
+            yield text(value), "transpose dropped"
+        case ast.Attribute(value, name) if name in NAMES and isinstance(node.ctx, ast.Load):
+            yield f"{text(value)}.{NAMES[name]}", "name"
+        case ast.Name(name) if name in NAMES and isinstance(node.ctx, ast.Load):
+            yield NAMES[name], "name"
+        case ast.Call():
+            yield from _changes_of_call(node)
+        case ast.comprehension(target, iterator, tests) if tests:
+            pass  # the test is an expression of its own
+        case ast.Expr(ast.Call()) | ast.Raise() | ast.Continue() | ast.Break():
+            yield "pass", "statement deleted"
+        case ast.Assign([ast.Attribute() | ast.Subscript()], _):
+            yield "pass", "statement deleted"
+        case ast.Return(value) if value is not None and not isinstance(value, ast.Constant):
+            yield "return None", "value returned"
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        yield "pass", "statement deleted"
+
+
+def _changes_of_call(node: ast.Call) -> Iterator[tuple[str, str]]:
+    function, places = ast.unparse(node.func), [ast.unparse(part) for part in node.args]
+    named = [ast.unparse(part) for part in node.keywords]
+    for k in range(len(places) - 1):
+        if not any(isinstance(part, ast.Starred) for part in node.args[k : k + 2]):
+            swapped = [*places[:k], places[k + 1], places[k], *places[k + 2 :]]
+            yield f"{function}({', '.join(swapped + named)})", "arguments swapped"
+    for k, keyword in enumerate(node.keywords):
+        if keyword.arg and keyword.arg not in ("dtype", "device", "stacklevel", "strict", "encoding"):
+            fewer = named[:k] + named[k + 1 :]
+            yield f"{function}({', '.join(places + fewer)})", "keyword dropped"
+        if keyword.arg in FOLDED and isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, int):
+            other = [*named[:k], f"{keyword.arg}={keyword.value.value - 1}", *named[k + 1 :]]
+            yield f"{function}({', '.join(places + other)})", "axis"
+    if isinstance(node.func, ast.Attribute) and node.func.attr in DROPPED_CALLS:
+        yield ast.unparse(node.func.value), "call dropped"
+    if function.endswith("einsum") and isinstance(node.args[0], ast.Constant):
+        before, _, after = str(node.args[0].value).partition("->")
+        for k in range(len(after) - 1):
+            order = after[:k] + after[k + 1] + after[k] + after[k + 2 :]
+            yield f"{function}({', '.join([repr(f'{before}->{order}'), *places[1:], *named])})", "axis"
+
+
+_ORDERS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
