@@ -8,7 +8,7 @@ READY := .venv/.ready
 BASELINES := .venv-baselines/bin
 BASELINES_READY := .venv-baselines/.ready
 
-.PHONY: setup setup-baselines demo test test-baselines test-all lint types bench clean
+.PHONY: setup setup-baselines demo test test-baselines test-all mutants lint types bench clean
 
 setup: $(READY)
 
@@ -45,6 +45,10 @@ test-baselines: setup-baselines
 test-all: setup setup-baselines
 	OMP_NUM_THREADS=1 $(BIN)/$(PYTEST) -m "slow or not slow"
 	OMP_NUM_THREADS=1 $(BASELINES)/$(PYTEST) -m "slow or not slow" tests/paper/networks tests/paper/steerable
+
+# Under half an hour on two cores: wrong changes of a sample of lines, each of which a test should notice.
+mutants: setup
+	$(BIN)/python tools/mutants.py --out results/mutants.json
 
 lint: setup
 	$(BIN)/ruff check .

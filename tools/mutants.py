@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import hashlib
 import json
 import multiprocessing
 import os
@@ -34,7 +35,9 @@ ROOT = Path(__file__).resolve().parents[1]
 FIRST, REST = 20.0, 60.0
 """Seconds of tests (as measured without changes) in the first and in the second attempt on a change."""
 
-ALIVE, KILLED, SLOW, UNTESTED = "alive", "killed", "too slow", "untested"
+ALIVE, KILLED, SLOW, UNTESTED, UNCLEAR, LATE = (
+    "alive", "killed", "too slow", "untested", "unclear", "late",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class Mutant:
 def main() -> None:
     """Sample, run, report."""
     options = _options()
+    end = time.monotonic() + 60 * options.minutes
     with tempfile.TemporaryDirectory(prefix="mutants-") as scratch:
         copies = [_copy(Path(scratch) / f"copy{k}") for k in range(options.jobs)]
         known = _calls(copies[0], options)
@@ -61,17 +65,20 @@ def main() -> None:
         for copy in copies:
             queue.put(copy)
         outcomes = []
-        with context.Pool(options.jobs, _prepare, (queue,)) as pool:
-            for k, (mutant, outcome) in enumerate(pool.imap_unordered(_run, mutants), start=1):
-                outcomes.append((mutant, outcome))
-                print(f"{k:4} {outcome:8} {mutant.file}:{mutant.change.line} {mutant.change.kind}", flush=True)
+        with context.Pool(options.jobs, _prepare, (queue, end)) as pool:
+            for mutant, outcome in pool.imap_unordered(_run, mutants):
+                if outcome != LATE:
+                    outcomes.append((mutant, outcome))
+                    place = f"{mutant.file}:{mutant.change.line}"
+                    print(f"{len(outcomes):4} {outcome:8} {place} {mutant.change.kind}", flush=True)
     _report(outcomes, options)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", default=["src"], help="folders or files of src; FILE:LINE for one line")
-    parser.add_argument("--count", type=int, default=200, help="how many changes")
+    parser.add_argument("--count", type=int, default=400, help="at most this many changes")
+    parser.add_argument("--minutes", type=float, default=25, help="no change is started after this time")
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
     parser.add_argument("--jobs", type=int, default=2, help="changes tried at a time")
     parser.add_argument("--tests", nargs="*", default=["tests", "src"], help="tests to use")
@@ -98,8 +105,11 @@ def _environment(copy: Path) -> dict[str, str]:
 
 def _calls(copy: Path, options: argparse.Namespace) -> dict[str, dict]:
     """Seconds and called functions of every test that passes, from a run without changes."""
+    state = hashlib.sha256(b"".join(path.read_bytes() for path in sorted((copy / "src").rglob("*.py")))).hexdigest()
     if options.calls and options.calls.exists():
-        return json.loads(options.calls.read_text())
+        kept = json.loads(options.calls.read_text())
+        if kept["sources"] == state:
+            return kept["tests"]
     with tempfile.TemporaryDirectory(prefix="calls-") as folder:
         words = [sys.executable, "-m", "pytest", "-q", "-p", "calls", "-p", "no:cacheprovider", *options.tests]
         environment = {**_environment(copy), "CALLS_FOLDER": folder}
@@ -115,7 +125,7 @@ def _calls(copy: Path, options: argparse.Namespace) -> dict[str, dict]:
     if not tests:
         raise SystemExit("no test passes without a change; run them first")
     if options.calls:
-        options.calls.write_text(json.dumps(tests))
+        options.calls.write_text(json.dumps({"sources": state, "tests": tests}))
     return tests
 
 
@@ -137,70 +147,86 @@ def _sample(known: dict[str, dict], options: argparse.Namespace) -> list[Mutant]
     chosen = []
     while any(kinds.values()) and len(chosen) < options.count:
         chosen += [kinds[kind].pop() for kind in sorted(kinds) if kinds[kind]]
-    return [_with_tests(file, change, known) for file, change in chosen[: options.count]]
+    callers = callers_of(known)
+    return [with_tests(file, change, known, callers) for file, change in chosen[: options.count]]
 
 
-def _with_tests(file: str, change: Change, known: dict[str, dict]) -> Mutant:
-    place = f"{file}:{change.function}" if change.function else f"{file}:"
+def callers_of(known: dict[str, dict]) -> dict[str, set[str]]:
+    """The tests that call each function, and those that call any of each file."""
+    callers: dict[str, set[str]] = defaultdict(set)
+    for name, test in known.items():
+        for call in test["calls"]:
+            callers[call].add(name)
+            callers[call.rpartition(":")[0]].add(name)
+    return callers
 
-    def seconds(name: str) -> tuple[bool, float]:
-        return not name.startswith(f"{file}::"), known[name]["seconds"]
 
-    calling = [name for name, test in known.items() if any(_is(call, place) for call in test["calls"])]
+def with_tests(file: str, change: Change, known: dict[str, dict], callers: dict[str, set[str]]) -> Mutant:
+    """A change with the tests to run on it, those of its own file first, then the quickest."""
+
+    def cost(name: str) -> tuple[bool, float, str]:
+        return not name.startswith(f"{file}::"), known[name]["seconds"], name
+
+    calling = callers[f"{file}:{change.function}" if change.function else file]
     files = {name.split("::")[0] for name in calling}
-    others = [
-        name
-        for name, test in known.items()
-        if name.split("::")[0] in files or any(_is(call, f"{file}:") for call in test["calls"])
-    ]
-    first = _within(sorted(calling, key=seconds), known, FIRST)
-    rest = sorted(set(calling) - set(first), key=seconds) + sorted(set(others) - set(calling), key=seconds)
+    others = callers[file].union(name for name in known if name.split("::")[0] in files)
+    first = _within(sorted(calling, key=cost), known, FIRST)
+    rest = sorted(calling.difference(first), key=cost) + sorted(others - calling, key=cost)
     second = _within(rest, known, REST)
     return Mutant(file, change, tuple(first), tuple(second), sum(known[name]["seconds"] for name in first + second))
 
 
-def _is(call: str, place: str) -> bool:
-    return call.startswith(place) if place.endswith(":") else call == place
-
-
 def _within(names: list[str], known: dict[str, dict], limit: float) -> list[str]:
-    """The first of some tests, as many as the time allows, file by file so that they share fixtures."""
+    """As many of the tests as the time allows, the first first, file by file so that they share fixtures."""
     taken: dict[str, list[str]] = {}
     for name in names:
+        if known[name]["seconds"] > limit:
+            continue
         limit -= known[name]["seconds"]
-        if limit < 0:
-            break
         taken.setdefault(name.split("::")[0], []).append(name)
     return [name for part in taken.values() for name in part]
 
 
-def _prepare(queue: multiprocessing.Queue) -> None:
+def _prepare(queue: multiprocessing.Queue, end: float) -> None:
     """What every test needs is imported once per worker; its children inherit it."""
-    global _here
-    _here = queue.get()
+    global _here, _controlled, _end
+    _here, _controlled, _end = queue.get(), False, end
     os.environ.update(_environment(_here))
     os.chdir(_here)
     sys.dont_write_bytecode = True
     sys.path[:0] = [str(_here / "src")]
-    import hypothesis  # noqa: F401
-    import pytest  # noqa: F401
     import torch
 
     torch.set_num_threads(1)
 
 
 def _run(mutant: Mutant) -> tuple[Mutant, str]:
+    global _controlled
+    if time.monotonic() > _end:
+        return mutant, LATE
     path = _here / mutant.file
     before = path.read_bytes()
+    limit = 60 + 10 * mutant.seconds
+    if mutant.calling and not _controlled:
+        _controlled = True
+        _pass_unchanged(mutant.calling, limit)
     path.write_bytes(mutant.change.apply(before))
     try:
-        outcome = UNTESTED if not mutant.calling + mutant.others else ALIVE
+        outcome = ALIVE if mutant.calling or mutant.others else UNTESTED
         for tests in (mutant.calling, mutant.others):
             if tests and outcome == ALIVE:
-                outcome = _tested(tests, 60 + 10 * mutant.seconds)
+                outcome = _tested(tests, limit)
     finally:
         path.write_bytes(before)
+    if outcome == UNCLEAR:  # pytest could not start: because of the change, unless it cannot without it either
+        _pass_unchanged(tests, limit)
+        outcome = KILLED
     return mutant, outcome
+
+
+def _pass_unchanged(tests: tuple[str, ...], limit: float) -> None:
+    if _tested(tests, limit) != ALIVE:
+        raise RuntimeError(f"tests fail without a change; run them first: pytest {' '.join(tests)}")
 
 
 def _tested(tests: tuple[str, ...], limit: float) -> str:
@@ -216,7 +242,8 @@ def _tested(tests: tuple[str, ...], limit: float) -> str:
             os.waitpid(child, 0)
             return SLOW
         time.sleep(0.05)
-    return ALIVE if os.waitstatus_to_exitcode(done[1]) == 0 else KILLED
+    # 1: a test failed, 2: a file of tests could not be imported.
+    return {0: ALIVE, 1: KILLED, 2: KILLED}.get(os.waitstatus_to_exitcode(done[1]), UNCLEAR)
 
 
 def _exit_after(tests: tuple[str, ...]) -> None:
@@ -227,7 +254,7 @@ def _exit_after(tests: tuple[str, ...]) -> None:
         nothing = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(nothing, stream)
-        code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout=60", *tests]))
+        code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *tests]))
     finally:
         os._exit(code)
 

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from regrep._version import __version__
@@ -23,7 +24,12 @@ DATA = ("mnist", "cifar10", *VOLUMES, "smoke")
 """Data sets to download or, for the last one, to simulate."""
 
 FAILED, INTERRUPTED = 1, 130
-"""Exit codes for an error and for Ctrl-C."""
+"""Exit codes for an error and for Ctrl-C; another signal n ends a command with 128 + n."""
+
+LONG = ("fit", "sweep", "learn", "demo", "data")
+"""Commands that take up again what an interrupted one has left."""
+
+CONTINUES = "; the same command goes on"
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -44,8 +50,13 @@ def main(words: Sequence[str] | None = None) -> int:
         what = "option" if name.startswith("-") else "command"
         print(f"regrep: there is no {what} {name}; {repair(name, COMMANDS)}", file=sys.stderr)
         return MISUSED
+    from regrep_paper.runs.children import follow_parent
+    from regrep_paper.runs.stopping import Stopped, stopping
+
+    follow_parent()
     try:
-        return COMMANDS[name][1](rest)
+        with stopping():
+            return COMMANDS[name][1](rest)
     except (RegrepError, MissingExtraError) as error:
         from regrep_paper.runs.records import FolderBusyError
 
@@ -59,12 +70,17 @@ def main(words: Sequence[str] | None = None) -> int:
             raise
         print(f"regrep {name}: {MissingExtraError(extra)}", file=sys.stderr)
         return FAILED
-    except KeyboardInterrupt:
-        print(f"regrep {name}: stopped", file=sys.stderr)
-        return INTERRUPTED
+    except (Stopped, KeyboardInterrupt) as stop:
+        with suppress(OSError):  # of a terminal that was closed
+            print(f"regrep {name}: stopped{CONTINUES if name in LONG else ''}", file=sys.stderr, flush=True)
+        return stop.exit_code if isinstance(stop, Stopped) else INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe, such as head, has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a full disk, where no file is written that a part of the program answers for
+        with suppress(OSError):
+            print(f"regrep {name}: the system refused a file ({error}); mend that and run it again", file=sys.stderr)
+        return FAILED
 
 
 def groups(words: Sequence[str]) -> int:

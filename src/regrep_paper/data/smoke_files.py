@@ -9,8 +9,10 @@ import math
 import multiprocessing
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from importlib import metadata
@@ -25,6 +27,7 @@ from regrep._version import __version__
 from regrep.errors import MissingExtraError, RegrepError
 from regrep_paper.data.downloads import checksum
 from regrep_paper.data.smoke_simulation import SIMULATIONS, published_plume, simulate
+from regrep_paper.runs.children import follow_line
 from regrep_paper.runs.executors import without_current_folder
 from regrep_paper.runs.records import FORMAT, RunFolder, read_json, write_atomic
 
@@ -137,12 +140,14 @@ def generate(
         todo = _missing(chosen, index)
         several = max(1, min(TOGETHER // max(1, size) ** 2, math.ceil(len(todo) / jobs)))
         parts = [todo[k : k + several] for k in range(0, len(todo), several)]
-        for part, results in _results(parts, partial(_simulated, size=size, frames=frames, progress=progress), jobs):
-            for number, (velocity, entry) in zip(part, results, strict=True):
-                write_atomic(out / entry["file"], velocity)
-                index["simulations"][str(number)] = entry
-            write_atomic(out / INDEX, json.dumps(index, indent=2) + "\n")
-            progress(f"{len(chosen) - len(_missing(chosen, index))} of {len(chosen)} simulations are in {out}")
+        work = partial(_simulated, size=size, frames=frames, progress=progress)
+        with closing(_results(parts, work, jobs)) as found:
+            for part, results in found:
+                for number, (velocity, entry) in zip(part, results, strict=True):
+                    write_atomic(out / entry["file"], velocity)
+                    index["simulations"][str(number)] = entry
+                write_atomic(out / INDEX, json.dumps(index, indent=2) + "\n")
+                progress(f"{len(chosen) - len(_missing(chosen, index))} of {len(chosen)} simulations are in {out}")
     return out
 
 
@@ -260,14 +265,26 @@ Result = list[tuple[bytes, dict[str, Any]]]
 """File content and index entry of a simulation."""
 
 
-def _results(parts: list[list[int]], work: Callable[..., Result], jobs: int) -> Iterator[tuple[list[int], Result]]:
+def _results(parts: list[list[int]], work: Callable[..., Result], jobs: int) -> Generator[tuple[list[int], Result]]:
     if jobs == 1:
         yield from ((part, work(part)) for part in parts)
         return
-    with without_current_folder(), ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        running = {pool.submit(work, part): part for part in parts}
-        for done in as_completed(running):
-            yield running[done], done.result()
+    context = multiprocessing.get_context("spawn")
+    line, end = context.Pipe(duplex=False)
+    with without_current_folder(), line, end, ProcessPoolExecutor(jobs, context, follow_line, (line,)) as pool:
+        try:
+            running = {pool.submit(work, part): part for part in parts}
+            for done in as_completed(running):
+                yield running[done], done.result()
+        except BrokenProcessPool as cause:
+            raise RegrepError(
+                "a process that simulates was killed, possibly out of memory; the same command goes on, or choose fewer"
+                " --jobs"
+            ) from cause
+        except BaseException:  # waiting for all that runs could take an hour
+            end.close()
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def _simulated(numbers: list[int], size: int, frames: int, progress: Callable[[str], None]) -> Result:

@@ -24,10 +24,11 @@ from regrep_paper.tables import definition_of
 from regrep_paper.tables.definition import Definition
 from regrep_paper.tables.network import load
 from regrep_paper.tables.protocol import PROTOCOLS, Schedule, Selection, protocol_in
+from regrep_paper.training.checkpoints import load_best
 from regrep_paper.training.machine import default_precision
 from regrep_paper.training.measurement import Measurement
 from regrep_paper.training.processes import check_processes
-from regrep_paper.training.run import TRAINER, check_run, load_best, measured, prepare, train, try_out
+from regrep_paper.training.run import TRAINER, check_run, measured, prepare, train, try_out
 
 HARMLESS = (
     *("max_epochs", "precision"),  # settings

@@ -7,6 +7,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -14,12 +15,19 @@ from pathlib import Path
 from typing import IO, Any
 
 from regrep.errors import MissingExtraError, RegrepError
+from regrep_paper.runs.children import start_child
 
 PYTHON = f"{shlex.quote(sys.executable)} -P"
 """Command that starts a job of submitit; with ``-P`` nothing is imported from the current folder."""
 
 STOP_PATIENCE = 10.0
 """Seconds a process has to end before it is killed."""
+
+STOPPED = 128 + signal.SIGTERM
+"""Exit code of a command that stopped on SIGTERM."""
+
+PREEMPTION = 120.0
+"""Seconds in which Slurm submits a job again after it asked its processes to end; submitit asks for 90."""
 
 
 class Task(ABC):
@@ -30,8 +38,12 @@ class Task(ABC):
         """Its exit code, or None while it runs; -n if signal n killed it."""
 
     @abstractmethod
+    def ask(self) -> None:
+        """Ask it to end, before :meth:`stop`, so that several end at the same time."""
+
+    @abstractmethod
     def stop(self) -> None:
-        """End it immediately."""
+        """End it."""
 
 
 class Executor(ABC):
@@ -67,22 +79,14 @@ class LocalExecutor(Executor):
         return self.jobs
 
     def start(self, command: Sequence[str], log: Path) -> Task:
-        """Start a process in its own session, so that Ctrl-C reaches only the sweep."""
+        """Start a process that ends with the sweep; Ctrl-C reaches only the sweep."""
         self._tasks = [(slot, task) for slot, task in self._tasks if task.poll() is None]
         slot = min(set(range(len(self._tasks) + 1)) - {slot for slot, _ in self._tasks})
         environment = thread_environment(self.jobs)
         if len(self._gpus) > 1:
             environment["CUDA_VISIBLE_DEVICES"] = self._gpus[slot % len(self._gpus)]
         with open_log(log) as output:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=os.environ | environment,
-                start_new_session=True,
-            )
-        task = LocalTask(process)
+            task = LocalTask(start_child(command, output, environment))
         self._tasks.append((slot, task))
         return task
 
@@ -99,15 +103,30 @@ class LocalTask(Task):
 
     def poll(self) -> int | None:
         """Exit code of the process."""
-        return self.process.poll()
+        code = self.process.poll()
+        if code is not None:
+            self._cut()
+        return code
+
+    def ask(self) -> None:
+        """Ask the processes of the session to end."""
+        self._signal(signal.SIGTERM)
 
     def stop(self) -> None:
-        """Ask the processes of the session to end, then kill them."""
-        for signum, patience in ((signal.SIGTERM, STOP_PATIENCE), (signal.SIGKILL, None)):
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.process.pid, signum)
-            with suppress(subprocess.TimeoutExpired):
-                self.process.wait(patience)
+        """Wait for them, then kill those that are left."""
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(STOP_PATIENCE)
+        self._signal(signal.SIGKILL)
+        self.process.wait()
+        self._cut()
+
+    def _signal(self, signum: int) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signum)
+
+    def _cut(self) -> None:
+        if self.process.stdin is not None:
+            self.process.stdin.close()
 
 
 class SubmititExecutor(Executor):
@@ -160,17 +179,29 @@ class SubmititTask(Task):
             return None
         return 1 if self.job.exception() is not None else int(self.job.result())
 
-    def stop(self) -> None:
+    def ask(self) -> None:
         """Cancel the job."""
         self.job.cancel(check=False)
 
+    def stop(self) -> None:
+        """Leave the rest to the scheduler."""
+
 
 def run_logged(command: Sequence[str], log: Path) -> int:
-    """Run a command to its end, appending its output to a file; return its exit code."""
-    with open_log(log) as output:
-        return subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=False
-        ).returncode
+    """Run a command to its end, appending its output to a file; return its exit code.
+
+    Before Slurm preempts a job, it sends SIGTERM to all its processes, and later the signal on which submitit submits
+    the job again. The command stops on the first; this waits for the second, so that a stopped command is no result.
+    """
+    with open_log(log) as output, start_child(command, output, {}) as process:
+        try:
+            code = process.wait()
+        except BaseException:  # the job is submitted again
+            process.kill()
+            raise
+    if code == STOPPED and "SLURM_JOB_ID" in os.environ:
+        time.sleep(PREEMPTION)
+    return code
 
 
 def open_log(log: Path) -> IO[bytes]:

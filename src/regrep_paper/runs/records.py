@@ -12,9 +12,6 @@ import json
 import math
 import os
 import secrets
-import shutil
-import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -23,6 +20,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from regrep.errors import RegrepError
+from regrep_paper.runs.folder_lock import FolderBusyError as FolderBusyError
+from regrep_paper.runs.folder_lock import FolderLock, busy
 from regrep_paper.runs.origin import git_state, versions
 from regrep_paper.tables.protocol import BEFORE
 
@@ -30,18 +29,7 @@ FORMAT = 1
 """Version of the record format, written into every JSON file of a run."""
 
 
-NO_LINK = getattr(os, "O_NOFOLLOW", 0)
-"""A lock that leads elsewhere is not opened, as it would be made there."""
-
-
-class FolderBusyError(RegrepError):
-    """Another process is using the run folder."""
-
-    exit_code = 75
-    """Exit code of a command that ends with this error: EX_TEMPFAIL of sysexits.h, "try again later"."""
-
-
-def write_atomic(path: Path | str, data: str | bytes) -> None:
+def write_atomic(path: Path | str, data: str | bytes | memoryview) -> None:
     """Replace a file atomically: after any failure the old content remains, never part of the new one.
 
     Writes a temporary file in the same folder, flushes it to disk and renames it to ``path``.
@@ -65,6 +53,7 @@ def write_atomic(path: Path | str, data: str | bytes) -> None:
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(path)
+            _flush_folder(path.parent)
         except BaseException:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
@@ -74,6 +63,16 @@ def write_atomic(path: Path | str, data: str | bytes) -> None:
             f"{path} could not be written ({cause.strerror or cause}), its old content is unchanged;"
             " free some space or choose another folder"
         ) from cause
+
+
+def _flush_folder(path: Path) -> None:
+    """Make a renaming survive a power failure, where the system can; whoever reads files sees it anyway."""
+    with suppress(OSError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def read_json(path: Path | str) -> dict[str, Any]:
@@ -190,6 +189,7 @@ class RunFolder:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
+        self._lock: FolderLock | None = None
 
     def __repr__(self) -> str:
         return f"RunFolder({str(self.path)!r})"
@@ -266,6 +266,8 @@ class RunFolder:
             record.setdefault("resumed", []).append(this_start)
         self._write("run.json", record)
         (self.path / "done.json").unlink(missing_ok=True)
+        for part in self.path.glob("**/.*.part"):  # of a process that was killed while it wrote
+            part.unlink(missing_ok=True)
         return record
 
     def plan(
@@ -330,14 +332,7 @@ class RunFolder:
     @property
     def busy(self) -> bool:
         """Whether a process holds the lock now; creates nothing."""
-        if not (self.path / "lock").exists():
-            return False
-        with (self.path / "lock").open("r+b") as file:
-            try:
-                _lock(file.fileno())
-            except BlockingIOError:
-                return True
-        return False
+        return busy(self.path)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -349,52 +344,36 @@ class RunFolder:
             FolderBusyError: another process holds the lock.
             RegrepError: the folder cannot be created.
         """
-        made = not self.path.exists()
+        lock = FolderLock(self.path)
+        self._lock = lock
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | NO_LINK, 0o666)
-        except OSError as cause:
-            raise RegrepError(
-                f"the run folder {self.path} cannot be used ({cause.strerror}); choose another folder"
-            ) from cause
-        try:
-            for patience in (0.02, 0.1, 0.5, None):  # checking `busy` holds the lock for a moment
-                try:
-                    _lock(handle)
-                    break
-                except BlockingIOError as cause:
-                    if patience is None:
-                        raise FolderBusyError(
-                            f"another process is using {self.path}; wait for it, or choose another folder"
-                        ) from cause
-                    time.sleep(patience)
             yield
         except BaseException:
-            if made and self.done is None and "started" not in (self.record or {}):  # planned at most
-                shutil.rmtree(self.path, ignore_errors=True)
+            with suppress(OSError, RegrepError):
+                planned = self.done is None and "started" not in (self.record or {})
+                if lock.made and lock.held and planned:
+                    lock.discard()
             raise
         finally:
-            os.close(handle)
+            self._lock = None
+            lock.release()
+
+    def check_there(self) -> None:
+        """Raise if the folder was removed or replaced while this process holds its lock.
+
+        Raises:
+            RegrepError: it was; writing on would make a folder of parts.
+        """
+        if self._lock is not None and not self._lock.held:
+            raise RegrepError(
+                f"the run folder {self.path} was removed or replaced while the run was going on;"
+                " leave it in place until the run has ended, and run the command again"
+            )
 
     def _read(self, name: str) -> dict[str, Any] | None:
         path = self.path / name
         return read_json(path) if path.exists() else None
 
     def _write(self, name: str, record: Mapping[str, Any]) -> None:
+        self.check_there()
         write_atomic(self.path / name, json.dumps(plain(record), indent=2, ensure_ascii=False) + "\n")
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(handle: int) -> None:
-        try:
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        except OSError as cause:
-            raise BlockingIOError(cause.errno, cause.strerror) from cause
-
-else:
-    import fcntl
-
-    def _lock(handle: int) -> None:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

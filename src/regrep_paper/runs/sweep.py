@@ -7,16 +7,17 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from regrep.errors import RegrepError
-from regrep_paper.runs.executors import Executor, LocalExecutor, SubmititExecutor, Task
+from regrep_paper.runs.executors import STOPPED, Executor, LocalExecutor, SubmititExecutor, Task
 from regrep_paper.runs.manifest import Manifest, Settings, read_manifest
 from regrep_paper.runs.records import FolderBusyError, RunFolder, run_id
+from regrep_paper.runs.stopping import Stopped, stopping
 
 PROGRAM = (sys.executable, "-P", "-m", "regrep_paper")
 """Command that starts a run; with ``-P`` nothing is imported from the current folder."""
@@ -134,7 +135,7 @@ def sweep(
         dry_run: only print the runs and their states.
 
     Returns:
-        Exit code: 0 when all runs are finished, 1 when one failed, 130 after Ctrl-C.
+        Exit code: 0 when all runs are finished, 1 when one failed, 130 after Ctrl-C, 143 after SIGTERM.
     """
     manifest = read_manifest(file, experiments.check_config)
     folder = manifest.out if out is None else out
@@ -187,7 +188,7 @@ class Runner:
         tasks: dict[Task, PlannedRun] = {}
         waiting: dict[PlannedRun, float] = {}
         try:
-            with _terminate_as_interrupt():
+            with stopping():
                 while todo or tasks or waiting:
                     self._start(todo, tasks, waiting)
                     self._collect(tasks, waiting)
@@ -196,15 +197,19 @@ class Runner:
                     time.sleep(self.pause)
         except BaseException as cause:
             for task in tasks:
+                task.ask()
+            for task in tasks:
                 task.stop()
-            if isinstance(cause, KeyboardInterrupt):
+            if not isinstance(cause, (Stopped, KeyboardInterrupt)):
+                raise
+            with suppress(OSError):  # of a terminal that was closed
                 self._clear()
                 print(
                     f"stopped; {self._finished} of {len(self.runs)} runs are finished, the others keep"
-                    " their last checkpoint; the same command continues"
+                    " their last checkpoint; the same command goes on",
+                    flush=True,
                 )
-                return 130
-            raise
+            return cause.exit_code if isinstance(cause, Stopped) else 130
         for run, reason in self._failed:
             print(f"failed: {run.label}: {reason}; see {run.folder.path / 'log.txt'}", file=sys.stderr)
         return 1 if self._failed else 0
@@ -314,8 +319,12 @@ def _reason(run: PlannedRun, code: int) -> str:
     done = run.folder.done
     if done is not None and done.get("status") == "failed" and done.get("message"):
         return str(done["message"])
+    if not run.folder.path.exists():
+        return "its folder was removed"
     if code == 0:
         return "it ended without a record"
+    if code == STOPPED:
+        return "stopped by SIGTERM; the same sweep goes on"
     if code < 0:
         name = signal.Signals(-code).name
         return f"killed by {name}" + (", possibly out of memory" if name == "SIGKILL" else "")
@@ -344,21 +353,3 @@ def _duration(seconds: float) -> str:
     """
     minutes = seconds / 60
     return f"{minutes / 60:.1f} h" if minutes >= 100 else f"{max(1, round(minutes))} min"
-
-
-@contextmanager
-def _terminate_as_interrupt() -> Iterator[None]:
-    """Make SIGTERM end the sweep as Ctrl-C does, so that it stops its processes."""
-
-    def interrupt(signum: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    try:
-        before: Callable[..., Any] | int | None = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # signals are handled only in the main thread
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -16,7 +16,7 @@ from lightning.pytorch.callbacks import Callback
 from torch.optim.swa_utils import update_bn
 
 from regrep.errors import RegrepError
-from regrep_paper.runs.records import write_atomic
+from regrep_paper.runs.records import RunFolder, write_atomic
 
 COLUMNS = (
     "epoch",
@@ -51,6 +51,7 @@ class MetricsFile(Callback):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.rows: list[dict[str, float]] = []
+        self.started = False
         self._before = 0.0
         self._start = time.perf_counter()
 
@@ -61,6 +62,7 @@ class MetricsFile(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""
+        self.started = True
         self._start = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -83,6 +85,17 @@ class MetricsFile(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from a checkpoint."""
         self.rows, self._before = list(state_dict["rows"]), state_dict["seconds"]
+
+
+class FolderStays(Callback):
+    """Stops a run whose folder was removed, before writing would make another one."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Look for it before anything is written."""
+        self.folder.check_there()
 
 
 class ProgressLines(Callback):

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from pickle import UnpicklingError
-from typing import Any, Literal
+from contextlib import suppress
+from typing import Any
 
-import torch
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.callbacks import Callback, EarlyStopping, RichProgressBar
 
 from regrep.errors import RegrepError
 from regrep_paper.runs.records import RunFolder
+from regrep_paper.runs.stopping import Stopped
 from regrep_paper.tables.protocol import PROTOCOLS, Protocol
-from regrep_paper.training.callbacks import FiniteLoss, MetricsFile, ProgressLines, Recalibration
+from regrep_paper.training.callbacks import FiniteLoss, FolderStays, MetricsFile, ProgressLines, Recalibration
+from regrep_paper.training.checkpoints import Checkpoint, CheckpointFiles, load_best, resumable
 from regrep_paper.training.machine import tune_allocator
 from regrep_paper.training.module import ConfiguredModule
 
@@ -71,8 +73,8 @@ def train(
 ) -> dict[str, Any]:
     """Train in a run folder that this process has locked; returns the content of ``done.json``.
 
-    Continues from ``checkpoints/last.ckpt`` if there is one. Of several processes the first owns the folder; the others
-    have no lock, write and print nothing, and return an empty record.
+    Continues from ``checkpoints/last.ckpt`` if there is one, or if that is damaged from ``best.ckpt``. Of several
+    processes the first owns the folder; the others have no lock, write and print nothing, and return an empty record.
 
     Args:
         folder: folder of the run, which is not finished.
@@ -85,7 +87,9 @@ def train(
         protocol: schedule, batches, and which weights are tested; ``best.ckpt`` holds those.
 
     Raises:
-        RegrepError: the folder of another run, or a loss that is not finite.
+        RegrepError: the folder of another run, damaged checkpoints, a loss that is not finite, a full disk, or a folder
+            that is removed while it trains.
+        Stopped: a signal asked for an end.
     """
     monitor, direction = model.monitor
     model.schedule, data.whole_batches = protocol.schedule, protocol.whole_batches
@@ -93,7 +97,7 @@ def train(
     metrics = MetricsFile(folder.path / "metrics.csv")
     other = {"max": "min", "min": "max"}[direction]  # two that monitor nothing differ by their modes
     checkpoints = {
-        which: ModelCheckpoint(
+        which: Checkpoint(
             folder.path / "checkpoints",
             filename=which,
             monitor=metric,
@@ -103,7 +107,12 @@ def train(
         )
         for which, metric in (("best", monitor if best else None), ("last", None))
     }
-    callbacks: list[Callback] = [metrics, FiniteLoss(folder.checkpoint("last")), *checkpoints.values()]
+    callbacks: list[Callback] = [
+        FolderStays(folder),
+        metrics,
+        FiniteLoss(folder.checkpoint("last")),
+        *checkpoints.values(),
+    ]
     if protocol.recalibrate:
         callbacks.append(Recalibration(every=best or patience is not None))
     if patience is not None:
@@ -111,10 +120,9 @@ def train(
     callbacks.append(RichProgressBar() if sys.stdout.isatty() else ProgressLines())
     own = trainer.callbacks  # type: ignore[attr-defined]
     own.extend(callbacks)
-    own.sort(key=lambda callback: isinstance(callback, ModelCheckpoint))  # checkpoints hold the others' state
-    last = folder.checkpoint("last")
-    if last.exists():
-        read_checkpoint(folder, "last")  # before anything in the folder changes, and before Lightning opens it
+    own.sort(key=lambda callback: isinstance(callback, Checkpoint))  # checkpoints hold the others' state
+    trainer.strategy.checkpoint_io = CheckpointFiles()
+    start = resumable(folder)  # before anything in the folder changes
     owner = trainer.is_global_zero
     if owner:
         data.setup()
@@ -128,17 +136,24 @@ def train(
             precision=str(trainer.precision),
         )
     try:
-        if last.exists():
-            trainer.fit(model, datamodule=data, ckpt_path=str(last), weights_only=True)
-        else:
-            trainer.fit(model, datamodule=data)
+        try:
+            trainer.fit(model, datamodule=data, ckpt_path=start and str(start), weights_only=True)
+        except Exception as cause:
+            if start is None or metrics.started or isinstance(cause, RegrepError):
+                raise
+            raise RegrepError(
+                f"the run cannot continue from {start}, which is no checkpoint of it"
+                f" ({' '.join(str(cause).split())[:200]}); restore a copy, or train the run again"
+            ) from cause
+        folder.check_there()
         record = _evaluate(folder, trainer, model, data, metrics)
     except RegrepError as error:
         if owner:
-            folder.finish({"status": "failed", "message": str(error), "epochs": trainer.current_epoch})
+            with suppress(RegrepError):  # on a full disk the first error counts
+                folder.finish({"status": "failed", "message": str(error), "epochs": trainer.current_epoch})
         raise
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+    except SystemExit as end:  # Lightning's own answer to signals
+        raise Stopped(signal.SIGTERM if trainer.received_sigterm else signal.SIGINT) from end
     if not owner:
         return {}
     folder.finish(record)
@@ -165,50 +180,6 @@ def measured(loaders: Sequence[Mapping[str, float]]) -> dict[str, float]:
     {'test/loss': 1.0, 'test/accuracy_upright': 0.5}
     """
     return {name: value for metrics in loaders for name, value in metrics.items()}
-
-
-def read_checkpoint(folder: RunFolder, which: Literal["best", "last"]) -> dict[str, Any]:
-    """Content of a checkpoint, read without running any code; raises unless it has only arrays and plain values.
-
-    Raises:
-        RegrepError: the file leads out of the run folder, cannot be read, or holds anything else.
-    """
-    path = folder.checkpoint(which)
-    if not path.resolve().is_relative_to(folder.path.resolve()):
-        raise RegrepError(f"{path} leads out of the run folder, to {path.resolve()}; copy that file into it")
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except UnpicklingError as cause:
-        raise RegrepError(
-            f"{path} cannot be read as a checkpoint: it holds more than arrays and plain values, or is damaged;"
-            " do not trust it, restore a copy, or train the run again"
-        ) from cause
-    except Exception as cause:  # a damaged archive raises errors of many kinds
-        raise RegrepError(f"{path} cannot be read as a checkpoint; restore a copy, or train the run again") from cause
-    if not isinstance(checkpoint, dict):
-        raise RegrepError(f"{path} cannot be read as a checkpoint; restore a copy, or train the run again")
-    return checkpoint
-
-
-def load_best(folder: RunFolder, model: ConfiguredModule[Any]) -> int:
-    """Load the best weights into the model; returns their epoch.
-
-    Raises:
-        RegrepError: the file is not a checkpoint, or one of another network.
-    """
-    path = folder.checkpoint("best")
-    checkpoint = read_checkpoint(folder, "best")
-    try:
-        epoch, weights = int(checkpoint["epoch"]), checkpoint["state_dict"]
-    except (KeyError, TypeError, ValueError) as cause:
-        raise RegrepError(f"{path} cannot be read as a checkpoint; restore a copy, or train the run again") from cause
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError as cause:
-        raise RegrepError(
-            f"{path} holds weights of a network other than the run's settings say; restore a copy, or train it again"
-        ) from cause
-    return epoch
 
 
 def _evaluate(

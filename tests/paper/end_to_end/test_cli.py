@@ -113,7 +113,7 @@ def raising(error):
     ("error", "code", "text"),
     [
         (FolderBusyError("at work"), FolderBusyError.exit_code, "regrep fit: at work\n"),
-        (KeyboardInterrupt(), 130, "regrep fit: stopped\n"),
+        (KeyboardInterrupt(), 130, "regrep fit: stopped; the same command goes on\n"),
         (
             ModuleNotFoundError("no", name="lightning.pytorch"),
             1,

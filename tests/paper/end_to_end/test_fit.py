@@ -59,7 +59,11 @@ def test_leaves_a_complete_record(finished):
     out, text = finished
     names = {"run.json", "metrics.csv", "done.json", "examples.npz", "checkpoints", "lock"}
     assert {path.name for path in out.iterdir()} == names
-    assert {path.name for path in (out / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    assert {path.name for path in (out / "checkpoints").iterdir()} == {
+        "best.ckpt",
+        "last.ckpt",
+        "checksums.json",
+    }
     run, done = (json.loads((out / name).read_text()) for name in ("run.json", "done.json"))
     assert run["config"]["method"] == "ours-relative"
     assert run["config"]["weight"] == 0.1
@@ -156,6 +160,22 @@ def test_killed_and_resumed_is_bit_identical(finished, tmp_path, moment):
     assert (
         json.loads((out / "done.json").read_text())["test"] == json.loads((reference / "done.json").read_text())["test"]
     )
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_the_run_with_a_word_and_the_code_of_shells(tmp_path, signum):
+    out = tmp_path / "run"
+    process = regrep("fit", "ddmnist", f"--out={out}", *COMMON, "--trainer.max_epochs=500")
+    for line in process.stdout:
+        if line.startswith("epoch 1/"):
+            break
+    process.send_signal(signum)
+    text, _ = process.communicate(timeout=120)
+    assert process.returncode == 128 + signum
+    assert "regrep fit: stopped; the same command goes on\n" in text
+    assert "Traceback" not in text
+    assert not (out / "done.json").exists()
+    assert (out / "checkpoints" / "last.ckpt").exists()
 
 
 def test_another_seed_gives_other_weights(finished, tmp_path):

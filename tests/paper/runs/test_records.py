@@ -19,7 +19,7 @@ from regrep.errors import RegrepError
 from regrep_paper.runs import origin
 from regrep_paper.runs.origin import git_state
 from regrep_paper.runs.records import FolderBusyError, RunFolder, read_json, run_id, write_atomic
-from regrep_paper.training.run import load_best
+from regrep_paper.training.checkpoints import load_best
 
 CELL = {"experiment": "ddmnist", "group": "D4", "method": "ours", "weight": 1.0, "seed": 0}
 

@@ -221,14 +221,14 @@ def test_a_cell_at_work_elsewhere_is_waited_for(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-def test_ctrl_c_stops_the_processes_and_tells_how_to_go_on(tmp_path, signum):
+def test_a_signal_stops_the_processes_and_tells_how_to_go_on(tmp_path, signum):
     with in_background(tmp_path, 2, seed=[0, 1, 2], sleep=[60]) as process:
         wait_for(lambda: (tmp_path / "journal").exists() and journal(tmp_path)["start"].total() == 2)
         process.send_signal(signum)
         output, _ = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 128 + signum
     assert "stopped; 0 of 3 runs are finished" in output
-    assert "the same command continues" in output
+    assert "the same command goes on" in output
     runs = runs_of(tmp_path, seed=[0, 1, 2], sleep=[60])
     wait_for(lambda: not any(one.folder.busy for one in runs))
 

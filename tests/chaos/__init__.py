@@ -1,0 +1,1 @@
+"""The campaign of `make chaos`: kills, full disks, damaged files, random calls; it counts what must not happen."""

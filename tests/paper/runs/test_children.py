@@ -1,0 +1,94 @@
+"""Real processes whose parent is killed: none of its children is left."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+
+import pytest
+
+CHILD = """
+import os, sys, time
+from regrep_paper.runs.children import follow_parent
+follow_parent()
+if "stubborn" in sys.argv:
+    import signal
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print(os.getpid(), "REGREP_LIFELINE" in os.environ, flush=True)
+time.sleep(100)
+"""
+
+PARENT = f"""
+import os, sys, time
+from regrep_paper.runs.children import start_child
+children = [start_child([sys.executable, "-c", {CHILD!r}, *sys.argv[1:]], sys.stdout, {{}}) for _ in range(2)]
+time.sleep(100)
+"""
+
+POOL = """
+import multiprocessing, os, sys, time
+from concurrent.futures import ProcessPoolExecutor
+from regrep_paper.runs.children import follow_line
+
+def work(k):
+    print(os.getpid(), False, flush=True)
+    time.sleep(100)
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context("spawn")
+    line, end = context.Pipe(duplex=False)
+    with ProcessPoolExecutor(2, context, follow_line, (line,)) as pool:
+        running = [pool.submit(work, k) for k in range(2)]
+        running[0].result()
+"""
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and that nobody asked about does not."""
+    try:
+        os.kill(pid, 0)
+        with open(f"/proc/{pid}/stat") as file:  # noqa: PTH123
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return sys.platform != "linux"
+    except ProcessLookupError:
+        return False
+
+
+def wait_for_end(pids, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while any(map(alive, pids)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    left = [pid for pid in pids if alive(pid)]
+    for pid in left:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    assert left == []
+
+
+def end_and_look(tmp_path, source, signum, *words):
+    script = tmp_path / "parent.py"
+    script.write_text(source)
+    with subprocess.Popen([sys.executable, str(script), *words], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        lines = [parent.stdout.readline().split() for _ in range(2)]
+        if signum is not None:
+            parent.send_signal(signum)
+        parent.wait(60)
+        wait_for_end([int(pid) for pid, _ in lines])
+    return {told for _, told in lines}
+
+
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGHUP])
+def test_no_command_outlives_a_parent_that_was_killed(tmp_path, signum):
+    assert end_and_look(tmp_path, PARENT, signum) == {"False"}  # children of children have no such line
+
+
+def test_a_command_that_does_not_stop_is_ended(tmp_path):
+    end_and_look(tmp_path, PARENT, signal.SIGKILL, "stubborn")
+
+
+def test_no_worker_outlives_a_parent_that_was_killed(tmp_path):
+    end_and_look(tmp_path, POOL, signal.SIGKILL)
