@@ -29,6 +29,7 @@ from regrep_paper.data.downloads import checksum
 from regrep_paper.data.smoke_simulation import SIMULATIONS, published_plume, simulate
 from regrep_paper.runs.children import follow_line
 from regrep_paper.runs.executors import without_current_folder
+from regrep_paper.runs.kept import kept
 from regrep_paper.runs.records import FORMAT, RunFolder, read_json, write_atomic
 
 TRAIN = (
@@ -151,6 +152,7 @@ def generate(
     return out
 
 
+@kept
 def load(folder: Path | str) -> Simulations:
     """Read a set of simulations: a generated one by its index, or the published files.
 

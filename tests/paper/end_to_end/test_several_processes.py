@@ -43,7 +43,7 @@ def weights(out):
 
 
 def told(process):
-    text, _ = process.communicate(timeout=240)
+    text, _ = process.communicate()
     return process.returncode, text
 
 
