@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -17,6 +17,8 @@ from regrep.representations import PermutationRepresentation
 
 Rows = Literal["down", "up"]
 
+Interpolation = Literal["bilinear", "nearest"]
+
 
 class RotateFlip2d(Action):
     """C_n and D_n on square images [B, ..., H, H].
@@ -28,9 +30,12 @@ class RotateFlip2d(Action):
 
     Args:
         group: ``cyclic(n)`` or ``dihedral(n)``.
+        interpolation: ``"bilinear"``, or ``"nearest"`` for masks of class labels, which must not be mixed: every pixel
+            then takes the value of one pixel, in any dtype. Where the action is exact, both are the same.
+        outside: value of pixels from outside the image, for example the label that the loss ignores.
 
     Raises:
-        RegrepError: another group.
+        RegrepError: another group, or another interpolation.
 
     >>> import regrep
     >>> act = RotateFlip2d(regrep.groups.dihedral(4))
@@ -39,8 +44,10 @@ class RotateFlip2d(Action):
     ([[[2, 4], [1, 3]]], [[[2, 1], [4, 3]]])
     """
 
-    def __init__(self, group: FiniteGroup) -> None:
-        self.group = group
+    def __init__(self, group: FiniteGroup, interpolation: Interpolation = "bilinear", outside: float = 0) -> None:
+        if interpolation not in get_args(Interpolation):
+            raise RegrepError(f'interpolation is "bilinear" or "nearest" (for labels), got {interpolation!r}')
+        self.group, self.interpolation, self.outside = group, interpolation, outside
         self.matrices = plane_matrices(group)
         self.exact = turn_of(group)[0] in (1, 2, 4)
         self._lattice = LatticeAction(group, on_axes(self.matrices, "down"), "square images") if self.exact else None
@@ -50,10 +57,11 @@ class RotateFlip2d(Action):
         if x.dim() < 3 or x.shape[-1] != x.shape[-2]:
             sizes = " x ".join(map(str, x.shape[-2:])) if x.dim() > 2 else f"shape {list(x.shape)}"
             raise RegrepError(f"RotateFlip2d needs square images [B, ..., H, H], got {sizes}; crop or pad them")
-        if not self.exact and not x.is_floating_point():
+        if not self.exact and not x.is_floating_point() and self.interpolation == "bilinear":
             raise RegrepError(
                 f"{self.group.name} turns images by interpolation, which needs floating point, got"
-                f" {str(x.dtype)[6:]}; convert them with x.float()"
+                f" {str(x.dtype)[6:]}; convert images with x.float(), and turn masks of labels with"
+                ' interpolation="nearest"'
             )
 
     def pixels(self, size: int) -> PermutationRepresentation:
@@ -71,8 +79,9 @@ class RotateFlip2d(Action):
         if self._lattice is not None:
             return self._lattice.apply(x, g)
         images = x.reshape(len(x), -1, *x.shape[-2:])
-        matrices = self.matrices.to(device=x.device, dtype=x.dtype)[g.to(x.device)]
-        return resample(images, matrices).reshape(x.shape)
+        real = x.dtype if x.is_floating_point() else torch.float64
+        matrices = self.matrices.to(device=x.device, dtype=real)[g.to(x.device)]
+        return resample(images, matrices, self.interpolation, self.outside).reshape(x.shape)
 
     def round_trip_error(self, x: Tensor) -> Tensor:
         """‖g^-1 (g x) - x‖ / ‖x‖ for each element, float64 [n], within the disc that stays in the image.
@@ -81,6 +90,7 @@ class RotateFlip2d(Action):
         """
         size = x.shape[-1]
         axis = torch.arange(size, device=x.device) - (size - 1) / 2
+        x = x if x.is_floating_point() else x.double()
         inside = (axis[:, None] ** 2 + axis[None] ** 2 <= ((size - 1) / 2) ** 2).to(x.dtype)
         errors = []
         for k in range(self.group.order):

@@ -35,15 +35,24 @@ def rotate(x: Tensor, angle: Tensor) -> Tensor:
     return resample(x.reshape(len(x), -1, *x.shape[-2:]), matrices).reshape(x.shape)
 
 
-def resample(images: Tensor, matrices: Tensor) -> Tensor:
+def resample(images: Tensor, matrices: Tensor, interpolation: str = "bilinear", outside: float = 0) -> Tensor:
     """Transform images by orthogonal maps: (g f)(p) = f(g^-1 p), p = (x to the right, y upwards) from the centre.
 
     Args:
-        images: floating point [B, C, H, H].
-        matrices: [B, 2, 2], orthogonal.
+        images: [B, C, H, H]; floating point if bilinear.
+        matrices: floating point [B, 2, 2], orthogonal.
+        interpolation: ``"bilinear"`` or ``"nearest"``.
+        outside: value of pixels from outside the image.
     """
-    downwards = torch.diag(torch.tensor([1.0, -1.0], device=images.device, dtype=images.dtype))
+    downwards = torch.diag(torch.tensor([1.0, -1.0], device=images.device, dtype=matrices.dtype))
     source = downwards @ matrices.transpose(1, 2) @ downwards
     theta = torch.nn.functional.pad(source, (0, 1))
     places = torch.nn.functional.affine_grid(theta, list(images.shape), align_corners=False)
-    return torch.nn.functional.grid_sample(images, places, align_corners=False)
+    if interpolation == "bilinear":
+        images = images - outside if outside else images
+        moved = torch.nn.functional.grid_sample(images, places, align_corners=False)
+        return moved + outside if outside else moved
+    # Samplers take floats alone, and these hold labels exactly.
+    real = images.to(matrices.dtype) - outside
+    moved = torch.nn.functional.grid_sample(real, places, mode="nearest", align_corners=False) + outside
+    return moved.to(images.dtype)

@@ -24,6 +24,7 @@ from regrep.diagnostics.reading import (
     reader,
 )
 from regrep.html import table
+from regrep.objectives.checks import check_positions
 from regrep.objectives.functional import LatentAction, moving_part
 from regrep.objectives.whitening import channels_last
 
@@ -237,6 +238,7 @@ def equivariance_error(
     with evaluating(encoder):
         latents = [encode(part) for part in parts]
         check_finite(*latents)
+        check_positions(latents[0], rho)
         middle = _mean(latents)
         factor = _whitening([z - middle.to(z) for z in latents], rho)
         for k in range(group.order):

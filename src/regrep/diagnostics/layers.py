@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from regrep.errors import RegrepError
 from regrep.html import table
 from regrep.objectives.functional import wide
 from regrep.objectives.layers import find_layer
+from regrep.objectives.uncompiled import has_compiled, uncompiled
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,10 +161,15 @@ def _run(
     Notes the shapes of their inputs, without the batch, in ``sizes``.
     """
     found: dict[str, Any] = {}
+    thread = threading.get_ident()
     with ExitStack() as stack:
+        if has_compiled(model):  # compiled code sees no hooks
+            stack.enter_context(uncompiled())
         for name, part in parts.items():
 
             def hook(module: nn.Module, args: Any, output: Any, name: str = name) -> None:
+                if threading.get_ident() != thread:
+                    return
                 # A layer that ran before moves to the end, where its last run belongs.
                 found.pop(name, None)
                 found[name] = use(name, output)
@@ -170,5 +177,5 @@ def _run(
                     sizes[name] = tuple(args[0].shape[1:])
 
             stack.callback(part.register_forward_hook(hook).remove)
-        model(x)
+        model(x.clone())  # a copy, which the model may overwrite
     return found

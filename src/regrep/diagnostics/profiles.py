@@ -21,6 +21,7 @@ from regrep.diagnostics.reading import (
 )
 from regrep.groups import RealCharacter, real_characters
 from regrep.html import table
+from regrep.objectives.checks import check_positions
 from regrep.objectives.functional import LatentAction
 from regrep.objectives.measures import error_and_offset
 
@@ -125,6 +126,7 @@ def profile(
     with evaluating(encoder):
         z = torch.cat([encode(part) for part in parts])
         check_finite(z)
+        check_positions(z, rho)
         pieces = isotypic(z, rho, characters)
         variance = torch.stack([_variance(piece) for piece in pieces])
         whole = float(_variance(z))

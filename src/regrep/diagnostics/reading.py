@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
+import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -18,7 +18,8 @@ from regrep.actions import Action
 from regrep.errors import RegrepError
 from regrep.objectives.checks import check_latent
 from regrep.objectives.functional import LatentAction, wide
-from regrep.objectives.layers import latent_of
+from regrep.objectives.layers import Place, latent_of, module_with
+from regrep.objectives.modules import modules_of
 
 
 class EvaluationWarning(UserWarning):
@@ -26,49 +27,92 @@ class EvaluationWarning(UserWarning):
 
 
 def reader(encoder: Callable[[Tensor], Tensor], layer: str | None) -> Callable[[Tensor], Tensor]:
-    """The map x -> latent of an encoder or of one of its layers, in single precision or higher."""
+    """The map x -> latent of an encoder or of one of its layers, in single precision or higher.
+
+    The encoder gets a copy of x, which it may overwrite in place.
+    """
     if layer is None:
-        return lambda x: wide(check_latent(encoder(x), x))
-    if not isinstance(encoder, nn.Module):
-        raise RegrepError(f"layer {layer!r} can only be found in a module, but the encoder is a function")
+        return lambda x: wide(check_latent(encoder(x.clone()), x))
+    model = module_with(encoder, Place.of(layer).layer)
 
     def read(x: Tensor) -> Tensor:
-        with latent_of(encoder, layer) as tap:
-            encoder(x)
-        return wide(check_latent(tap.value, x))
+        with latent_of(model, layer) as tap:
+            encoder(x.clone())
+        runs = tap.values
+        if len(runs) > 1:
+            raise RegrepError(
+                f"layer {layer!r} runs {len(runs)} times in a forward pass, and one run is measured at a time; name"
+                f' it, from "{layer}#0" to "{layer}#{len(runs) - 1}"'
+            )
+        return wide(check_latent(runs[0], x))
 
     return read
+
+
+class _Modes:
+    """The modes of modules that are being measured, maybe by several threads at once: the last one restores them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._held: dict[nn.Module, list[int]] = {}  # how often held, and the mode before
+
+    @contextmanager
+    def evaluation(self, modules: Sequence[nn.Module]) -> Iterator[Callable[[nn.Module], bool]]:
+        """Evaluation mode for some modules; the function given holds another one and says whether it was training."""
+        mine: set[nn.Module] = set()
+
+        def hold(part: nn.Module) -> bool:
+            if part in mine:
+                return False
+            mine.add(part)
+            self._held.setdefault(part, [0, part.training])[0] += 1
+            return bool(self._held[part][1])
+
+        def hold_one(part: nn.Module) -> bool:
+            with self._lock:
+                trained = hold(part)
+                part.training = False
+                return trained
+
+        with self._lock:
+            for module in modules:
+                for part in module.modules():
+                    hold(part)
+                module.eval()
+        try:
+            yield hold_one
+        finally:
+            with self._lock:
+                for part in mine:
+                    self._held[part][0] -= 1
+                    if not self._held[part][0]:
+                        part.training = bool(self._held.pop(part)[1])
+
+
+_MODES = _Modes()
 
 
 @contextmanager
 def evaluating(*functions: object, stacklevel: int = 4) -> Iterator[None]:
     """Disable gradients and set every module behind some functions to evaluation mode; restore the modes afterwards.
 
-    For a module, a bound method of one and a ``functools.partial`` of these, the modules are known beforehand. Modules
-    called by any other function are found as they run; if one of them was in training mode and computes something
-    else there, an :class:`EvaluationWarning` says so, since outside this block the function gives other values.
+    The modules are found by :func:`~regrep.objectives.modules.modules_of`. Others are found as they run in this thread;
+    if one of them was in training mode and computes something else there, an :class:`EvaluationWarning` says so, since
+    outside this block the function gives other values.
     """
-    modules = [module for function in functions for module in modules_of(function)]
-    modes = {part: part.training for module in modules for part in module.modules()}
-    found: dict[nn.Module, bool] = {}
-
-    def evaluate(module: nn.Module, args: Any) -> None:
-        if module.training and module not in modes:
-            found.setdefault(module, True)
-            module.training = False
-
+    found: list[nn.Module] = []
+    thread = threading.get_ident()
     with ExitStack() as stack:
         stack.enter_context(torch.no_grad())
-        for module in modules:
-            module.eval()
+        hold = stack.enter_context(_MODES.evaluation([part for function in functions for part in modules_of(function)]))
+
+        def evaluate(module: nn.Module, args: Any) -> None:
+            if threading.get_ident() == thread and hold(module):
+                found.append(module)
+
         if not all(isinstance(function, nn.Module) for function in functions):
-            handle = register_module_forward_pre_hook(evaluate)
-            stack.callback(handle.remove)
-        try:
-            yield
-        finally:
-            for part, mode in {**modes, **found}.items():
-                part.training = mode
+            stack.callback(register_module_forward_pre_hook(evaluate).remove)
+        yield
     moody = sorted({type(module).__name__ for module in found if depends_on_mode(module)})
     if moody:
         warnings.warn(
@@ -77,15 +121,6 @@ def evaluating(*functions: object, stacklevel: int = 4) -> Iterator[None]:
             EvaluationWarning,
             stacklevel=stacklevel,
         )
-
-
-def modules_of(function: object) -> list[nn.Module]:
-    """The modules behind a module, a bound method, or a partial of these; none behind another function."""
-    if isinstance(function, nn.Module):
-        return [function]
-    if isinstance(function, functools.partial):
-        return [module for part in (function.func, *function.args) for module in modules_of(part)]
-    return modules_of(owner) if (owner := getattr(function, "__self__", None)) is not None else []
 
 
 def depends_on_mode(module: nn.Module) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -12,9 +14,10 @@ from regrep.actions import Action
 from regrep.diagnostics.reading import beyond_identity, check_samples, element, evaluating, plain
 from regrep.errors import RegrepError
 from regrep.html import table
-from regrep.objectives.checks import check_latent
+from regrep.objectives.checks import check_latent, check_positions
 from regrep.objectives.functional import LatentAction, move
 from regrep.objectives.layers import find_layer
+from regrep.objectives.uncompiled import has_compiled, uncompiled
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,10 +105,12 @@ def through_rho(
     check_samples(x, batch_size, act, rho)
     values = []
     with evaluating(encoder, head):
-        latents = [check_latent(encoder(part), part) for part in x.split(batch_size)]
-        own = float(metric(torch.cat([head(z) for z in latents]), y))
+        # Copies: encoder and head may overwrite what they are given.
+        latents = [check_latent(encoder(part.clone()), part) for part in x.split(batch_size)]
+        check_positions(latents[0], rho)
+        own = float(metric(torch.cat([head(z.clone()) for z in latents]), y))
         for k in range(act.group.order):
-            outputs = torch.cat([head(rho(z, element(k, z))) for z in latents])
+            outputs = torch.cat([head(rho(z.clone(), element(k, z))) for z in latents])
             values.append(float(metric(outputs, y if output_action is None else output_action(y, element(k, y)))))
     return ThroughRho(act.group.names, torch.tensor(values, dtype=torch.float64), own)
 
@@ -148,27 +153,28 @@ def through_layer(
     tensor([0., 0.], dtype=torch.float64)
     """
     check_samples(x, batch_size, act, rho)
-    place, ran = find_layer(model, layer), False
+    place, ran, thread = find_layer(model, layer), False, threading.get_ident()
 
     def outputs(k: int | None) -> Tensor:
         def turn(module: nn.Module, args: object, z: Tensor) -> Tensor | None:
             nonlocal ran
+            if threading.get_ident() != thread:
+                return None
             ran = True
             return None if k is None else move(z, element(k, z), rho).to(z.dtype)
 
         handle = place.register_forward_hook(turn)
         try:
-            return torch.cat([model(part) for part in x.split(batch_size)])
+            return torch.cat([model(part.clone()) for part in x.split(batch_size)])
         finally:
             handle.remove()
 
     values = []
-    with evaluating(model):
+    with evaluating(model), uncompiled() if has_compiled(model) else nullcontext():
         own = float(metric(outputs(None), y))
         if not ran:
             raise RegrepError(
-                f"layer {layer!r} does not run, so that nothing reads its latent; choose a layer that the model runs,"
-                " outside of compiled code"
+                f"layer {layer!r} does not run, so that nothing reads its latent; choose a layer that the model runs"
             )
         for k in range(act.group.order):
             values.append(float(metric(outputs(k), y if output_action is None else output_action(y, element(k, y)))))

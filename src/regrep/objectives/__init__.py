@@ -1,5 +1,6 @@
 """Training objectives: the equivariance penalties, the objectives of sections 4 and 5, controls, layer taps."""
 
+from regrep.objectives.checks import PositionsWarning
 from regrep.objectives.controls import RandomPermutations
 from regrep.objectives.equivariant import CapacityWarning, EquivariantObjective
 from regrep.objectives.functional import equivariance_loss, moving_part
@@ -14,6 +15,7 @@ __all__ = [
     "OUTPUT",
     "CapacityWarning",
     "EquivariantObjective",
+    "PositionsWarning",
     "RandomPermutations",
     "RepresentationObjective",
     "RepresentationTerms",

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any, Literal, get_args
 
 from torch import Tensor
 
 from regrep.errors import RegrepError
+from regrep.representations import Representation
+
+
+class PositionsWarning(UserWarning):
+    """A representation acts on the channels of tokens alone, and nothing says that the tokens stay in place."""
+
 
 Control = Literal["permuted", "shuffled", "shrunk"]
 
@@ -44,6 +51,22 @@ def check_latent(z: Any, x: Tensor) -> Tensor:
             " put the batch first"
         )
     return z
+
+
+def check_positions(z: Tensor, rho: object, stacklevel: int = 3) -> None:
+    """Warn if a latent has more dimensions than its representation acts on, so that its positions stay in place."""
+    if not isinstance(rho, Representation) or len(rho.shape) > 1 or z.dim() < 3:
+        return
+    *positions, width = z.shape[1:]
+    shape = ", ".join(map(str, positions))
+    warnings.warn(
+        f"{rho!r} moves the last dimension of the latent [B, {shape}, {width}] and leaves its {math.prod(positions)}"
+        " positions in place, but patches of an image or nodes of a graph move with the data: take a layout such as"
+        f" regrep.representations.layouts.tokens(act, ({math.prod(positions)}, {width})), or, if no position moves,"
+        f" regrep.representations.Tokens(regrep.trivial(G, {math.prod(positions)}), rho)",
+        PositionsWarning,
+        stacklevel=stacklevel,
+    )
 
 
 def check_task(loss: Tensor) -> Tensor:

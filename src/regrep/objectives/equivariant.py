@@ -16,6 +16,7 @@ from regrep.objectives.checks import (
     Control,
     check_choice,
     check_latent,
+    check_positions,
     check_task,
     check_views,
     check_weight,
@@ -178,7 +179,7 @@ class EquivariantObjective(nn.Module):
             for k, (layer, rho) in enumerate(latents.items()):
                 shape = getattr(rho, "shape", None)
                 self._applied[layer] = RandomPermutations(input_action.group, shape, control_seed + k)
-        self._capacity_checked = self._averaging_checked = False
+        self._warned = self._averaging_checked = False
         self._copies = Copies()
 
     @property
@@ -236,7 +237,7 @@ class EquivariantObjective(nn.Module):
         if count:
             inputs = torch.cat([x, self.input_action(x[:count], moved) if gx is None else gx[:count]])
         outputs, turned, latents = self._run(inputs, g, len(x))
-        self._check_capacity(outputs)
+        self._warn_once(outputs, latents)
 
         zero = outputs.new_zeros(())
         penalty, whitened, share, error = zero, zero, zero, zero
@@ -343,11 +344,13 @@ class EquivariantObjective(nn.Module):
             share = moving_share(z, rho, self.input_action.group).nan_to_num(0.0)
             return penalty, whitened, share, uncentred(moved, target)
 
-    def _check_capacity(self, outputs: Tensor) -> None:
-        """Warn once when invariant outputs outnumber the invariant coordinates of the latent."""
-        if self._capacity_checked or torch.compiler.is_compiling():
+    def _warn_once(self, outputs: Tensor, latents: Mapping[str, tuple[Tensor, ...]]) -> None:
+        """Warn in the first step of latents whose positions stay in place, and of invariant outputs without room."""
+        if self._warned or torch.compiler.is_compiling():
             return
-        self._capacity_checked = True
+        self._warned = True
+        for layer, runs in latents.items():
+            check_positions(runs[0], self.latents[layer], stacklevel=4)
         rho = self.latents.get(OUTPUT)
         if self.output_action is not None or self.weight == 0 or self.control or not isinstance(rho, Representation):
             return

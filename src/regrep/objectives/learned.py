@@ -149,24 +149,26 @@ class RepresentationObjective(nn.Module):
             gx = self.input_action(x, g)
         if self.latent_weight > 0:
             both = torch.cat([x, gx])
-            z, z_g = check_latent(encoder(both), both).chunk(2)
+            encoded = check_latent(encoder(both), both)
+            z, z_g = encoded[: len(x)], encoded[len(x) :]
         else:
             z = check_latent(encoder(x), x)
             with torch.no_grad():
                 z_g = encoder(gx)
         moved, turned = move(z, g, rho), wide(z_g)
-        target = x if y is None else y
-        moved_target = gx if y is None else y if self.output_action is None else self.output_action(y, g)
-        task = check_task(self.task_loss(head(z), target))
-        output = task.new_zeros(())
-        if self.output_weight > 0:
-            output = self.task_loss(head(moved.to(z.dtype)), moved_target)
+        # Before the head, which may overwrite the latents it is given.
         with torch.set_grad_enabled(self.latent_weight > 0 and torch.is_grad_enabled()):
             equivariance = penalty_between(moved, turned.to(moved.dtype), "mse", rho)
         with torch.no_grad(), torch.autocast(moved.device.type, enabled=False):
             turned = turned.to(moved.dtype)
             error = uncentred(moved, turned)
             whitened = error_of_whitened(*whitened_pair(moved, turned, rho), g).nan_to_num(1.0)
+        target = x if y is None else y
+        moved_target = gx if y is None else y if self.output_action is None else self.output_action(y, g)
+        task = check_task(self.task_loss(head(z), target))
+        output = task.new_zeros(())
+        if self.output_weight > 0:
+            output = self.task_loss(head(moved.to(z.dtype)), moved_target)
         algebra = rho.algebra_loss()
         total = task + self.algebra_weight * algebra
         if self.output_weight > 0:

@@ -45,6 +45,15 @@ def uncompiled() -> Iterator[None]:
         _EAGER.leave()
 
 
+def has_compiled(model: nn.Module) -> bool:
+    """Whether any part of a model was compiled.
+
+    >>> has_compiled(nn.Sequential(nn.Linear(2, 3)))
+    False
+    """
+    return any("_orig_mod" in part._modules or part._compiled_call_impl is not None for part in model.modules())
+
+
 def is_compiled(model: nn.Module, layer: str) -> bool:
     """Whether a layer of a model runs inside compiled code: a module around it, or its own call, was compiled.
 

@@ -241,9 +241,35 @@ class Noisy(nn.Module):
         return times * self.inner(x)
 
 
-@pytest.mark.parametrize("kind", ["module", "method", "partial", "partial of a module", "function", "layer"])
+class Holder:
+    """Holds a module out of sight: in slots."""
+
+    __slots__ = ("module",)
+
+
+def functional(module):
+    """The same without calling the modules: none of their hooks runs."""
+
+    def run(x):
+        norm, linear = module.inner[1], module.inner[3]
+        x = nn.functional.batch_norm(
+            x.flatten(1), norm.running_mean, norm.running_var, norm.weight, norm.bias, norm.training
+        )
+        return linear.forward(nn.functional.dropout(x, 0.3, module.inner[2].training))
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "module", "method", "partial", "partial of a module", "function", "functional", "hidden function", "layer",
+        "layer of a function",
+    ],
+)  # fmt: skip
 def test_measuring_leaves_the_module_as_it_was(kind):
-    module = Noisy().train()
+    module, holder = Noisy().train(), Holder()
+    holder.module = module
     module.inner[3].eval()
     encoder = {
         "module": module,
@@ -251,17 +277,20 @@ def test_measuring_leaves_the_module_as_it_was(kind):
         "partial": functools.partial(module.encode, times=2),
         "partial of a module": functools.partial(lambda inner, x: inner(x), module),
         "function": lambda x: module(x),
+        "functional": functional(module),
+        "hidden function": lambda x: holder.module(x),
+        "layer of a function": lambda x: module(x),
         "layer": module,
     }[kind]
     expected = equivariance_error(module.inner.eval(), X, ACT, RHO).whitened_error
     module.train()
     module.inner[3].eval()
     state = {name: value.clone() for name, value in module.state_dict().items()}
-    if kind == "function":
+    if kind == "hidden function":
         with pytest.warns(EvaluationWarning, match=r"training mode \(BatchNorm1d, Dropout\)"):
             found = equivariance_error(encoder, X, ACT, RHO)
     else:
-        found = equivariance_error(encoder, X, ACT, RHO, layer="inner" if kind == "layer" else None)
+        found = equivariance_error(encoder, X, ACT, RHO, layer="inner" if "layer" in kind else None)
     assert_near(found.whitened_error, expected)
     assert all(torch.equal(value, state[name]) for name, value in module.state_dict().items())
     assert [part.training for part in module.inner] == [True, True, True, False]

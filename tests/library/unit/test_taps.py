@@ -387,3 +387,123 @@ def test_the_roll_out_takes_the_arguments_of_the_objective_and_forecasts():
         first = objective.first
     assert_near(first(x, y[:, 0], torch.arange(4)).equivariance, terms.equivariance)
     assert objective.latents[OUTPUT] is ACT
+
+
+def test_two_threads_measure_one_model_in_evaluation_mode():
+    """The first to end must not take the second out of evaluation mode, nor the second leave the model in it."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.BatchNorm1d(16)).train()
+    x, statistics = batch(64)[0], net[2].running_mean.clone()
+    expected = regrep.equivariance_error(net, x, ACT, RHO).error
+    begun, ended = threading.Event(), threading.Event()
+
+    def long(x):
+        begun.set()
+        ended.wait()
+        return net(x)
+
+    def first():
+        begun.wait()
+        found = regrep.equivariance_error(net, x, ACT, RHO).error
+        ended.set()
+        return found
+
+    for found in in_threads(first, lambda: regrep.equivariance_error(long, x, ACT, RHO).error):
+        assert torch.equal(found, expected)
+    assert torch.equal(net[2].running_mean, statistics)
+    assert all(part.training for part in net.modules())
+
+
+class Hidden:
+    """Holds a module where no search finds it: in slots."""
+
+    __slots__ = ("net",)
+
+
+def test_measuring_a_function_leaves_other_threads_models_alone():
+    other, modes = Hidden(), []
+    other.net = nn.Dropout(0.5)
+
+    def encode(x):
+        in_threads(lambda: (other.net(x), modes.append(other.net.training)))
+        return x.flatten(1)[:, :16]
+
+    regrep.equivariance_error(encode, batch()[0], ACT, RHO)
+    assert set(modes) == {True}
+
+
+def test_measures_of_models_that_overwrite_what_they_are_given():
+    net = nn.Sequential(nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(64, 16))
+    head = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(16, 3))
+    same, outside = (
+        nn.Sequential(*(nn.ReLU() if isinstance(part, nn.ReLU) else part for part in model)) for model in (net, head)
+    )
+    x, y = torch.randn(64, 1, 8, 8), torch.randn(64, 3)
+    kept = x.clone()
+    for layer in (None, "2"):
+        one, other = (regrep.equivariance_error(model, x, ACT, RHO, layer) for model in (net, same))
+        assert_near(one.error, other.error)
+        assert torch.equal(x, kept)
+    one, other = (
+        regrep.through_rho(*pair, x, y, ACT, RHO, nn.functional.mse_loss).values
+        for pair in ((net, head), (same, outside))
+    )
+    assert_near(one, other)
+    one, other = (regrep.profile_layers(model, x, ACT).layers["2"].r2 for model in (net, same))
+    assert_near(one, other)
+    assert torch.equal(x, kept)
+
+
+def test_the_head_of_a_learned_representation_may_overwrite_the_latent():
+    net, rho = nn.Sequential(nn.Flatten(), nn.Linear(64, 16)), regrep.LearnedRepresentation(G, dim=16)
+    (x, y, g), head = batch(), nn.Linear(16, 3)
+    one, other = (
+        regrep.RepresentationObjective(net, nn.Sequential(relu, head), ENTROPY, ACT, rho)(x, y, g).equivariance
+        for relu in (nn.ReLU(), nn.ReLU(inplace=True))
+    )
+    assert_near(other, one)
+
+
+def test_a_measure_wants_one_run_of_a_layer():
+    net, x = Twice(), batch(64)[0]
+    with pytest.raises(RegrepError, match='runs 2 times in a forward pass, .* from "b#0" to "b#1"'):
+        regrep.equivariance_error(net, x, ACT, RHO, layer="b")
+    for k in range(2):
+        found = regrep.equivariance_error(net, x, ACT, RHO, layer=f"b#{k}").error
+        assert_near(found, regrep.equivariance_error(lambda x, k=k: net.runs(x)[k], x, ACT, RHO).error)
+
+
+def test_matrices_are_not_rounded_by_autocast():
+    x, g = torch.randn(64, 16), torch.arange(64) % 4
+    moved = RHO(x, g)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(RHO(x, g), moved)
+        phi = lambda x: torch.cat([ACT(x, torch.full((len(x),), -k % 4))[:, 0, :2, 0] for k in range(4)], 1)  # noqa: E731
+        rho = 2 * regrep.irreps(G)[2] + 2 * regrep.trivial(G) + 2 * regrep.irreps(G)[1]
+        basis = torch.linalg.qr(torch.randn(8, 8, generator=torch.Generator().manual_seed(0)).double())[0]
+        turned = regrep.representations.MatrixRepresentation(
+            G, basis @ (2 * regrep.regular(G)).stack() @ basis.T, "turned"
+        )
+        assert rho.dim == turned.dim == 8
+        order = torch.tensor([0, 2, 4, 6, 1, 3, 5, 7])
+        encode = lambda x: (phi(x)[:, order].double() @ basis.T).float()  # noqa: E731
+        found = regrep.equivariance_error(encode, torch.randn(64, 1, 8, 8), ACT, turned)
+    assert found.mean_error < 1e-5
+
+
+@pytest.mark.parametrize("measure", ["objective", "error"])
+def test_tokens_that_stay_in_place_are_asked_about(measure):
+    embed, (x, y, _) = nn.Conv2d(1, 8, 2, stride=2), batch()
+    tokens = lambda x: embed(x).flatten(2).mT  # noqa: E731
+    width, still = regrep.latent(G, 8), regrep.representations.Tokens(regrep.trivial(G, 16), regrep.latent(G, 8))
+    moving = regrep.representations.layouts.tokens(ACT, (16, 8))
+
+    def run(rho):
+        if measure == "error":
+            return regrep.equivariance_error(tokens, x, ACT, rho)
+        return EquivariantObjective(tokens, lambda z: z.mean(dim=1)[:, :3], ENTROPY, ACT, rho)(x, y)
+
+    with pytest.warns(regrep.objectives.PositionsWarning, match=r"leaves its 16 positions in place, .* \(16, 8\)"):
+        run(width)
+    run(still)
+    run(moving)
