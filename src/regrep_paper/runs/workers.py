@@ -218,8 +218,10 @@ def _run(main: Callable[[Sequence[str]], int], words: Sequence[str]) -> int:
 
 
 def _free() -> None:
-    """Free the memory of a run: modules and trainers refer to each other."""
+    """Free the memory of a run, whose modules and trainer refer to each other, and undo its number of threads."""
     gc.collect()
     torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    if torch is not None:
+        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping, RichProgressBar
 
@@ -33,6 +34,9 @@ TRAINER: Mapping[str, Any] = {
     "use_distributed_sampler": False,
 }
 """Settings of Lightning's trainer that leave all records to the run folder, and batches to the data."""
+
+MOST_THREADS = 1024
+"""A record of somebody else may ask for no more."""
 
 
 def prepare() -> None:
@@ -123,6 +127,7 @@ def train(
     own.sort(key=lambda callback: isinstance(callback, Checkpoint))  # checkpoints hold the others' state
     trainer.strategy.checkpoint_io = CheckpointFiles()
     start = resumable(folder)  # before anything in the folder changes
+    keep_threads(folder)
     owner = trainer.is_global_zero
     if owner:
         data.setup()
@@ -134,6 +139,7 @@ def train(
             parameters=sum(p.numel() for p in model.parameters()),
             device=str(trainer.strategy.root_device),
             precision=str(trainer.precision),
+            threads=torch.get_num_threads(),
         )
     try:
         try:
@@ -171,6 +177,17 @@ def try_out(trainer: Trainer, model: ConfiguredModule[Any], data: Any) -> None:
     trainer.test(model, datamodule=data, verbose=False)
     if trainer.is_global_zero:
         print("training, validation and test have been tried out; nothing was recorded")
+
+
+def keep_threads(folder: RunFolder) -> None:
+    """Continue a run with as many threads as it began with: the order in which sums are rounded depends on it.
+
+    A sweep gives each of its jobs a share of the cores, and another ``--jobs`` would change the last digits, which
+    training makes the first ones.
+    """
+    threads = (folder.record or {}).get("threads")
+    if isinstance(threads, int) and not isinstance(threads, bool) and 1 <= threads <= MOST_THREADS:
+        torch.set_num_threads(threads)
 
 
 def measured(loaders: Sequence[Mapping[str, float]]) -> dict[str, float]:
