@@ -22,6 +22,7 @@ from typing import Any, Literal
 from regrep.errors import RegrepError
 from regrep_paper.runs.folder_lock import FolderBusyError as FolderBusyError
 from regrep_paper.runs.folder_lock import FolderLock, busy
+from regrep_paper.runs.integers import integer
 from regrep_paper.runs.origin import git_state, versions
 from regrep_paper.tables.protocol import BEFORE
 
@@ -103,7 +104,7 @@ def parse_json(text: str, where: Path | str) -> dict[str, Any]:
         RegrepError: it is not a JSON object, or one of a newer format.
     """
     try:
-        content = json.loads(text)  # raises RecursionError if nested too deeply
+        content = json.loads(text, parse_int=integer)  # raises RecursionError if nested too deeply
     except (ValueError, RecursionError) as cause:
         raise RegrepError(f"{where} is not valid JSON ({cause}); delete it or restore a copy") from cause
     if not isinstance(content, dict):

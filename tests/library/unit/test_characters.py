@@ -16,7 +16,7 @@ from regrep.groups import (
     real_characters,
     symmetric,
 )
-from regrep.groups.description import _number, describe, describe_json
+from regrep.groups.description import describe, describe_json, in_closed_form
 
 
 def test_table_of_s4():
@@ -148,7 +148,7 @@ def test_real_characters_of_all_three_types():
     ],
 )  # fmt: skip
 def test_values_are_written_in_closed_form(value, order, text):
-    assert _number(complex(value), order) == text
+    assert in_closed_form(complex(value), order) == text
 
 
 def test_descriptions():
