@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from regrep.actions import Action
-from regrep.arguments import check_callable, shown, whole
+from regrep.arguments import check_callable, is_whole, shown
 from regrep.errors import RegrepError
 from regrep.nn.encoder_head import EncoderHead
 
@@ -49,7 +49,8 @@ class GroupAveraged(EncoderHead):
     ) -> None:
         super().__init__()
         check_callable("the network", network)
-        whole("chunk", chunk, 1, repair="it is the number of transformed inputs per forward pass")
+        if not is_whole(chunk) or chunk < 1:
+            raise RegrepError(f"chunk is at least 1 transformed input per forward pass, got {shown(chunk)}")
         if not isinstance(input_action, Action):
             raise RegrepError(f"input_action is an action of a group on inputs, got {input_action!r}")
         if output_action is not None and not isinstance(output_action, Action):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from regrep.arguments import is_whole, shown, whole
+from regrep.arguments import is_whole, shown
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
 from regrep.representations.representation import MatrixRepresentation, Representation, check_group
@@ -89,7 +89,8 @@ def trivial(group: FiniteGroup, dim: int = 1) -> PermutationRepresentation:
     3
     """
     check_group(group)
-    whole("the dimension of a trivial representation", dim, 1)
+    if not is_whole(dim) or dim < 1:
+        raise RegrepError(f"a trivial representation has dimension at least 1, got {shown(dim)}; pass an integer")
     index = torch.arange(dim).expand(group.order, dim)
     return PermutationRepresentation(group, index, "trivial" if dim == 1 else f"{dim} trivial")
 

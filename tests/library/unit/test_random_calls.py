@@ -44,7 +44,7 @@ def test_random_calls_get_a_sentence(seed):
         (lambda: objective(input_action=torch.tanh), "a group is a FiniteGroup"),
         (lambda: objective(output_action=4), "output_action is a module or a function, got 4"),
         (lambda: objective(control_seed=0.5), "control_seed is an integer"),
-        (lambda: representations.trivial(C4, "3"), "dimension of a trivial representation is an integer"),
+        (lambda: representations.trivial(C4, "3"), "a trivial representation has dimension at least 1, got '3'"),
         (lambda: representations.latent(C4, True), "at least |C4| = 4".replace("|", r"\|")),
         (lambda: representations.direct_sum("ab"), "a direct sum has a list of representations, got 'ab'"),
         (lambda: representations.natural("C4"), "a group is a FiniteGroup, got 'C4'"),
@@ -63,7 +63,10 @@ def test_random_calls_get_a_sentence(seed):
         (lambda: objectives.roll_out(torch.tanh, torch.zeros(1, 3), 0), "frames is an integer of at least 1, got 0"),
         (lambda: diagnostics.profile(torch.tanh, [1.0], TURN, TURN), "x is a tensor, got"),
         (lambda: diagnostics.profile(torch.tanh, torch.zeros(2, 4, 4), C4, TURN), "act is an action of a group"),
-        (lambda: regrep.nn.GroupAveraged(torch.tanh, TURN, chunk="2"), "chunk is an integer of at least 1, got '2'"),
+        (
+            lambda: regrep.nn.GroupAveraged(torch.tanh, TURN, chunk="2"),
+            "at least 1 transformed input per forward pass, got '2'",
+        ),
         (lambda: regrep.nn.Reynolds([]), "axes are lists of representations"),
     ],
 )
