@@ -15,6 +15,7 @@ from regrep.arguments import is_real, shown
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup, cyclic, dihedral
 from regrep.groups.finite import check_group
+from regrep.placed import Placed
 from regrep.representations import PermutationRepresentation
 
 Rows = Literal["down", "up"]
@@ -53,6 +54,7 @@ class RotateFlip2d(Action):
             raise RegrepError(f"outside is a finite number, the value of pixels from outside, got {shown(outside)}")
         self.group, self.interpolation, self.outside = group, interpolation, outside
         self.matrices = plane_matrices(group)
+        self._matrices = Placed(self.matrices)
         self.exact = turn_of(group)[0] in (1, 2, 4)
         self._lattice = LatticeAction(group, on_axes(self.matrices, "down"), "square images") if self.exact else None
 
@@ -84,7 +86,7 @@ class RotateFlip2d(Action):
             return self._lattice.apply(x, g)
         images = x.reshape(len(x), math.prod(x.shape[1:-2]), *x.shape[-2:])
         real = x.dtype if x.is_floating_point() else torch.float64
-        matrices = self.matrices.to(device=x.device, dtype=real)[g.to(x.device)]
+        matrices = self._matrices.on(x.device, real)[g.to(x.device)]
         return resample(images, matrices, self.interpolation, self.outside).reshape(x.shape)
 
     def round_trip_error(self, x: Tensor) -> Tensor:

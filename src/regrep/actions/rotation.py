@@ -65,8 +65,14 @@ def resample(images: Tensor, matrices: Tensor, interpolation: str = "bilinear", 
         check_tensor("images", images, floating=True)
     if not images.numel():  # samplers refuse what is empty
         return images
-    downwards = torch.diag(torch.tensor([1.0, -1.0], device=images.device, dtype=matrices.dtype))
-    source = downwards @ matrices.transpose(1, 2) @ downwards
+    inverse = matrices.transpose(1, 2)
+    source = torch.stack(  # the same map with y downwards
+        [
+            torch.stack([inverse[:, 0, 0], -inverse[:, 0, 1]], dim=-1),
+            torch.stack([-inverse[:, 1, 0], inverse[:, 1, 1]], dim=-1),
+        ],
+        dim=-2,
+    )
     theta = torch.nn.functional.pad(source, (0, 1))
     places = torch.nn.functional.affine_grid(theta, list(images.shape), align_corners=False)
     if interpolation == "bilinear":

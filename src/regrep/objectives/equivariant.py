@@ -34,9 +34,8 @@ from regrep.objectives.functional import (
     wide,
 )
 from regrep.objectives.layers import OUTPUT, Copies, Place, Tap, find_layer, module_with, named, tapped
-from regrep.objectives.measures import error_of_whitened, moving_share, uncentred
 from regrep.objectives.modules import Part, current, trains
-from regrep.objectives.terms import Terms
+from regrep.objectives.terms import Compared, Terms
 from regrep.representations import Representation
 from regrep.representations.representation import check_elements
 
@@ -247,10 +246,12 @@ class EquivariantObjective(nn.Module):
         self._warn_once(outputs, latents)
 
         zero = outputs.new_zeros(())
-        penalty, whitened, share, error = zero, zero, zero, zero
+        penalty = zero
+        compared: tuple[tuple[Compared, ...], ...] = ()
         if count:
             found = [self._compare_runs(layer, runs, moved, len(x), turned) for layer, runs in latents.items()]
-            penalty, whitened, share, error = (torch.stack(parts).mean() for parts in zip(*found, strict=True))
+            penalty = torch.stack([part for part, _ in found]).mean()
+            compared = tuple(runs for _, runs in found)
         target = y if self.output_action is None else self.output_action(y, g)
         task = check_task(self._loss(outputs[: len(x)], y))
         shifted = self._loss(outputs[len(x) : len(x) + count], target[:count]) if count else zero
@@ -260,7 +261,7 @@ class EquivariantObjective(nn.Module):
             total = total + self.weight * penalty
         if samples is not None:
             total = total * (len(x) / samples)
-        return Terms(total, task, shifted, penalty, whitened, share, augmented, error), outputs[: len(x)]
+        return Terms(total, task, shifted, penalty, augmented, compared), outputs[: len(x)]
 
     def _loss(self, outputs: Tensor, y: Tensor) -> Tensor:
         return self.task_loss(outputs, y)
@@ -304,16 +305,15 @@ class EquivariantObjective(nn.Module):
 
     def _compare_runs(
         self, layer: str, runs: tuple[Tensor, ...], g: Tensor, rows: int, turned: Tensor | None
-    ) -> tuple[Tensor, ...]:
-        """Means over the runs of one layer in the pass; arguments as in :meth:`_compare`."""
+    ) -> tuple[Tensor, tuple[Compared, ...]]:
+        """Mean penalty over the runs of one layer in the pass, and what was compared; see :meth:`_compare`."""
         turned, count = turned if layer == OUTPUT else None, len(g)
         found = [self._compare(layer, z[:count], z[rows:][:count], g, turned) for z in runs]
-        return found[0] if len(found) == 1 else tuple(torch.stack(parts).mean() for parts in zip(*found, strict=True))
+        penalty = found[0][0] if len(found) == 1 else torch.stack([part for part, _ in found]).mean()
+        return penalty, tuple(latents for _, latents in found)
 
-    def _compare(
-        self, layer: str, z: Tensor, z_g: Tensor, g: Tensor, turned: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Penalty, whitened error, moving share and uncentred error of one layer; rho is applied only once.
+    def _compare(self, layer: str, z: Tensor, z_g: Tensor, g: Tensor, turned: Tensor | None) -> tuple[Tensor, Compared]:
+        """Penalty of one run of a layer, and what its errors are computed from; rho is applied only once.
 
         Args:
             layer: name of the layer.
@@ -337,14 +337,11 @@ class EquivariantObjective(nn.Module):
                 penalty = relative_to_variance(*pair)
             else:
                 penalty = penalty_between(moved, target, self.penalty, applied, self.input_action.group)
-        with torch.no_grad(), torch.autocast(moved.device.type, enabled=False):
-            if self.control in ("permuted", "shuffled"):
-                moved, pair = move(z, g, rho), None
-            pair = whitened_pair(moved, target, rho) if pair is None else pair
-            # Latents that do not vary get the error of unrelated ones: collapse is never a success.
-            whitened = error_of_whitened(*pair, g).nan_to_num(1.0)
-            share = moving_share(z, rho, self.input_action.group).nan_to_num(0.0)
-            return penalty, whitened, share, uncentred(moved, target)
+        latents = Compared(z.detach(), z_g.detach(), g, rho, self.input_action.group)
+        if self.control in ("permuted", "shuffled"):
+            return penalty, latents
+        whitened = None if pair is None else (pair[0].detach(), pair[1].detach())
+        return penalty, latents._replace(moved=moved.detach(), pair=whitened)
 
     def _warn_once(self, outputs: Tensor, latents: Mapping[str, tuple[Tensor, ...]]) -> None:
         """Warn in the first step of latents whose positions stay in place, and of invariant outputs without room."""

@@ -141,21 +141,11 @@ def moving_part(z: Tensor, rho: LatentAction, group: FiniteGroup | None = None) 
     if isinstance(rho, PermutationRepresentation):
         if z.shape[-1] != rho.dim or z.dim() < 2:
             raise RegrepError(f"{rho.name} acts on latents [B, ..., {rho.dim}], got {list(z.shape)}")
-        return z - _orbit_means(z, rho)
+        return z - rho.orbit_means(z)
     total = z
     for k in range(1, group.order):
         total = total + rho(z, torch.full((len(z),), k, device=z.device))
     return z - total / group.order
-
-
-def _orbit_means(z: Tensor, rho: PermutationRepresentation) -> Tensor:
-    """Every entry replaced by the mean of its orbit: the average over the group without a pass per element."""
-    first = rho.index.min(dim=0).values.to(z.device)  # of the orbit of each entry
-    sizes = torch.zeros(rho.dim, dtype=z.dtype, device=z.device).index_add(
-        0, first, torch.ones_like(first, dtype=z.dtype)
-    )
-    means = torch.zeros_like(z).index_add(-1, first, z) / sizes.clamp_min(1)
-    return means.index_select(-1, first)
 
 
 def aligned(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction) -> tuple[Tensor, Tensor]:

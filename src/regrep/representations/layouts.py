@@ -95,7 +95,7 @@ class FeatureMap(Representation):
         """Gather channels, then pixels."""
         flat = z.reshape(*z.shape[: z.dim() - len(self.size)], self.pixels.dim)
         if self._moves_channels:
-            index = self.channels.index.to(z.device)[g]
+            index = self.channels.index_on(z.device)[g.to(z.device)]
             index = index.reshape(len(z), *([1] * (flat.dim() - 3)), self.channels.dim, 1)
             flat = flat.gather(-2, index.expand(flat.shape))
         if self._moves_pixels:

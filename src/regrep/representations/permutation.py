@@ -10,6 +10,7 @@ from torch import Tensor
 from regrep.arguments import is_whole, shown
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
+from regrep.placed import Placed
 from regrep.representations.representation import MatrixRepresentation, Representation, check_group
 
 
@@ -38,6 +39,9 @@ class PermutationRepresentation(Representation):
     def __init__(self, group: FiniteGroup, index: Tensor, name: str) -> None:
         self.group, self.name = group, name
         self.index = check_index(group, index, name)
+        self._placed = Placed(self.index)
+        first = self.index.min(dim=0).values  # of the orbit of each coordinate
+        self._first, self._sizes = Placed(first), Placed(first.bincount(minlength=self.dim).clamp_min(1).double())
 
     @property
     def dim(self) -> int:
@@ -56,15 +60,33 @@ class PermutationRepresentation(Representation):
     @property
     def orbits(self) -> tuple[tuple[int, ...], ...]:
         """Coordinates grouped into orbits; as many as ``invariant_dim``."""
-        smallest = self.index.min(dim=0).values.tolist()
+        smallest = self._first.value.tolist()
         found: dict[int, list[int]] = {}
         for k, first in enumerate(smallest):
             found.setdefault(first, []).append(k)
         return tuple(tuple(orbit) for orbit in found.values())
 
+    def index_on(self, device: torch.device) -> Tensor:
+        """The index on a device, to which it is copied once."""
+        return self._placed.on(device)
+
+    def orbit_means(self, z: Tensor) -> Tensor:
+        """The average of rho(g) z over the group, without a pass per element: each entry is the mean of its orbit.
+
+        Args:
+            z: [..., dim], floating point.
+
+        >>> import regrep
+        >>> regrep.regular(regrep.groups.cyclic(2)).orbit_means(torch.tensor([1.0, 3.0]))
+        tensor([2., 2.])
+        """
+        first = self._first.on(z.device)
+        means = torch.zeros_like(z).index_add(-1, first, z) / self._sizes.on(z.device, z.dtype)
+        return means.index_select(-1, first)
+
     def apply(self, z: Tensor, g: Tensor) -> Tensor:
         """Gather along the last dimension."""
-        index = self.index.to(z.device)[g.to(z.device)]
+        index = self.index_on(z.device)[g.to(z.device)]
         index = index.reshape(len(z), *([1] * (z.dim() - 2)), self.dim)
         return z.gather(-1, index.expand(z.shape))
 

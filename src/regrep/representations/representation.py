@@ -13,6 +13,7 @@ from regrep.arguments import shown
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup, real_characters
 from regrep.groups.finite import check_group as check_group
+from regrep.placed import Placed
 
 HOMOMORPHISM_TOLERANCE = 1e-8
 """Largest entry of rho(g) rho(h) - rho(gh) that counts as rounding, for float64 matrices."""
@@ -153,6 +154,7 @@ class MatrixRepresentation(Representation):
     def __init__(self, group: FiniteGroup, matrices: Tensor, name: str) -> None:
         self.group, self.name = group, name
         self._matrices = check_homomorphism(group, matrices, name)
+        self._placed = Placed(self._matrices)
 
     @property
     def dim(self) -> int:
@@ -172,7 +174,7 @@ class MatrixRepresentation(Representation):
         """Batched product, not rounded by autocast; the matrices take the device and dtype of z."""
         if not (z.is_floating_point() or z.is_complex()):
             raise RegrepError(f"{self.name} mixes coordinates, so it acts on floats, got {str(z.dtype)[6:]}; convert z")
-        chosen = self._matrices.to(device=z.device, dtype=z.dtype)[g.to(z.device)]
+        chosen = self._placed.on(z.device, z.dtype)[g.to(z.device)]
         flat = z.unsqueeze(1).flatten(1, -2)
         with torch.autocast(z.device.type, enabled=False):
             return torch.bmm(flat, chosen.transpose(1, 2)).reshape(z.shape)
