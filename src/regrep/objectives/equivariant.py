@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from regrep.actions import Action, sample
+from regrep.arguments import check_callable, is_real, shown, whole
 from regrep.deprecated import positional_until_now
 from regrep.errors import RegrepError
+from regrep.groups.finite import check_group
 from regrep.objectives.checks import (
     Control,
     check_choice,
@@ -35,6 +37,7 @@ from regrep.objectives.layers import OUTPUT, Copies, Place, Tap, find_layer, mod
 from regrep.objectives.modules import Part, current, trains
 from regrep.objectives.terms import Compared, Terms
 from regrep.representations import Representation
+from regrep.representations.representation import check_elements
 
 
 class CapacityWarning(UserWarning):
@@ -124,8 +127,15 @@ class EquivariantObjective(nn.Module):
         check_weight("weight", weight)
         check_weight("shifted_weight", shifted_weight)
         check_weight("task_weight", task_weight)
-        if not 0 <= fraction <= 1:
-            raise RegrepError(f"fraction is the part of the batch that is transformed, from 0 to 1, got {fraction}")
+        if not (is_real(fraction) and 0 <= fraction <= 1):
+            raise RegrepError(
+                f"fraction is the part of the batch that is transformed, from 0 to 1, got {shown(fraction)}"
+            )
+        check_callable("the encoder", encoder)
+        check_callable("task_loss", task_loss)
+        if head is not None:
+            check_callable("the head", head)
+        whole("control_seed", control_seed, 0, 2**62)
         latents = named(latent)
         if not latents:
             raise RegrepError("latent names at least one layer, got an empty mapping")
@@ -134,6 +144,10 @@ class EquivariantObjective(nn.Module):
                 raise RegrepError(
                     f"{what} is called as (tensor, elements), got {moves!r}; pass an action or a representation"
                 )
+        check_group(getattr(input_action, "group", input_action))
+        if output_action is not None:
+            check_callable("output_action", output_action)
+            check_group(getattr(output_action, "group", output_action))
         for rho in latents.values():
             if hasattr(rho, "group") and rho.group != input_action.group:
                 raise RegrepError(
@@ -219,6 +233,8 @@ class EquivariantObjective(nn.Module):
     ) -> tuple[Terms, Tensor]:
         """The objective and the network's outputs for x, for further losses on them; arguments as in forward."""
         check_views(x, g, gx)
+        if g is not None:
+            check_elements(self.input_action.group, g, x)
         count = math.ceil(round(self.fraction * len(x), 9))  # 0.07 · 100 is 7.000000000000001
         if g is None:
             g = sample(self.input_action.group, len(x), generator=generator, device=x.device)

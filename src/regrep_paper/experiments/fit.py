@@ -102,6 +102,9 @@ class ExperimentCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """The trainer; raises one sentence if Lightning rejects its options."""
+        if self.config.trainer.default_root_dir is None:
+            # Slurm's signal before it requeues a job saves a checkpoint there, which the next job in that folder loads.
+            kwargs["default_root_dir"] = str(self.config.out)
         try:
             return super().instantiate_trainer(**kwargs)
         except (ValueError, MisconfigurationException) as cause:

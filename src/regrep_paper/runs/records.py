@@ -225,6 +225,7 @@ class RunFolder:
         parameters: int,
         device: str,
         precision: str,
+        threads: int | None = None,
     ) -> dict[str, Any]:
         """Write ``run.json``, or add this start to it if the run continues; return its content.
 
@@ -238,6 +239,7 @@ class RunFolder:
             parameters: number of trained parameters.
             device: name of the device.
             precision: name of the floating-point precision.
+            threads: number of threads that sums are split over, if known.
 
         Raises:
             RegrepError: the folder holds a run with other settings, or a finished one.
@@ -248,6 +250,7 @@ class RunFolder:
             "git": git_state(),
             "device": device,
             "precision": precision,
+            **({} if threads is None else {"threads": threads}),
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         record = self.record
