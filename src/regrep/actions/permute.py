@@ -5,8 +5,10 @@ from __future__ import annotations
 from torch import Tensor
 
 from regrep.actions.action import Action
+from regrep.arguments import is_whole, shown
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
+from regrep.groups.finite import check_group
 from regrep.representations import PermutationRepresentation
 
 
@@ -28,6 +30,8 @@ class Permute(Action):
     """
 
     def __init__(self, group: FiniteGroup, index: Tensor, dim: int = 1) -> None:
+        if not is_whole(dim):
+            raise RegrepError(f"dim is the number of a dimension, got {shown(dim)}")
         if dim == 0:
             raise RegrepError("dimension 0 is the batch, which a group does not permute; choose another dim")
         self.group, self.dim = group, dim
@@ -53,6 +57,7 @@ class Fix(Action):
     """
 
     def __init__(self, group: FiniteGroup) -> None:
+        check_group(group)
         self.group = group
 
     def apply(self, x: Tensor, g: Tensor) -> Tensor:

@@ -15,7 +15,9 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from regrep.actions import Action
+from regrep.arguments import check_callable, check_tensor, check_text, shown, whole
 from regrep.errors import RegrepError
+from regrep.groups import FiniteGroup
 from regrep.objectives.checks import check_latent
 from regrep.objectives.functional import LatentAction, wide
 from regrep.objectives.layers import Place, latent_of, module_with
@@ -31,8 +33,10 @@ def reader(encoder: Callable[[Tensor], Tensor], layer: str | None) -> Callable[[
 
     The encoder gets a copy of x, which it may overwrite in place.
     """
+    check_callable("the encoder", encoder)
     if layer is None:
         return lambda x: wide(check_latent(encoder(x.clone()), x))
+    check_text("layer", layer)
     model = module_with(encoder, Place.of(layer).layer)
 
     def read(x: Tensor) -> Tensor:
@@ -136,10 +140,14 @@ def depends_on_mode(module: nn.Module) -> bool:
 
 def check_samples(x: Tensor, batch_size: int, act: Action, rho: LatentAction | None = None) -> None:
     """Raise for no samples, an empty batch, or different groups."""
+    check_tensor("x", x, 1)
     if len(x) == 0:
         raise RegrepError("an equivariance error needs at least one sample, got none")
-    if batch_size < 1:
-        raise RegrepError(f"a batch holds at least 1 sample, got batch_size {batch_size}")
+    whole("batch_size", batch_size, 1)
+    if not (isinstance(getattr(act, "group", None), FiniteGroup) and callable(act)):
+        raise RegrepError(f"act is an action of a group on the data, got {shown(act)}; see regrep.actions")
+    if rho is not None:
+        check_callable("rho", rho)
     group = getattr(rho, "group", act.group)
     if group != act.group:
         raise RegrepError(

@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from regrep.actions import Action, sample
+from regrep.arguments import check_callable, is_real, shown, whole
 from regrep.deprecated import positional_until_now
 from regrep.errors import RegrepError
+from regrep.groups.finite import check_group
 from regrep.objectives.checks import (
     Control,
     check_choice,
@@ -32,11 +34,11 @@ from regrep.objectives.functional import (
     wide,
 )
 from regrep.objectives.layers import OUTPUT, Copies, Place, Tap, find_layer, module_with, named, tapped
-from regrep.objectives.measures import error_of_whitened, moving_share, uncentred
 from regrep.objectives.modules import Part, current, trains
 from regrep.objectives.processes import check_averaged, of_all_processes, running_wrapper
-from regrep.objectives.terms import Terms
+from regrep.objectives.terms import Compared, Terms
 from regrep.representations import Representation
+from regrep.representations.representation import check_elements
 
 
 class CapacityWarning(UserWarning):
@@ -131,8 +133,15 @@ class EquivariantObjective(nn.Module):
         check_weight("weight", weight)
         check_weight("shifted_weight", shifted_weight)
         check_weight("task_weight", task_weight)
-        if not 0 <= fraction <= 1:
-            raise RegrepError(f"fraction is the part of the batch that is transformed, from 0 to 1, got {fraction}")
+        if not (is_real(fraction) and 0 <= fraction <= 1):
+            raise RegrepError(
+                f"fraction is the part of the batch that is transformed, from 0 to 1, got {shown(fraction)}"
+            )
+        check_callable("the encoder", encoder)
+        check_callable("task_loss", task_loss)
+        if head is not None:
+            check_callable("the head", head)
+        whole("control_seed", control_seed, 0, 2**62)
         latents = named(latent)
         if not latents:
             raise RegrepError("latent names at least one layer, got an empty mapping")
@@ -141,6 +150,10 @@ class EquivariantObjective(nn.Module):
                 raise RegrepError(
                     f"{what} is called as (tensor, elements), got {moves!r}; pass an action or a representation"
                 )
+        check_group(getattr(input_action, "group", input_action))
+        if output_action is not None:
+            check_callable("output_action", output_action)
+            check_group(getattr(output_action, "group", output_action))
         for rho in latents.values():
             if hasattr(rho, "group") and rho.group != input_action.group:
                 raise RegrepError(
@@ -226,7 +239,9 @@ class EquivariantObjective(nn.Module):
     ) -> tuple[Terms, Tensor]:
         """The objective and the network's outputs for x, for further losses on them; arguments as in forward."""
         check_views(x, g, gx)
-        if torch.is_grad_enabled() and not self._averaging_checked:
+        if g is not None:
+            check_elements(self.input_action.group, g, x)
+        if not torch.compiler.is_compiling() and torch.is_grad_enabled() and not self._averaging_checked:
             check_averaged((self.encoder, self.head))
             self._averaging_checked = True
         count = math.ceil(round(self.fraction * len(x), 9))  # 0.07 · 100 is 7.000000000000001
@@ -240,10 +255,12 @@ class EquivariantObjective(nn.Module):
         self._warn_once(outputs, latents)
 
         zero = outputs.new_zeros(())
-        penalty, whitened, share, error = zero, zero, zero, zero
+        penalty = zero
+        compared: tuple[tuple[Compared, ...], ...] = ()
         if count:
             found = [self._compare_runs(layer, runs, moved, len(x), turned) for layer, runs in latents.items()]
-            penalty, whitened, share, error = (torch.stack(parts).mean() for parts in zip(*found, strict=True))
+            penalty = torch.stack([part for part, _ in found]).mean()
+            compared = tuple(runs for _, runs in found)
         target = y if self.output_action is None else self.output_action(y, g)
         task = check_task(self._loss(outputs[: len(x)], y))
         shifted = self._loss(outputs[len(x) : len(x) + count], target[:count]) if count else zero
@@ -253,7 +270,7 @@ class EquivariantObjective(nn.Module):
             total = total + self.weight * penalty
         if samples is not None:
             total = total * (len(x) / samples)
-        return Terms(total, task, shifted, penalty, whitened, share, augmented, error), outputs[: len(x)]
+        return Terms(total, task, shifted, penalty, augmented, compared), outputs[: len(x)]
 
     def _loss(self, outputs: Tensor, y: Tensor) -> Tensor:
         return self.task_loss(outputs, y)
@@ -297,16 +314,15 @@ class EquivariantObjective(nn.Module):
 
     def _compare_runs(
         self, layer: str, runs: tuple[Tensor, ...], g: Tensor, rows: int, turned: Tensor | None
-    ) -> tuple[Tensor, ...]:
-        """Means over the runs of one layer in the pass; arguments as in :meth:`_compare`."""
+    ) -> tuple[Tensor, tuple[Compared, ...]]:
+        """Mean penalty over the runs of one layer in the pass, and what was compared; see :meth:`_compare`."""
         turned, count = turned if layer == OUTPUT else None, len(g)
         found = [self._compare(layer, z[:count], z[rows:][:count], g, turned) for z in runs]
-        return found[0] if len(found) == 1 else tuple(torch.stack(parts).mean() for parts in zip(*found, strict=True))
+        penalty = found[0][0] if len(found) == 1 else torch.stack([part for part, _ in found]).mean()
+        return penalty, tuple(latents for _, latents in found)
 
-    def _compare(
-        self, layer: str, z: Tensor, z_g: Tensor, g: Tensor, turned: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Penalty, whitened error, moving share and uncentred error of one layer; rho is applied only once.
+    def _compare(self, layer: str, z: Tensor, z_g: Tensor, g: Tensor, turned: Tensor | None) -> tuple[Tensor, Compared]:
+        """Penalty of one run of a layer, and what its errors are computed from; rho is applied only once.
 
         Args:
             layer: name of the layer.
@@ -315,7 +331,7 @@ class EquivariantObjective(nn.Module):
             g: int64 [B].
             turned: [B or more, ...], rho(g) z if it is already known.
         """
-        if self.penalty != "mse" and torch.is_grad_enabled():
+        if self.penalty != "mse" and not torch.compiler.is_compiling() and torch.is_grad_enabled():
             wrapper = running_wrapper((self.encoder, self.head))
             if wrapper is not None:
                 with torch.set_grad_enabled(self.weight > 0):
@@ -335,14 +351,11 @@ class EquivariantObjective(nn.Module):
                 penalty = relative_to_variance(*pair)
             else:
                 penalty = penalty_between(moved, target, self.penalty, applied, self.input_action.group)
-        with torch.no_grad(), torch.autocast(moved.device.type, enabled=False):
-            if self.control in ("permuted", "shuffled"):
-                moved, pair = move(z, g, rho), None
-            pair = whitened_pair(moved, target, rho) if pair is None else pair
-            # Latents that do not vary get the error of unrelated ones: collapse is never a success.
-            whitened = error_of_whitened(*pair, g).nan_to_num(1.0)
-            share = moving_share(z, rho, self.input_action.group).nan_to_num(0.0)
-            return penalty, whitened, share, uncentred(moved, target)
+        latents = Compared(z.detach(), z_g.detach(), g, rho, self.input_action.group)
+        if self.control in ("permuted", "shuffled"):
+            return penalty, latents
+        whitened = None if pair is None else (pair[0].detach(), pair[1].detach())
+        return penalty, latents._replace(moved=moved.detach(), pair=whitened)
 
     def _warn_once(self, outputs: Tensor, latents: Mapping[str, tuple[Tensor, ...]]) -> None:
         """Warn in the first step of latents whose positions stay in place, and of invariant outputs without room."""

@@ -138,6 +138,12 @@ class ExperimentCLI(LightningCLI):
             ("select", Selection, "the weights to test: those of the last epoch, or the best on validation"),
         ):
             parser.add_argument(f"--{name}", type=kind | None, default=None, help=f"{what} (default: the protocol's)")
+        parser.add_argument(
+            "--compile",
+            type=bool,
+            default=False,
+            help="compile the objective (torch.compile; on a GPU its steps are replayed as captured graphs)",
+        )
         for setting in self.definition.settings:
             if setting.option and setting.also:
                 parser.link_arguments(setting.option, setting.also)
@@ -174,13 +180,15 @@ def fit(name: str, args: Sequence[str]) -> dict[str, Any]:
     cli = _cli(name, args)
     out: Path = cli.config.out
     folder, config, options = RunFolder(out), cli.named_config, cli.trainer_options
-    check_processes(cli.trainer)
+    check_processes(cli.trainer, compiled=bool(config.get("compile")))
     if cli.config.trainer.fast_dev_run:
         try_out(cli.trainer, cli.model, cli.datamodule)
         return {}
     command = ["regrep", "fit", name, *args]
 
     def trained_run() -> dict[str, Any]:
+        if config.get("compile"):
+            cli.model.compile_step()
         parts = cli.trainer, cli.model, cli.datamodule
         return train(folder, *parts, config, command, cli.config.patience, protocol_in(config))
 

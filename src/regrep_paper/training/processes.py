@@ -37,11 +37,11 @@ def weighted(loss: Tensor, batch: Views) -> Tensor:
     return loss if batch.share == 1 else loss * batch.share
 
 
-def check_processes(trainer: Trainer) -> None:
+def check_processes(trainer: Trainer, compiled: bool = False) -> None:
     """Raise unless the trainer uses all processes that a launcher such as torchrun started, and our batches.
 
     Raises:
-        RegrepError: it uses another number, or would divide the batches once more.
+        RegrepError: it uses another number, or would divide the batches once more, or a compiled step would not gather.
     """
     started = int(os.environ.get("WORLD_SIZE", "1"))
     if started != trainer.world_size and "TORCHELASTIC_RUN_ID" in os.environ:
@@ -53,4 +53,9 @@ def check_processes(trainer: Trainer) -> None:
         raise RegrepError(
             "the processes already share every batch, so no sampler may divide the batches;"
             " leave out --trainer.use_distributed_sampler"
+        )
+    if trainer.world_size > 1 and compiled:
+        raise RegrepError(
+            "a compiled step does not gather the latents of several processes;"
+            " leave out --compile, or train on one process"
         )

@@ -109,3 +109,10 @@ def test_no_sampler_divides_batches_again():
     trainer = Trainer(accelerator="cpu", **{**TRAINER, "devices": 2, "use_distributed_sampler": True})
     with pytest.raises(RegrepError, match="the processes already share every batch"):
         check_processes(trainer)
+
+
+def test_a_compiled_step_is_that_of_one_process():
+    trainer = Trainer(accelerator="cpu", **{**TRAINER, "devices": 2})
+    with pytest.raises(RegrepError, match="a compiled step does not gather the latents of several processes"):
+        check_processes(trainer, compiled=True)
+    check_processes(Trainer(accelerator="cpu", **TRAINER), compiled=True)
