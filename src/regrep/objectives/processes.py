@@ -82,13 +82,30 @@ def of_all_processes(part: Tensor, wrapper: DistributedDataParallel) -> Tensor:
     The numbers of rows may differ. Every process computes the same loss of all rows; a wrapper that averages the
     gradients over the processes then arrives at its gradient.
     """
-    from torch.distributed.nn.functional import all_gather  # takes time to import
-
     group = wrapper.process_group
     count = torch.tensor([len(part)], device=part.device)
     counts = [torch.empty_like(count) for _ in range(torch.distributed.get_world_size(group))]
     torch.distributed.all_gather(counts, count, group)
     sizes = torch.cat(counts).tolist()
     padded = torch.cat([part, part.new_zeros(max(sizes) - len(part), *part.shape[1:])])
-    rows = all_gather(padded.contiguous(), group)
+    rows = _Gathered.apply(padded, group)
     return torch.cat([block[:size] for block, size in zip(rows, sizes, strict=True)])
+
+
+class _Gathered(torch.autograd.Function):
+    """A tensor of all processes, stacked; torch.distributed.nn has one too, which newer versions warn of."""
+
+    @staticmethod
+    def forward(ctx: Any, part: Tensor, group: Any) -> Tensor:
+        """Gather."""
+        ctx.group, part = group, part.contiguous()  # feature maps may lie channels last
+        rows = [torch.empty_like(part) for _ in range(torch.distributed.get_world_size(group))]
+        torch.distributed.all_gather(rows, part, group)
+        return torch.stack(rows)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        """What the losses of all processes say about this one's rows."""
+        gradient = gradients[0].clone(memory_format=torch.contiguous_format)
+        torch.distributed.all_reduce(gradient, group=ctx.group)
+        return gradient[torch.distributed.get_rank(ctx.group)], None
