@@ -8,7 +8,7 @@ READY := .venv/.ready
 BASELINES := .venv-baselines/bin
 BASELINES_READY := .venv-baselines/.ready
 
-.PHONY: setup setup-baselines demo test test-baselines test-all mutants lint types bench clean
+.PHONY: setup setup-baselines demo test test-baselines test-all mutants lint types bench chaos clean
 
 setup: $(READY)
 
@@ -59,6 +59,10 @@ types: setup
 
 bench: setup-baselines
 	for file in benchmarks/*.py; do $(BASELINES)/python $$file || exit 1; done
+
+# Kills, full disks, damaged files and random calls; CHAOS="--minutes 5 --seed 1" makes it shorter.
+chaos: setup
+	PYTHONPATH=tests OMP_NUM_THREADS=1 $(BIN)/python -m chaos $(CHAOS)
 
 clean:
 	rm -rf .venv .venv-baselines build demo .mypy_cache .pytest_cache .ruff_cache .hypothesis src/*.egg-info

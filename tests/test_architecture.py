@@ -19,6 +19,7 @@ FILES = sorted(SOURCES.rglob("*.py"))
 
 LIBRARY = [
     {"errors", "_version", "deprecated", "html"},
+    {"arguments"},
     {"groups"},
     {"representations"},
     {"actions"},
@@ -214,7 +215,7 @@ def test_records_are_read_without_torch():
     run("import sys, regrep_paper.runs.records; assert 'torch' not in sys.modules")
 
 
-PUBLIC = ["regrep", *(f"regrep.{name}" for names in LIBRARY[1:7] for name in sorted(names))]
+PUBLIC = ["regrep", *(f"regrep.{name}" for names in LIBRARY[2:8] for name in sorted(names))]
 
 
 def test_integrations_are_imported_on_use_alone():

@@ -18,6 +18,7 @@ EXTRAS = {
     "sim": ("phi",),
     "sweep": ("submitit",),
     "report": ("matplotlib", "jinja2"),
+    "integrations": ("torchmetrics", "transformers", "accelerate"),
     "baselines": ("escnn",),
 }
 """Modules of each extra, by import name."""

@@ -182,8 +182,7 @@ def through_layer(
         own = float(metric(outputs(None), y))
         if not ran:
             raise RegrepError(
-                f"layer {layer!r} does not run, so that nothing reads its latent; choose a layer that the model runs,"
-                " outside of compiled code"
+                f"layer {layer!r} does not run, so that nothing reads its latent; choose a layer that the model runs"
             )
         for k in range(act.group.order):
             values.append(float(metric(outputs(k), y if output_action is None else output_action(y, element(k, y)))))

@@ -8,9 +8,10 @@ from itertools import product as all_products
 import numpy as np
 import torch
 
+from regrep.arguments import brief, is_whole, shown
 from regrep.errors import RegrepError
 from regrep.groups.builders import cycle_name
-from regrep.groups.finite import MAX_ORDER, FiniteGroup
+from regrep.groups.finite import MAX_ORDER, FiniteGroup, check_group
 from regrep.groups.presentations import Presentation
 
 
@@ -129,8 +130,10 @@ def quaternion(order: int = 8) -> FiniteGroup:
     >>> quaternion().names
     ('1', 'i', '-1', '-i', 'j', 'k', '-j', '-k')
     """
-    if order < 8 or order % 4 or order > MAX_ORDER:
-        raise RegrepError(f"the order of a quaternion group is a multiple of 4 from 8 to {MAX_ORDER}, got {order}")
+    if not is_whole(order) or order < 8 or order % 4 or order > MAX_ORDER:
+        raise RegrepError(
+            f"the order of a quaternion group is a multiple of 4 from 8 to {MAX_ORDER}, got {shown(order)}"
+        )
     m = order // 4
     p, a = np.repeat([0, 1], 2 * m), np.tile(np.arange(2 * m), 2)
     exponent = a[:, None] + np.where(p[:, None] == 1, -a, a) + m * (p[:, None] & p)
@@ -220,11 +223,13 @@ def product(left: FiniteGroup, right: FiniteGroup) -> FiniteGroup:
     >>> G.name, G.order, G.names[1 * 3 + 2]
     ('C2xC3', 6, '(r, r2)')
     """
+    check_group(left)
+    check_group(right)
     n, m = left.order, right.order
     if n * m > MAX_ORDER:
         raise RegrepError(
-            f"groups are supported up to order {MAX_ORDER}, but {left.name} x {right.name} has order {n * m};"
-            " choose smaller factors"
+            f"groups are supported up to order {MAX_ORDER}, but {brief(left.name)} x {brief(right.name)} has order"
+            f" {n * m}; choose smaller factors"
         )
     a, b = left.mul, right.mul
     table = (a[:, None, :, None] * m + b[None, :, None, :]).reshape(n * m, n * m)
@@ -290,5 +295,5 @@ def _axes_names(matrices: np.ndarray) -> tuple[str, ...]:
 
 
 def _positive(what: str, n: int, low: int, high: int) -> None:
-    if not isinstance(n, int | np.integer) or not low <= n <= high:
-        raise RegrepError(f"{what} takes an integer n from {low} to {high}, got {n!r}")
+    if not is_whole(n) or not low <= n <= high:
+        raise RegrepError(f"{what} takes an integer n from {low} to {high}, got {shown(n)}")

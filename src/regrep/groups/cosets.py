@@ -12,7 +12,9 @@ from collections import deque
 
 import numpy as np
 
+from regrep.arguments import brief, is_whole, shown
 from regrep.errors import RegrepError
+from regrep.groups.limits import ENTRIES
 from regrep.groups.presentations import Presentation
 
 COSET_LIMIT = 200_000
@@ -21,12 +23,21 @@ COSET_LIMIT = 200_000
 FREED = 0.1
 """An enumeration whose table is full goes on only if at least this part of it was found superfluous."""
 
+COSETS = 10_000_000
+"""Largest limit that may be asked for."""
+
+READ = 100
+"""It also gives up after reading this many letters of relators for every coset of its limit."""
+
+LEAST_READ = 10_000_000
+"""It always reads this many."""
+
 REFILLS = 20
 """It gives up in any case after having defined this many times its limit."""
 
 
 class CosetLimitError(RegrepError):
-    """The enumeration did not close within its limit: the group may be infinite, or need more cosets."""
+    """The enumeration did not close within its limit: the group is or may be infinite, or needs more cosets."""
 
 
 def enumerate_cosets(presentation: Presentation, limit: int = COSET_LIMIT) -> np.ndarray:
@@ -38,10 +49,11 @@ def enumerate_cosets(presentation: Presentation, limit: int = COSET_LIMIT) -> np
     >>> enumerate_cosets(Presentation.parse("r,s", "r^3, s^2, (r s)^2")).shape
     (2, 6)
     """
-    if limit < 1:
-        raise RegrepError(f"the coset limit is at least 1, got {limit}")
+    if not is_whole(limit) or not 1 <= limit <= COSETS:
+        raise RegrepError(f"the coset limit is at least 1, got {shown(limit)}; pass an integer up to {COSETS}")
+    limit = int(limit)
     words = [[2 * (k - 1) if k > 0 else 2 * (-k - 1) + 1 for k in word] for word in presentation.relators]
-    work = _Enumeration(2 * len(presentation.names), limit, str(presentation))
+    work = _Enumeration(2 * len(presentation.names), limit, brief(str(presentation)), sum(map(len, words)))
     coset = 0
     while coset < len(work.table):
         try:
@@ -61,14 +73,16 @@ class _TableFullError(Exception):
 class _Enumeration:
     """The partial table: ``table[c][x]`` is the coset c·x, or -1; letter x ^ 1 is the inverse of x."""
 
-    def __init__(self, letters: int, limit: int, text: str) -> None:
-        self.letters, self.limit, self.text = letters, limit, text
+    def __init__(self, letters: int, limit: int, text: str, reads: int) -> None:
+        self.letters, self.limit, self.text, self.reads = letters, min(limit, ENTRIES // max(1, letters)), text, reads
+        self.left = max(READ * limit, LEAST_READ)
         self.table: list[list[int]] = [[-1] * letters]
         self.parent = [0]
         self.defined = 1
 
     def fill(self, coset: int, words: list[list[int]]) -> None:
         """Make every relator close at a coset, and every letter lead somewhere."""
+        self.read()
         for word in words:
             if self.parent[coset] != coset:
                 return
@@ -78,9 +92,19 @@ class _Enumeration:
                 if self.table[coset][letter] < 0:
                     self.define(coset, letter)
 
+    def read(self) -> None:
+        """Count the letters of the relators, read once."""
+        self.left -= self.reads
+        if self.left < 0:
+            raise CosetLimitError(
+                f"coset enumeration of {self.text} read too many letters without closing, with {len(self.table)}"
+                " cosets; shorten the relators, or pass a larger coset_limit"
+            )
+
     def make_room(self, coset: int, words: list[list[int]]) -> int:
         """Trace without definitions from ``coset`` on and drop what coincided; returns where to continue."""
         for here in range(coset, len(self.table)):
+            self.read()
             for word in words:
                 if self.parent[here] != here:
                     break

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from regrep.arguments import brief, check_text, is_whole, shown
 from regrep.errors import RegrepError
 from regrep.html import table
 
@@ -69,12 +70,18 @@ class FiniteGroup:
     identity = 0
 
     def __post_init__(self) -> None:
-        if self.mul.dtype != torch.int64 or self.mul.is_cuda:
+        check_text("the name of a group", self.name)
+        if not isinstance(self.mul, torch.Tensor):
+            raise RegrepError(
+                f"a multiplication table is an int64 tensor, got {shown(self.mul)}; use regrep.groups.from_table"
+            )
+        if self.mul.dtype != torch.int64 or self.mul.device.type != "cpu" or self.mul.layout != torch.strided:
             raise RegrepError(
                 f"a multiplication table is an int64 tensor on the CPU, got {str(self.mul.dtype)[6:]} on"
                 f" {self.mul.device}; use regrep.groups.from_table, which converts it"
             )
         table = check_table(self.mul.numpy())
+        check_names(self.names)
         if len(self.names) != len(table) or len(set(self.names)) != len(table):
             raise RegrepError(
                 f"a group of order {len(table)} needs as many distinct element names, got {len(set(self.names))}"
@@ -84,10 +91,12 @@ class FiniteGroup:
             raise RegrepError(
                 "element 0 must be the identity of the table; use regrep.groups.from_table, which reorders it"
             )
+        if not isinstance(self.generators, tuple | list) or not all(map(is_whole, self.generators)):
+            raise RegrepError(f"generators are indices of elements, got {shown(self.generators)}; list them in a tuple")
         generators = self.generators or greedy_generators(table)
         if not all(0 <= g < len(table) for g in generators) or len(closure(table, generators)) != len(table):
             raise RegrepError(
-                f"the generators {list(generators)} do not generate all {len(table)} elements;"
+                f"the generators {shown(list(generators))} do not generate all {len(table)} elements;"
                 " add generators or leave them out to have them found"
             )
         check_associative(table, generators)
@@ -100,6 +109,11 @@ class FiniteGroup:
         if self.points is None:
             return
         points = self.points
+        if not isinstance(points, torch.Tensor) or points.dtype != torch.int64 or points.device.type != "cpu":
+            raise RegrepError(
+                f"the points of {self.name} are an int64 tensor on the CPU, got"
+                + (f" {points.dtype} on {points.device}" if isinstance(points, torch.Tensor) else f" {shown(points)}")
+            )
         if points.dim() != 2 or len(points) != self.order:
             raise RegrepError(
                 f"the points of {self.name} are an int64 tensor [{self.order}, degree], got {list(points.shape)}"
@@ -117,19 +131,22 @@ class FiniteGroup:
     def _check_presentation(self) -> None:
         if self.presentation_given is None:
             return
-        from regrep.groups.words import evaluate
+        from regrep.groups.presentations import Presentation
+        from regrep.groups.words import evaluate_all
 
         presentation = self.presentation_given
+        if not isinstance(presentation, Presentation):
+            raise RegrepError(f"a presentation is a Presentation, got {shown(presentation)}; use Presentation.parse")
         if len(presentation.names) != len(self.generators):
             raise RegrepError(
                 f"a presentation names each of the {len(self.generators)} generators of {self.name}, got"
                 f" {len(presentation.names)} names; give one name per generator"
             )
-        for relator in presentation.relators:
-            if evaluate(self, relator) != 0:
+        for relator, element in zip(presentation.relators, evaluate_all(self, presentation.relators), strict=True):
+            if element != 0:
                 raise RegrepError(
-                    f"every relator equals the identity, but {presentation.word_text(relator)} is"
-                    f" {self.names[evaluate(self, relator)]} in {self.name}; check it and the order of the generators"
+                    f"every relator equals the identity, but {brief(presentation.word_text(relator))} is"
+                    f" {self.names[element]} in {self.name}; check it and the order of the generators"
                 )
 
     @property
@@ -207,16 +224,13 @@ class FiniteGroup:
         if isinstance(element, str):
             if element not in self.names:
                 raise RegrepError(
-                    f"{self.name} has no element {element!r}; its elements are {', '.join(self.names[:12])}"
+                    f"{self.name} has no element {shown(element)}; its elements are {', '.join(self.names[:12])}"
                     + (", ..." if self.order > 12 else "")
                 )
             return self.names.index(element)
-        try:
-            index = operator.index(element)
-        except TypeError:
-            index = -1
+        index = operator.index(element) if is_whole(element) else -1
         if not 0 <= index < self.order:
-            raise RegrepError(f"an element of {self.name} is an index from 0 to {self.order - 1}, got {element}")
+            raise RegrepError(f"an element of {self.name} is an index from 0 to {self.order - 1}, got {shown(element)}")
         return index
 
     def subgroup(self, generators: Sequence[int | str]) -> tuple[int, ...]:
@@ -226,6 +240,8 @@ class FiniteGroup:
         >>> dihedral(4).subgroup(["r2", "s"])
         (0, 2, 4, 6)
         """
+        if isinstance(generators, str) or not isinstance(generators, Iterable):
+            raise RegrepError(f"a subgroup has a list of generators, got {shown(generators)}; put them into brackets")
         return tuple(sorted(closure(self.mul.numpy(), [self.index(g) for g in generators])))
 
     def __eq__(self, other: object) -> bool:
@@ -247,6 +263,18 @@ class FiniteGroup:
             return table(caption, ["element", "index", "order"], rows)
         rows = [[name, *(self.names[h] for h in row)] for name, row in zip(self.names, self.mul.tolist(), strict=True)]
         return table(caption, ["gh", *self.names], rows, ["row g, column h: first h, then g"])
+
+
+def check_group(group: object) -> None:
+    """Raise for anything but a group, such as its name."""
+    if not isinstance(group, FiniteGroup):
+        raise RegrepError(f"a group is a FiniteGroup, got {shown(group)}; make one of a name by regrep.groups.parse")
+
+
+def check_names(names: object) -> None:
+    """Raise unless these are texts, one per element."""
+    if isinstance(names, str) or not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+        raise RegrepError(f"the names of elements are a sequence of texts, got {shown(names)}; name every element once")
 
 
 def check_table(table: np.ndarray) -> np.ndarray:

@@ -6,7 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from regrep.arguments import brief, check_text, shown
 from regrep.errors import RegrepError
+from regrep.groups.limits import GENERATORS, LETTERS, TEXT
 
 Word = tuple[int, ...]
 """A word in generators: k > 0 is generator k - 1 and -k its inverse; read from left to right."""
@@ -25,6 +27,28 @@ class Presentation:
     names: tuple[str, ...]
     relators: tuple[Word, ...]
 
+    def __post_init__(self) -> None:
+        for what, value in (("names", self.names), ("relators", self.relators)):
+            if not isinstance(value, tuple):
+                raise RegrepError(
+                    f"the {what} of a presentation are a tuple, got {shown(value)}; use Presentation.parse"
+                )
+        if len(self.names) > GENERATORS:
+            raise RegrepError(
+                f"a presentation has at most {GENERATORS} generators, got {len(self.names)};"
+                " a group of order 1000 needs at most nine"
+            )
+        for name in self.names:
+            check_text("a generator's name", name)
+        letters = set(range(1, len(self.names) + 1))
+        letters |= {-letter for letter in letters}
+        for word in self.relators:
+            if not (isinstance(word, tuple) and letters.issuperset(word)):
+                raise RegrepError(
+                    f"a relator is a tuple of letters 1 .. {len(self.names)} and their negatives, got {shown(word)};"
+                    " use Presentation.parse"
+                )
+
     @classmethod
     def parse(cls, names: str, relators: str) -> Presentation:
         """Read a presentation.
@@ -39,25 +63,36 @@ class Presentation:
         """
         if not (isinstance(names, str) and isinstance(relators, str)):
             raise RegrepError(
-                f"generators and relators are texts with commas, such as 'r,s' and 'r^4, s^2', got {names!r} and"
-                f" {relators!r}; join them by commas"
+                f"generators and relators are texts with commas, such as 'r,s' and 'r^4, s^2', got {shown(names)} and"
+                f" {shown(relators)}; join them by commas"
+            )
+        if len(names) + len(relators) > TEXT:
+            raise RegrepError(
+                f"a presentation has at most {TEXT} characters, got {len(names) + len(relators)}; use exponents"
             )
         letters = tuple(name.strip() for name in names.split(",") if name.strip())
         for name in letters:
             if not re.fullmatch(r"[A-Za-z_][A-Za-z_0-9]*", name):
-                raise RegrepError(f"a generator's name is a letter followed by letters and digits, got {name!r}")
+                raise RegrepError(f"a generator's name is a letter followed by letters and digits, got {shown(name)}")
         if len(set(letters)) != len(letters):
-            raise RegrepError(f"the generators have different names, got {names!r}; rename one")
+            raise RegrepError(f"the generators have different names, got {shown(names)}; rename one")
         words: list[Word] = []
+        paper = _Paper()
         for text in relators.split(","):
             if not text.strip():
                 continue
-            sides = [_parse_word(side, letters, text.strip()) for side in text.split("=")]
+            sides = [_parse_word(side, letters, text.strip(), paper) for side in text.split("=")]
             word = sides[0]
             if len(sides) == 1:
                 words.append(word)
             for other in sides[1:]:
+                paper.write(len(word) + len(other), text.strip())
                 words.append(reduced(word + inverse_word(other)))
+        if sum(map(len, words)) > LETTERS:
+            raise RegrepError(
+                f"the relators of a presentation have at most {LETTERS} letters in all, got {sum(map(len, words))};"
+                " use fewer or shorter ones"
+            )
         return cls(letters, tuple(word for word in words if word))
 
     def product(self, other: Presentation) -> Presentation:
@@ -138,7 +173,19 @@ def reduced(word: Sequence[int]) -> Word:
     return tuple(out)
 
 
-def _parse_word(text: str, names: tuple[str, ...], relator: str) -> Word:
+class _Paper:
+    """Counts the letters written while relators are read: nested powers could need any number of them."""
+
+    def __init__(self) -> None:
+        self.written = 0
+
+    def write(self, letters: int, relator: str) -> None:
+        self.written += letters
+        if letters > LETTERS or self.written > 10 * LETTERS:
+            raise RegrepError(f"relator {brief(relator)!r} is longer than {LETTERS} letters; use smaller exponents")
+
+
+def _parse_word(text: str, names: tuple[str, ...], relator: str, paper: _Paper) -> Word:
     tokens: list[tuple[str, str]] = []
     position, body = 0, text.strip()
     if body in ("1", "e") and body not in names:
@@ -147,7 +194,7 @@ def _parse_word(text: str, names: tuple[str, ...], relator: str) -> Word:
         match = _TOKEN.match(body, position)
         if match is None:
             raise RegrepError(
-                f"relator {relator!r} cannot be read at {body[position:].strip()!r};"
+                f"relator {brief(relator)!r} cannot be read at {brief(body[position:].strip())!r};"
                 " write words like (r s)^2 or a b^-1, with integer exponents"
             )
         position = match.end()
@@ -167,23 +214,27 @@ def _parse_word(text: str, names: tuple[str, ...], relator: str) -> Word:
                     stack[-1].append(())
                     continue
                 raise RegrepError(
-                    f"relator {relator!r} names no generator {value}; the generators are {', '.join(names) or 'none'}"
+                    f"relator {brief(relator)!r} names no generator {brief(value)};"
+                    f" the generators are {brief(', '.join(names)) or 'none'}"
                 )
             stack[-1].append((names.index(value) + 1,))
         elif kind == "(":
             stack.append([])
         elif kind == ")":
             if len(stack) == 1:
-                raise RegrepError(f"relator {relator!r} closes a parenthesis that it never opened; check it")
+                raise RegrepError(f"relator {brief(relator)!r} closes a parenthesis that it never opened; check it")
             inner = stack.pop()
+            paper.write(sum(map(len, inner)), relator)
             stack[-1].append(tuple(k for word in inner for k in word))
         else:
             if not stack[-1]:
-                raise RegrepError(f"relator {relator!r} has an exponent without a base; write it behind a name")
-            base, power = stack[-1][-1], int(value)
-            if abs(power) * len(base) > 100_000:
-                raise RegrepError(f"relator {relator!r} is longer than 100000 letters; use smaller exponents")
+                raise RegrepError(f"relator {brief(relator)!r} has an exponent without a base; write it behind a name")
+            base, digits = stack[-1][-1], value.lstrip("-0") or "0"
+            power = 0 if not base else int(digits[: len(str(LETTERS)) + 1])  # more digits are too many in any case
+            power = -power if value.startswith("-") else power
+            paper.write(abs(power) * len(base), relator)
             stack[-1][-1] = base * power if power >= 0 else inverse_word(base) * -power
     if len(stack) > 1:
-        raise RegrepError(f"relator {relator!r} leaves a parenthesis open; close it")
+        raise RegrepError(f"relator {brief(relator)!r} leaves a parenthesis open; close it")
+    paper.write(sum(map(len, stack[0])), relator)
     return reduced([k for word in stack[0] for k in word])

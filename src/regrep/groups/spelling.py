@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from regrep.arguments import brief, shown
 from regrep.errors import RegrepError
 from regrep.groups import catalogue
 from regrep.groups.builders import from_presentation
 from regrep.groups.finite import FiniteGroup
+from regrep.groups.limits import FACTORS, NAME, TEXT
 
 FAMILIES: dict[str, Callable[[int], FiniteGroup]] = {
     "C": catalogue.cyclic,
@@ -23,6 +25,8 @@ SINGLES: dict[str, Callable[[], FiniteGroup]] = {
     "O": catalogue.octahedral,
     "Oh": catalogue.full_octahedral,
 }
+
+_PRESENTATION = re.compile(r"<[^<>]*>")
 
 _TOKEN = re.compile(r"\s*(Oh|[A-Z]\d*|[()]|[x×]|<[^>]*>)\s*")
 
@@ -42,6 +46,10 @@ def parse(text: str) -> FiniteGroup:
     """
     if not isinstance(text, str):
         raise _unknown(text)
+    if len(text) > TEXT or len(_PRESENTATION.sub("", text)) > NAME:
+        raise RegrepError(
+            f"the name of a group has at most {NAME} characters, in presentations {TEXT}, got {len(text)}; shorten it"
+        )
     body = text.strip()
     tokens: list[str] = []
     position = 0
@@ -51,6 +59,11 @@ def parse(text: str) -> FiniteGroup:
             raise _unknown(text)
         position = found.end()
         tokens.append(found[1])
+    if tokens.count("(") > FACTORS or sum(token in "x×" for token in tokens) >= FACTORS:
+        raise RegrepError(
+            f"a name of a group has at most {FACTORS} factors and as many pairs of parentheses, got {brief(text)!r};"
+            " leave out factors C1"
+        )
     group, rest = _product(tokens, text)
     if rest:
         raise _unknown(text)
@@ -77,17 +90,17 @@ def _factor(tokens: list[str], text: str) -> tuple[FiniteGroup, list[str]]:
     if head.startswith("<"):
         names, bar, relators = head[1:-1].partition("|")
         if not bar:
-            raise RegrepError(f"a presentation is written <generators | relators>, got {head!r}; add the bar")
+            raise RegrepError(f"a presentation is written <generators | relators>, got {shown(head)}; add the bar")
         return from_presentation(names, relators), rest
     if head in SINGLES:
         return SINGLES[head](), rest
-    if head[0] in FAMILIES and head[1:].isdigit():
+    if head[0] in FAMILIES and head[1:].isdecimal():
         return FAMILIES[head[0]](int(head[1:])), rest
     raise _unknown(text)
 
 
-def _unknown(text: str) -> RegrepError:
+def _unknown(text: object) -> RegrepError:
     return RegrepError(
-        f"{text!r} names no group; write C4, D4, S4, A5, Q8, T, O or Oh, a product like D4xD4,"
+        f"{shown(text)} names no group; write C4, D4, S4, A5, Q8, T, O or Oh, a product like D4xD4,"
         " or a presentation like '<r,s | r^4, s^2, (r s)^2>'"
     )

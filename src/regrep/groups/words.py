@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from regrep.arguments import shown
+from regrep.errors import RegrepError
 from regrep.groups.cosets import CosetLimitError, enumerate_cosets
 from regrep.groups.presentations import Presentation, Word, inverse_word
 
@@ -77,20 +79,37 @@ def words_of(group: FiniteGroup) -> tuple[Word, ...]:
 def evaluate(group: FiniteGroup, word: Word) -> int:
     """The element that a word stands for.
 
+    Raises:
+        RegrepError: a letter that is no generator nor the negative of one.
+
     >>> from regrep.groups import dihedral
     >>> evaluate(dihedral(4), (1, 2, -1))
     6
     """
+    return evaluate_all(group, [word])[0]
+
+
+def evaluate_all(group: FiniteGroup, words: Sequence[Word]) -> list[int]:
+    """The elements that several words stand for; see :func:`evaluate`."""
     table, inverse = group.mul.numpy(), group.inverse.numpy()
     steps = {
         sign * (k + 1): table[:, s if sign > 0 else inverse[s]]
         for k, s in enumerate(group.generators)
         for sign in (1, -1)
     }
-    element = 0
-    for letter in word:
-        element = int(steps[letter][element])
-    return element
+    elements = []
+    for word in words:
+        element = 0
+        try:
+            for letter in word:
+                element = int(steps[letter][element])
+        except (KeyError, TypeError) as error:
+            raise RegrepError(
+                f"a word in the generators of {group.name} has letters 1 .. {len(group.generators)} and their"
+                f" negatives, got {shown(word)}"
+            ) from error
+        elements.append(element)
+    return elements
 
 
 def presentation_of(group: FiniteGroup) -> Presentation:

@@ -227,9 +227,7 @@ class EquivarianceMonitor(Callback):
         self._pairs.clear()
         network = part_of(pl_module, self.network)
         values: dict[str, float] = {}
-        # Lightning validates in inference mode, where tensors are made that training cannot use: tables are cached.
-        with torch.inference_mode(False), torch.no_grad(), trainer.precision_plugin.forward_context():
-            x, y = x.clone(), y.clone()
+        with trainer.precision_plugin.forward_context():
             for layer, rho in self.latents.items():
                 name = f"{self.prefix}{layer.strip('<>')}"
                 error = equivariance_error(network, x, self.act, rho, layer=layer)

@@ -168,10 +168,8 @@ class EquivarianceMetric(Metric):
         both = self._centred(self._centred(self.both, self.first, counts), self.second, counts)
         apart = self._centred(self.apart, gap, counts)
         if self.measure == "whitened_error":
-            total = counts.sum()
-            own = self._centred(self.own_moments, self.own[None], total[None])[0]
-            positions = math.prod(self.shape) / self.channels
-            factor = whitening_of(own / (total * positions), self.channels)
+            own = self._centred(self.own_moments, self.own[None], counts.sum()[None])[0]
+            factor = whitening_of(own, self.channels)  # up to a scale, which error and variance share
             both, apart = (factor @ part @ factor.mT for part in (both, apart))
         error = _trace(apart).clamp_min(0) / _trace(both)
         offset = self._fixed(gap) / _trace(both)
@@ -237,7 +235,7 @@ class ThroughRhoMetric(WrapperMetric):
     def __init__(self, metric: Metric, group: FiniteGroup, *, per_element: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.group, self.per_element = group, per_element
-        self.metrics = nn.ModuleList([metric.clone() for _ in range(group.order)])
+        self.metrics: Any = nn.ModuleList([metric.clone() for _ in range(group.order)])
         self.counts = _Counts(group.order)
 
     def update(self, preds: Tensor, target: Tensor, g: Tensor) -> None:

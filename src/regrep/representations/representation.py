@@ -11,6 +11,7 @@ from torch import Tensor
 
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup, real_characters
+from regrep.groups.finite import check_group as check_group
 
 HOMOMORPHISM_TOLERANCE = 1e-8
 """Largest entry of rho(g) rho(h) - rho(gh) that counts as rounding, for float64 matrices."""
@@ -335,12 +336,6 @@ def check_stack(group: FiniteGroup, matrices: Tensor, count: int | None = None) 
     if matrices.is_complex():
         raise RegrepError(f"the matrices of {group.name} are real, got {str(matrices.dtype)[6:]}; use a real form")
     return matrices.detach().to(dtype=torch.float64, device="cpu")
-
-
-def check_group(group: FiniteGroup) -> None:
-    """Raise for anything but a group, such as its name."""
-    if not isinstance(group, FiniteGroup):
-        raise RegrepError(f"a group is a FiniteGroup, got {group!r}; make one of a name by regrep.groups.parse")
 
 
 def check_homomorphism(group: FiniteGroup, matrices: Tensor, name: str) -> Tensor:

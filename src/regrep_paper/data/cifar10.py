@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
-import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,6 +18,7 @@ from torch import Tensor
 from regrep.errors import MissingExtraError, RegrepError
 from regrep_paper.data.cifar10_pickle import LARGEST, images_and_labels
 from regrep_paper.data.downloads import Release, checksum
+from regrep_paper.runs.arrays import read_npz
 from regrep_paper.runs.data_folder import data_folder
 
 PIXELS = 3 * 32 * 32
@@ -121,7 +122,7 @@ def _archived(form: Form, release: Release, folder: Path) -> tuple[dict[str, byt
                 stream = archive.extractfile(member) if member.isfile() and member.name in wanted else None
                 if stream is not None and _small(member.name, member.size):
                     contents[wanted[member.name]] = stream.read()
-    except (tarfile.TarError, OSError, EOFError) as cause:
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as cause:
         raise RegrepError(f"{path} is not a complete tar.gz archive ({cause}); download it again") from cause
     return contents, {form.archive: {"md5": release.md5[form.archive]}}
 
@@ -216,13 +217,7 @@ FORMS = (
 
 def _compressed(path: Path, counts: Counts) -> Images:
     """The JPEG copy."""
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            jpeg, offsets, label, is_train = (arrays[key] for key in ("jpeg", "offsets", "label", "is_train"))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as cause:
-        raise RegrepError(
-            f"{path} is not an npz file with the arrays jpeg, offsets, label and is_train ({cause}); replace it"
-        ) from cause
+    jpeg, offsets, label, is_train = read_npz(path, ("jpeg", "offsets", "label", "is_train")).values()
     ends = offsets.astype(np.int64)
     if (
         (jpeg.dtype, is_train.dtype) != (np.uint8, np.bool_)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,6 +13,7 @@ from torch import Tensor
 from regrep.errors import RegrepError
 from regrep_paper.data.downloads import Release, checksum
 from regrep_paper.data.samples import Split
+from regrep_paper.runs.arrays import read_npz
 from regrep_paper.runs.data_folder import data_folder
 
 Size = Literal[28, 64]
@@ -150,13 +150,7 @@ def file_of(name: str, size: int) -> str:
 def _read(path: Path, size: int, classes: int) -> tuple[dict[Split, Tensor], dict[Split, Tensor]]:
     """Volumes and labels of each split, after checking everything that the arrays show."""
     names = [f"{key}_{what}" for key in KEYS.values() for what in ("images", "labels")]
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            found = {name: arrays[name] for name in names}
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as cause:
-        raise RegrepError(
-            f"{path} is not an npz file with the arrays {', '.join(names)} ({cause}); replace it"
-        ) from cause
+    found = read_npz(path, names)
     images: dict[Split, Tensor] = {}
     labels: dict[Split, Tensor] = {}
     for split, key in KEYS.items():

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
 
+from regrep_paper.runs.arrays import DamagedArraysError, read_npz
 from regrep_paper.runs.data_folder import data_folder
 from regrep_paper.steerable.backend import steerable_library
 
@@ -36,9 +36,8 @@ def stored(kind: str, definition: Mapping[str, Any], compute: Callable[[], Array
     definition = {"escnn": steerable_library().__version__, **definition}
     key = hashlib.sha256(json.dumps(definition, sort_keys=True).encode()).hexdigest()[:32]
     path = data_folder() / "kernels" / f"{kind}-{key}.npz"
-    unreadable = suppress(OSError, ValueError, KeyError, EOFError, BadZipFile)
-    with unreadable, path.open("rb") as opened, np.load(opened) as file:
-        return dict(file)
+    with suppress(DamagedArraysError):
+        return read_npz(path)
     with _own_randomness():
         arrays = compute()
     with suppress(OSError):  # a folder that cannot be written only costs time

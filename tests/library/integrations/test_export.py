@@ -1,5 +1,7 @@
 """What is deployed is the caller's encoder: it is exported and compiled after training as it would be without us."""
 
+import copy
+
 import numpy as np
 import onnx.reference
 import pytest
@@ -44,3 +46,18 @@ def test_the_model_is_exported_to_onnx(trained, tmp_path):
     session = onnx.reference.ReferenceEvaluator(str(tmp_path / "model.onnx"))
     (found,) = session.run(None, {session.input_names[0]: x.numpy()})
     np.testing.assert_allclose(found, model(x).detach().numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_a_module_that_is_compiled_in_place_trains_alike(trained):
+    model, x = trained
+    plain, compiled = copy.deepcopy(model).train(), copy.deepcopy(model).train()
+    compiled.compile(backend="aot_eager")
+    compiled(x)
+    for copied in (plain, compiled):
+        objective = regrep.EquivariantObjective(
+            copied, None, nn.functional.cross_entropy, ACT, {"3": RHO}, penalty="whitened", weight=0.5
+        )
+        objective(x, torch.arange(6) % 3, torch.arange(6) % 4).total.backward()
+    for parameter, expected in zip(compiled.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(parameter.grad, expected.grad)
+    torch.testing.assert_close(compiled(x), plain(x))

@@ -141,6 +141,13 @@ def test_outputs_are_those_for_x(trained):
     assert trainer.compute_loss(trainer.model, dict(batch)).dim() == 0
 
 
+def test_the_pass_on_moved_inputs_has_no_labels(trained):
+    model, labelled = plain(), []
+    model.register_forward_pre_hook(lambda m, args, kwargs: labelled.append("labels" in kwargs), with_kwargs=True)
+    trained(model, 4, 2)
+    assert labelled == [True, False, True, False]
+
+
 def test_what_cannot_work_is_said_in_one_sentence(trained):
     with pytest.raises(RegrepError, match="no layer 'vit.nothing'"):
         trained(vit(), 8, 1, latents={"vit.nothing": regrep.latent(G, 8)})

@@ -207,6 +207,18 @@ def test_manual_optimisation_is_refused():
         trainer(EquivariancePenalty(ACT, LATENTS, network="model")).fit(module, data(8))
 
 
+@pytest.mark.parametrize("how", ["in place", "wrapped"])
+def test_a_compiled_network_is_seen(fixed, how):
+    module = Plain()
+    if how == "in place":
+        module.model.compile(backend="eager")
+    else:
+        module.model = torch.compile(module.model, backend="eager")
+    module(data(8).dataset.tensors[0])
+    trainer(EquivariancePenalty(ACT, LATENTS, weight=3.0, penalty="mse", network="model")).fit(module, data(8))
+    assert_same(module, stepped_by_hand(3.0))
+
+
 def accuracy(outputs, y):
     return (outputs.argmax(dim=1) == y).float().mean()
 

@@ -16,7 +16,7 @@ from regrep.groups import (
     real_characters,
     symmetric,
 )
-from regrep.groups.description import _number, describe, describe_json
+from regrep.groups.description import describe, describe_json, in_closed_form
 
 
 def test_table_of_s4():
@@ -104,12 +104,12 @@ def test_a_centre_splits_the_eigenproblem(monkeypatch):
 
 
 def test_a_centre_that_is_no_factor():
-    """The modular group of order 16: a^2 generates its centre, and a linear character has χ(a^3) = χ(a^2) χ(a)."""
-    group = from_presentation("a,b", "a^8, b^2, b a b = a^5")
+    """The modular group of order 32: a^2 generates its centre, and a linear character has χ(a^3) = χ(a^2) χ(a)."""
+    group = from_presentation("a,b", "a^16, b^2, b a b = a^9")
     table = group.character_table
-    assert sorted(table.degrees) == [1] * 8 + [2] * 2
+    assert sorted(table.degrees) == [1] * 16 + [2] * 4
     class_of = {g: k for k, members in enumerate(table.classes) for g in members}
-    linear = table.values.numpy()[:8, [class_of[g] for g in range(16)]]
+    linear = table.values.numpy()[:16, [class_of[g] for g in range(32)]]
     assert np.abs(linear[:, group.mul] - linear[:, :, None] * linear[:, None]).max() < 1e-12
 
 
@@ -148,7 +148,7 @@ def test_real_characters_of_all_three_types():
     ],
 )  # fmt: skip
 def test_values_are_written_in_closed_form(value, order, text):
-    assert _number(complex(value), order) == text
+    assert in_closed_form(complex(value), order) == text
 
 
 def test_descriptions():

@@ -114,7 +114,7 @@ def test_a_full_table_is_emptied_and_the_enumeration_goes_on():
     assert from_presentation("a,b,c,d,f,g,h", relators, coset_limit=100_000).order == 29  # Fibonacci F(2, 7)
 
 
-@pytest.mark.parametrize("relators", ["a^2", "a^2, b^3, (a b)^7", "a b = b a", ""])
+@pytest.mark.parametrize("relators", ["a^2, b^2", "a^2, b^3, (a b)^7"])
 def test_infinite_groups_reach_the_limit(relators):
     with pytest.raises(CosetLimitError, match=r"its limit of 3000 cosets .* may be infinite, or pass a larger"):
         from_presentation("a,b", relators, coset_limit=3000)

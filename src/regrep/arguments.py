@@ -1,0 +1,92 @@
+"""Plain arguments: values in error messages, and checks of integers, numbers, texts and tensors."""
+
+from __future__ import annotations
+
+import math
+import operator
+from reprlib import Repr
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from regrep.errors import RegrepError
+
+SHOWN = 80
+"""At most this many characters of a value are quoted in an error."""
+
+_SHORT = Repr()
+_SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxtuple, _SHORT.maxdict = 3, 4, 4, 4
+_SHORT.maxstring = _SHORT.maxother = SHOWN
+
+
+def shown(value: object) -> str:
+    """A value for an error message: its repr, shortened; it never fails and never runs long.
+
+    >>> shown("r"), shown("r" * 999)[-9:], shown(10**5000)
+    ("'r'", "rrrrrrrr'", 'an integer of 16610 bits')
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 200:
+        return f"an integer of {value.bit_length()} bits"
+    if isinstance(value, Tensor | np.ndarray):
+        return f"a tensor of shape {list(value.shape)}" if isinstance(value, Tensor) else f"an array {value.shape}"
+    try:
+        return brief(_SHORT.repr(value))
+    except Exception:  # the repr of a foreign object, or of an integer with thousands of digits inside a list
+        return f"a {type(value).__name__}"
+
+
+def brief(text: str) -> str:
+    """The beginning of a text for an error message.
+
+    >>> brief("r s"), len(brief("r s" * 999))
+    ('r s', 80)
+    """
+    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
+
+
+def is_whole(value: object) -> bool:
+    """Whether this is an integer: of Python, of numpy, or in a tensor; not a truth value."""
+    if isinstance(value, bool | np.bool_) or not hasattr(value, "__index__"):
+        return False
+    try:
+        operator.index(value)
+    except (TypeError, ValueError, RuntimeError):  # arrays and tensors of several numbers, or without numbers
+        return False
+    return True
+
+
+def whole(what: str, value: Any, least: int, most: int | None = None, repair: str = "") -> int:
+    """Return an integer argument; raise unless it lies in its range.
+
+    >>> whole("batch_size", 0, 1)
+    Traceback (most recent call last):
+    regrep.errors.RegrepError: batch_size is an integer of at least 1, got 0
+    """
+    if not is_whole(value) or not least <= operator.index(value) or (most is not None and operator.index(value) > most):
+        limits = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise RegrepError(f"{what} is an integer {limits}, got {shown(value)}" + (f"; {repair}" if repair else ""))
+    return operator.index(value)
+
+
+def is_real(value: object) -> bool:
+    """Whether this is a finite real number: of Python, of numpy, or in a tensor; not a truth value."""
+    if isinstance(value, bool | np.bool_ | str | bytes | complex) or not hasattr(value, "__float__"):
+        return False
+    try:
+        return math.isfinite(float(value))
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        return False
+
+
+def check_text(what: str, value: object) -> None:
+    """Raise unless an argument is a text."""
+    if not isinstance(value, str):
+        raise RegrepError(f"{what} is a text, got {shown(value)}")
+
+
+def check_number(what: str, value: Any, repair: str) -> float:
+    """Return a finite real number of at least 0; raise for anything else."""
+    if not is_real(value) or float(value) < 0:
+        raise RegrepError(f"{what} is a finite number of at least 0, got {shown(value)}; {repair}")
+    return float(value)
