@@ -11,17 +11,8 @@ from pathlib import Path
 
 from regrep._version import __version__
 from regrep.errors import MissingExtraError, RegrepError
-from regrep_paper.parser import MISUSED, Parser, add_files, files_of, overview, svg_file
+from regrep_paper.parser import DATA, LEARNED, MISUSED, VOLUMES, Parser, add_files, files_of, overview, svg_file
 from regrep_paper.suggestions import repair
-
-LEARNED = ("tmnist", "mnist", "cifar10")
-"""The exploratory experiments of section 4."""
-
-VOLUMES = ("organ", "nodule", "adrenal", "fracture", "vessel", "synapse")
-"""The data sets of MedMNIST3D."""
-
-DATA = ("mnist", "cifar10", *VOLUMES, "smoke")
-"""Data sets to download or, for the last one, to simulate."""
 
 FAILED, INTERRUPTED = 1, 130
 """Exit codes for an error and for Ctrl-C; another signal n ends a command with 128 + n."""
@@ -58,10 +49,8 @@ def main(words: Sequence[str] | None = None) -> int:
         with stopping():
             return COMMANDS[name][1](rest)
     except (RegrepError, MissingExtraError) as error:
-        from regrep_paper.runs.records import FolderBusyError
-
         print(f"regrep {name}: {error}", file=sys.stderr)
-        return FolderBusyError.exit_code if isinstance(error, FolderBusyError) else FAILED
+        return getattr(error, "exit_code", FAILED)
     except ModuleNotFoundError as error:
         from regrep_paper.doctor import extra_of
 
@@ -194,7 +183,9 @@ def sweep(words: Sequence[str]) -> int:
     parser.add_argument(
         "file", metavar="FILE", type=Path, help="a sweep file (YAML), or a packaged sweep such as ddmnist/table4"
     )
-    parser.add_argument("--dry-run", action="store_true", help="print the configs and their states without running any")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="check and print the configs and their states without running any"
+    )
     parser.add_argument("--jobs", metavar="N", type=int, default=1, help="runs at a time (default 1)")
     parser.add_argument("--out", metavar="DIR", type=Path, help="folder of the runs, overriding the file's")
     parser.add_argument("--data-dir", metavar="DIR", type=Path, help="folder with data files")
@@ -212,6 +203,10 @@ def sweep(words: Sequence[str]) -> int:
     from regrep_paper.runs.manifest import parse_assignments
     from regrep_paper.tables.sweeps import sweep_file
 
+    check = None
+    if options.dry_run:
+        from regrep_paper.experiments.fit import check
+
     return sweeps.sweep(
         sweep_file(options.file),
         experiments,
@@ -221,6 +216,7 @@ def sweep(words: Sequence[str]) -> int:
         settings=parse_assignments(options.set),
         slurm=None if options.slurm is None else parse_assignments(options.slurm),
         dry_run=options.dry_run,
+        check=check,
     )
 
 
@@ -387,7 +383,12 @@ def _experiment(command: str, words: Sequence[str], *usages: str) -> tuple[str, 
     parser.usage = "\n       ".join([f"regrep {command} EXPERIMENT [OPTIONS]", *usages])
     parser.epilog = f"regrep {command} EXPERIMENT --help lists the options of an experiment"
     parser.add_argument("experiment", metavar="EXPERIMENT", help="for example ddmnist")
-    return parser.parse_args(words[:1]).experiment, list(words[1:])
+    name = parser.parse_args(words[:1]).experiment
+    from regrep_paper.tables.index import EXPERIMENTS
+
+    if name not in EXPERIMENTS:
+        parser.error(f"there is no experiment {name}; {repair(name, EXPERIMENTS)}")
+    return name, list(words[1:])
 
 
 def _report(runs: Path, out: Path | None = None) -> int:

@@ -7,10 +7,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from regrep_paper.suggestions import repair
+from regrep_paper.suggestions import MisuseError, repair
 
-MISUSED = 2
+MISUSED = MisuseError.exit_code
 """Exit code for an invalid command line."""
+
+
+LEARNED = ("tmnist", "mnist", "cifar10")
+"""The exploratory experiments of section 4."""
+
+VOLUMES = ("organ", "nodule", "adrenal", "fracture", "vessel", "synapse")
+"""The data sets of MedMNIST3D."""
+
+DATA = ("mnist", "cifar10", *VOLUMES, "smoke")
+"""Data sets to download or, for the last one, to simulate."""
 
 
 class Parser(argparse.ArgumentParser):

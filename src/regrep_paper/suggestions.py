@@ -5,6 +5,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from regrep.errors import RegrepError
+
+
+class MisuseError(RegrepError):
+    """A command line with an option or an argument that does not exist."""
+
+    exit_code = 2
+    """Exit code of a command that ends with this error, that of argparse."""
+
 
 def repair(word: str, known: Iterable[str]) -> str:
     """The end of an error message: the most similar known word, or all of them.

@@ -122,7 +122,9 @@ def campaign(
             elif ended.code == 0 and not _same(command, found, told[command]):
                 wrong.append(f"silent other results: {str(found)[:300] if isinstance(found, str) else ''}")
             counts.update(one.partition(":")[0] for one in wrong)
-            examples += [f"{command} after {what} ({number}): {one}" for one in wrong]
+            for one in wrong:
+                examples.append(f"{command} after {what} ({number}): {one}")
+                say(examples[-1][:400])
             shutil.rmtree(out.parent.parent)
     say(f"damaged files: {dict(counts)}")
     return counts, examples

@@ -127,7 +127,9 @@ def campaign(share: float, seed: int, base: Path, temporary: str, say) -> tuple[
             wrong = trial(job, random.Random(f"{seed} {job.name} {number}"), out, base / "logs" / f"{out.name}.txt")
             counts["kills"] += 1
             counts.update(one.partition(":")[0] for one in wrong)
-            examples += [f"kill {job.name} {number}: {one}" for one in wrong]
+            for one in wrong:
+                examples.append(f"kill {job.name} {number}: {one}")
+                say(examples[-1][:400])
             if not wrong:
                 shutil.rmtree(out, ignore_errors=True)
         say(f"{trials} trials of {job.name}, {job.seconds:.1f} s each undisturbed: {dict(counts)}")

@@ -87,7 +87,7 @@ class Command:
         if signum is not None:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signum)
-        if not self.wait(120):
+        if not self.wait(120 if signum is not None else 900):
             os.kill(self.pid, signal.SIGKILL)
         _, status = os.waitpid(self.pid, 0)
         with self.output.open("rb") as file:

@@ -36,8 +36,11 @@ class LinearEquivariance:
             at most about 0 for unrelated latents. nan, like the others, for a layer that does not vary.
         null: float64 [n], the same with E(gx) of other samples.
         invariance: float64 [n], R² with W_g = 1: 1 for an invariant layer, -1 for unrelated latents.
-        random_elements: R² where every sample is transformed by its own random element: what the invariant part alone
-            achieves. Only an ``r2`` above it shows that the layer is more than invariant.
+        random_elements: R² where every sample is transformed by its own random element of the whole group, the identity
+            included. For a steerable layer it is the invariant part's share of the variance, at least 1/n for copies of
+            the regular representation with equal variance; for unrelated latents it is 1/n², as those samples that
+            stay are predicted. An ``r2`` above it shows that the layer is more than invariant; one below shows nothing,
+            and in a group of two the level is 1/4 to 1/2 without any invariance to speak of.
         multiplicities: multiplicities of the real irreducible representations in tr W_g, not rounded, by name; they
             describe a representation where ``r2`` is near 1.
         shape: shape of the latent, without the batch.

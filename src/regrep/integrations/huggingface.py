@@ -87,7 +87,7 @@ class EquivariantTrainerMixin:
             terms = self.view.terms(values, second(), g)
         self._seen.append((len(g), PenaltyTerms(*(term.detach() for term in terms))))
         if self.view.weight > 0:
-            share = len(g) / self._accumulated if self._is_scaled(kwargs.get("num_items_in_batch")) else 1.0
+            share = self._share(len(g)) if self._is_scaled(kwargs.get("num_items_in_batch")) else 1.0
             loss = loss + self.view.weight * share * terms.equivariance
         return (loss, outputs) if return_outputs else loss
 
@@ -108,6 +108,11 @@ class EquivariantTrainerMixin:
             self._seen.clear()
         parent: Any = super()
         parent.log(logs, *args, **kwargs)
+
+    def _share(self, samples: int) -> float:
+        """The part of a batch in all that are accumulated; as equal parts where the Trainer did not fetch them."""
+        trainer: Any = self
+        return samples / self._accumulated if self._accumulated else 1 / trainer.args.gradient_accumulation_steps
 
     def _is_scaled(self, items: Tensor | int | None) -> bool:
         """Whether the Trainer leaves the loss undivided, being a part of the mean over all accumulated batches."""

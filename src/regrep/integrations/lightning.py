@@ -14,6 +14,7 @@ from regrep.diagnostics import equivariance_error, through_layer
 from regrep.errors import MissingExtraError, RegrepError
 from regrep.integrations.second_view import SecondView
 from regrep.objectives import OUTPUT
+from regrep.objectives.checks import check_weight
 from regrep.objectives.functional import LatentAction, Penalty
 
 try:
@@ -71,7 +72,8 @@ class EquivariancePenalty(Callback):
 
     @weight.setter
     def weight(self, weight: float) -> None:
-        self.view.weight = weight
+        check_weight("weight", weight)
+        self.view.weight = float(weight)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Put the penalty around the training step."""

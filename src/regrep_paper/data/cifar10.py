@@ -214,6 +214,9 @@ FORMS = (
 )
 """The official forms, the one without pickles first."""
 
+FILES = (*((name,) for form in FORMS for name in (form.archive, form.folder)), (JPEG,))
+"""What a data folder holds, any one of them."""
+
 
 def _compressed(path: Path, counts: Counts) -> Images:
     """The JPEG copy."""

@@ -15,6 +15,12 @@ from regrep_paper.data.samples import Split
 
 Source = Literal["digits", "mnist"]
 
+FORMS: dict[Source, tuple[tuple[str, ...], ...]] = {
+    "digits": (),
+    "mnist": (("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"),),
+}
+"""Files that a data folder holds at least, by source."""
+
 SPLIT_SEED = 20240522
 """Seed of the permutation that splits digits; fixed, so that all runs share the splits."""
 

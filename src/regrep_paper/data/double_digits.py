@@ -13,9 +13,10 @@ from regrep.actions import RotateFlip2d, SideBySide, rotate, sample
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup, parse
 from regrep_paper.data.batches import mix
-from regrep_paper.data.digits import Digits, Source, load
+from regrep_paper.data.digits import FORMS, Digits, Source, load
 from regrep_paper.data.moved import MovedData
 from regrep_paper.data.samples import Batch, Samples, Split, Views
+from regrep_paper.runs.data_folder import check_folder
 from regrep_paper.tables.table4 import DEFAULTS, check_group
 
 MEAN, DEVIATION = 0.5 * 0.1307, math.sqrt(0.3081)
@@ -87,6 +88,7 @@ class DoubleDigits(MovedData):
         for split, count in self.per_class.items():
             if count < 1:
                 raise RegrepError(f"{split}_pairs is at least 1, got {count}")
+        check_folder(data_dir, source, FORMS.get(source, ()))
         self.group_name, self.source_name, self.data_dir, self.classes = group, source, data_dir, classes
         self.noise = group != "D1"
         self.turn_back = not as_published

@@ -11,9 +11,10 @@ from regrep.actions import RotateFlip2d, sample
 from regrep.errors import RegrepError
 from regrep.groups import parse
 from regrep_paper.data.batches import mix
-from regrep_paper.data.digits import Digits, Source, load
+from regrep_paper.data.digits import FORMS, Digits, Source, load
 from regrep_paper.data.moved import MovedData
 from regrep_paper.data.samples import Batch, Samples, Split, Views
+from regrep_paper.runs.data_folder import check_folder
 
 EPOCH = 6400
 """Least number of samples in an epoch: few digits are shown several times, each time under a different element."""
@@ -59,6 +60,7 @@ class LabelledDigits(MovedData):
             raise RegrepError(
                 f"labels is the number of labelled digits per class, at least 1, got {labels}; leave it out for all"
             )
+        check_folder(data_dir, source, FORMS.get(source, ()))
         self.source_name, self.data_dir, self.labels = source, data_dir, labels
         self.digits: Digits | None = None
 

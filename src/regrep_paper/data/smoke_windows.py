@@ -14,9 +14,9 @@ from regrep.actions import VectorField2d, sample
 from regrep.errors import RegrepError
 from regrep.groups import cyclic
 from regrep_paper.data.samples import Batch, Split, Views
-from regrep_paper.data.smoke_files import DOMAIN, TRAIN, Simulations, centred, generate, load
+from regrep_paper.data.smoke_files import DOMAIN, INDEX, TRAIN, Simulations, centred, generate, load
 from regrep_paper.data.splits import SplitData
-from regrep_paper.runs.data_folder import data_folder
+from regrep_paper.runs.data_folder import check_folder, data_folder
 from regrep_paper.tables.table6 import DEFAULTS, WINDOW
 
 Sampling = Literal["centres", "faces"]
@@ -124,6 +124,8 @@ class Smoke(SplitData):
                 f"sets larger than 32 x 32 take long to simulate, got size {size};"
                 f" run regrep data smoke --size {size} --out DIR and pass --data.data_dir=DIR"
             )
+        spans(10**6, rollout, horizon, as_published)  # how many frames there are is known later
+        check_folder(data_dir, "smoke", ((INDEX,), ("raw_data_*",)))
         self.data_dir, self.size = data_dir, size
         self.rollout, self.horizon, self.sampling, self.as_published = rollout, horizon, sampling, as_published
         self.simulations: Simulations | None = None

@@ -11,9 +11,10 @@ from torch import Tensor
 from regrep.actions import RotateFlip2d, resample
 from regrep.errors import RegrepError
 from regrep.groups import dihedral
-from regrep_paper.data.digits import Digits, Source, load
+from regrep_paper.data.digits import FORMS, Digits, Source, load
 from regrep_paper.data.pairs import PairData
 from regrep_paper.data.samples import Samples, Split
+from regrep_paper.runs.data_folder import check_folder
 from regrep_paper.tables import exploration
 
 DEFAULTS = exploration.MNIST.defaults
@@ -62,6 +63,7 @@ class TurnedDigits(PairData):
             raise RegrepError(f"angle is between 0 and 360 degrees, got {angle:g}; r of D3 rotates by 120")
         group = dihedral(3)
         super().__init__(group, RotateFlip2d(group) if angle == THIRD else None, seed, batch_size, identity)
+        check_folder(data_dir, source, FORMS.get(source, ()))
         self.digits_of, self.data_dir, self.augment = source, data_dir, augment
         self.matrices = element_matrices(angle)
         self.digits: Digits | None = None

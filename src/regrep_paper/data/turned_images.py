@@ -11,10 +11,11 @@ from torch import Tensor
 from regrep.actions import RotateFlip2d
 from regrep.errors import RegrepError
 from regrep.groups import cyclic
-from regrep_paper.data.cifar10 import Images, cifar10
+from regrep_paper.data.cifar10 import FILES, Images, cifar10
 from regrep_paper.data.digits import SPLIT_SEED
 from regrep_paper.data.pairs import PairData, check_counts
 from regrep_paper.data.samples import Samples, Split
+from regrep_paper.runs.data_folder import check_folder
 from regrep_paper.tables import exploration
 
 DEFAULTS = exploration.CIFAR10.defaults
@@ -54,6 +55,7 @@ class TurnedImages(PairData):
         super().__init__(group, self.turn, seed, batch_size, identity)
         if train_images is not None:
             check_counts(train_images=train_images)
+        check_folder(data_dir, "cifar10", FILES)
         self.data_dir, self.train_images = data_dir, train_images
         self.images: Images | None = None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import torch
 from torch import Tensor
@@ -14,9 +14,10 @@ from regrep.groups import octahedral
 from regrep_paper.data import polycubes
 from regrep_paper.data.batches import mix
 from regrep_paper.data.digits import SPLIT_SEED
-from regrep_paper.data.medmnist import Size, Volumes, medmnist3d
+from regrep_paper.data.medmnist import Size, Volumes, file_of, medmnist3d
 from regrep_paper.data.moved import MovedData
 from regrep_paper.data.samples import Batch, Samples, Split, Views
+from regrep_paper.runs.data_folder import check_folder
 from regrep_paper.tables.methods import METHODS, check_method
 from regrep_paper.tables.table5 import DEFAULTS, VolumeSource, classes_of
 
@@ -62,8 +63,11 @@ class MovedVolumes(MovedData):
                 raise RegrepError("any_file applies to the files of MedMNIST3D, not to polycubes; leave it out")
             if per_class is not None and per_class < 4:
                 raise RegrepError(f"per_class is at least 4, so that every split has some, got {per_class}")
+        elif size not in get_args(Size):
+            raise RegrepError(f"volumes of MedMNIST3D have the size 28 or 64, got {size}")
         elif per_class is not None:
             raise RegrepError(f"per_class is a setting of polycubes, but {source} has its own volumes; leave it out")
+        check_folder(data_dir, source, () if source == "polycubes" else ((file_of(source, size),),))
         self.source_name, self.data_dir, self.size, self.any_file = source, data_dir, size, any_file
         self.per_class = PER_CLASS if per_class is None else per_class
         self.train_upright = not METHODS[method].second_view

@@ -19,7 +19,7 @@ from regrep_paper.experiments.options_file import OptionsFile
 from regrep_paper.experiments.recorded import Files, check_recorded, recorded_command
 from regrep_paper.experiments.settings_file import OPTION, expanded
 from regrep_paper.runs.records import RunFolder
-from regrep_paper.suggestions import repair
+from regrep_paper.suggestions import MisuseError, repair
 from regrep_paper.tables import definition_of
 from regrep_paper.tables.definition import Definition
 from regrep_paper.tables.network import load
@@ -46,8 +46,10 @@ class _Parser(LightningArgumentParser):
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raise, suggesting the nearest option for a misspelt one."""
-        text = " ".join(message.split())
+        text, kind = " ".join(message.split()), RegrepError
         unknown = re.search(r"nrecognized arguments: (\S+)", text)
+        if unknown:
+            kind = MisuseError
         if unknown and not unknown[1].startswith("-"):
             text = f"unexpected argument {unknown[1]}; write options as --name=value"
         elif unknown:
@@ -58,7 +60,7 @@ class _Parser(LightningArgumentParser):
         wrong = re.search(r'Parser key "(\S+)": .*(?:Got|Given) value: (.*)', text)
         if wrong:
             text = f"--{wrong[1]} takes {_kinds(text)}, got {wrong[2]}; see regrep fit EXPERIMENT --help"
-        raise RegrepError(text) from ex
+        raise kind(text) from ex
 
 
 def _kinds(text: str) -> str:
@@ -100,6 +102,9 @@ class ExperimentCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """The trainer; raises one sentence if Lightning rejects its options."""
+        if self.config.trainer.default_root_dir is None:
+            # Slurm's signal before it requeues a job saves a checkpoint there, which the next job in that folder loads.
+            kwargs["default_root_dir"] = str(self.config.out)
         try:
             return super().instantiate_trainer(**kwargs)
         except (ValueError, MisconfigurationException) as cause:
@@ -184,11 +189,18 @@ def check(command: Sequence[str]) -> None:
 
 
 def test(name: str, args: Sequence[str]) -> dict[str, Any]:
-    """Evaluate a run's best checkpoint on the test split again, without changing its record."""
+    """Evaluate a run's best checkpoint on the test split again, without changing its record.
+
+    Raises:
+        RegrepError: the folder holds no trained run, or one with other settings than those given.
+    """
     cli = _cli(name, args)
     folder = RunFolder(cli.config.out)
-    if not folder.checkpoint("best").exists():
-        raise RegrepError(f"{cli.config.out} holds no checkpoints/best.ckpt; train it first with regrep fit {name}")
+    if folder.record is None or not folder.checkpoint("best").exists():
+        raise RegrepError(
+            f"{cli.config.out} holds no run.json with checkpoints/best.ckpt; train it first with regrep fit {name}"
+        )
+    check_recorded(folder, cli.named_config)
     load_best(folder, cli.model)
     return tested(cli)
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from regrep.errors import RegrepError
+from regrep_paper.runs.data_folder import EMBEDDED
+from regrep_paper.runs.integers import LARGEST
 from regrep_paper.runs.records import RunFolder
 from regrep_paper.tables.index import EXPERIMENTS, FILES, config_command, definition_of
 from regrep_paper.tables.protocol import BEFORE
@@ -21,9 +23,6 @@ WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+=,-]{0,199}")
 
 LATER = ("network", "network_as_published")
 """Settings that early records lack, from when an experiment had only one network."""
-
-LARGEST = 2**63
-"""Largest absolute value of a number in a record."""
 
 Files = Mapping[str, Path | None]
 """``data_dir``, ``font_a`` and ``font_b`` as given by the user; absent or None if not given."""
@@ -64,7 +63,8 @@ def recorded_command(folder: RunFolder, files: Files | None = None) -> list[str]
     for key in fonts:
         if config.get(key) is not None and key not in given:
             _ask(folder.path, key, config[key])
-    if definition.reads_files and "data_dir" not in given and (named := _data_dir(record.get("command"))) is not None:
+    reads = definition.reads_files and config.get("data") not in EMBEDDED
+    if reads and "data_dir" not in given and (named := _data_dir(record.get("command"))) is not None:
         _ask(folder.path, "data_dir", named)
     settings.update({key: str(given[key]) for key in fonts if key in given})
     return config_command({"experiment": name, **settings}, folder.path, given.get("data_dir"))
@@ -77,7 +77,8 @@ def check_recorded(folder: RunFolder, config: Mapping[str, Any]) -> None:
         RegrepError: names the settings that differ.
     """
     recorded = (folder.record or {}).get("config", {})
-    compared = {key: value for key, value in config.items() if key not in LATER or key in recorded}
+    early = "protocol" not in recorded
+    compared = {key: value for key, value in config.items() if not early or key not in LATER or key in recorded}
     folder.check_same({**compared, **{key: recorded[key] for key in FILES if key in recorded}})
 
 

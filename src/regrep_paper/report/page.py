@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from regrep.errors import MissingExtraError
-from regrep_paper.report.costs import read_costs
+from regrep.errors import MissingExtraError, RegrepError
+from regrep_paper.report.costs import Cost, read_costs
 from regrep_paper.report.learned_part import learned_rows, plain_sections, sections
 from regrep_paper.report.provenance import commands, provenance
 from regrep_paper.report.results import brief, choice, comma_separated, results
@@ -56,17 +56,76 @@ def build(source: Path | str, out: Path | str | None = None, title: str | None =
     """
     source = Path(source)
     out = report_folder(source) if out is None else Path(out)
-    runs, rows, unreadable = _read(source)
+    runs, costs, unreadable = _read(source)
+    title = title or f"Results of {source.resolve().name.removesuffix(SUFFIX)}"
+    tables, runs, unreadable = _without_odd(runs, unreadable, lambda some, wrong: _tables(some, costs))
+    for name, text in tables.items():
+        write_atomic(out / name, text)
+    figures, runs, unreadable = _without_odd(runs, unreadable, lambda some, wrong: _page(some, costs, wrong, title))
+    for name, content in figures.items():
+        write_atomic(out / name, content)
+    drawn = tuple(out / name for name in figures if name != PAGE)
+    text = _text(select(rows_of(runs, costs)), unreadable)
+    return Report(out, out / PAGE, tuple(out / name for name in tables), drawn, text)
+
+
+PAGE = "report.html"
+
+Files = dict[str, str | bytes]
+"""Name below the folder of the report -> content."""
+
+Made = TypeVar("Made")
+
+
+def _without_odd(
+    runs: list[Run], unreadable: dict[str, str], make: Callable[[list[Run], dict[str, str]], Made]
+) -> tuple[Made, list[Run], dict[str, str]]:
+    """What is made of all runs; where that fails, of those of which it can be made alone, the others as unreadable.
+
+    Records come from anywhere, and one that no check foresaw must not hide the others.
+    """
+    try:
+        return make(runs, unreadable), runs, unreadable
+    except (RegrepError, MissingExtraError):
+        raise
+    except Exception as cause:
+        odd = {run.name: reason for run in runs if (reason := _oddity(run, make)) is not None}
+        left = [run for run in runs if run.name not in odd]
+        if not odd or not left:
+            raise RegrepError(
+                f"no report can be made of these records ({type(cause).__name__}: {cause}); restore copies of them"
+            ) from cause
+        unreadable = {**unreadable, **odd}
+        return make(left, unreadable), left, unreadable
+
+
+def _oddity(run: Run, make: Callable[[list[Run], dict[str, str]], Made]) -> str | None:
+    """Why nothing can be made of a run alone."""
+    try:
+        make([run], {})
+    except RegrepError as cause:
+        return str(cause)
+    except Exception as cause:
+        return (
+            f"the record of {run.name} cannot be shown ({type(cause).__name__}: {cause}); restore a copy or delete it"
+        )
+    return None
+
+
+def _tables(runs: Sequence[Run], costs: Sequence[Cost]) -> Files:
+    """table.md, table.csv and table.tex."""
+    rows = rows_of(runs, costs)
     chosen = select(rows)
     table = results(chosen)
-    tables = {
-        out / "table.md": markdown(table.columns, table.signed),
-        out / "table.csv": comma_separated(rows, chosen),
-        out / "table.tex": latex(table),
+    return {
+        "table.md": markdown(table.columns, table.signed),
+        "table.csv": comma_separated(rows, chosen),
+        "table.tex": latex(table),
     }
-    for path, text in tables.items():
-        write_atomic(path, text)
 
+
+def _page(runs: Sequence[Run], costs: Sequence[Cost], unreadable: dict[str, str], title: str) -> Files:
+    """Figures, and the page that shows them, last."""
     try:
         import jinja2
 
@@ -76,12 +135,10 @@ def build(source: Path | str, out: Path | str | None = None, title: str | None =
     except ImportError as cause:
         raise MissingExtraError("report") from cause
 
+    rows = rows_of(runs, costs)
+    chosen = select(rows)
     figures, drawings = draw(chosen), draw_learned(chosen)
-    files: list[Path] = []
-    for figure in [*figures, *(figure for several in drawings.values() for figure in several)]:
-        for kind, content in (("svg", figure.svg), ("pdf", figure.pdf)):
-            files.append(out / "figures" / f"{figure.name}.{kind}")
-            write_atomic(files[-1], content)
+    every = [*figures, *(figure for several in drawings.values() for figure in several)]
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(
             lambda name: resources.files("regrep_paper.report").joinpath(name).read_text("utf-8")
@@ -92,16 +149,16 @@ def build(source: Path | str, out: Path | str | None = None, title: str | None =
         undefined=jinja2.StrictUndefined,
     )
     page = environment.get_template("page.html").render(
-        title=title or f"Results of {source.resolve().name.removesuffix(SUFFIX)}",
+        title=title,
         figures=figures,
         drawings=drawings,
         films={heading: moving for heading, rows in by_heading(chosen).items() if (moving := film(rows))},
         animations={heading: animation(rows) for heading, rows in learned_rows(chosen).items()},
-        **_content(runs, rows, chosen, table),
+        **_content(runs, rows, chosen, results(chosen)),
         unreadable=unreadable,
     )
-    write_atomic(out / "report.html", page)
-    return Report(out, out / "report.html", tuple(tables), tuple(files), _text(chosen, unreadable))
+    files = {f"figures/{one.name}.{kind}": text for one in every for kind, text in (("svg", one.svg), ("pdf", one.pdf))}
+    return {**files, PAGE: page}
 
 
 def print_table(source: Path | str) -> None:
@@ -110,8 +167,11 @@ def print_table(source: Path | str) -> None:
     Raises:
         RegrepError: there is no run.
     """
-    _, rows, unreadable = _read(Path(source))
-    print(_text(select(rows), unreadable), end="")
+    runs, costs, unreadable = _read(Path(source))
+    text, runs, unreadable = _without_odd(
+        runs, unreadable, lambda some, wrong: _text(select(rows_of(some, costs)), wrong)
+    )
+    print(text, end="")
 
 
 def report_folder(source: Path) -> Path:
@@ -123,11 +183,11 @@ def report_folder(source: Path) -> Path:
     return source.with_name(f"{source.stem}-report") if source.suffix == SUFFIX else source / "report"
 
 
-def _read(source: Path) -> tuple[list[Run], list[Row], dict[str, str]]:
-    """Runs, rows with their costs, and what could not be read."""
+def _read(source: Path) -> tuple[list[Run], list[Cost], dict[str, str]]:
+    """Runs, their costs, and what could not be read."""
     runs, unreadable = read_runs(source)
     costs, wrong = read_costs(source)
-    return runs, rows_of(runs, costs), {**unreadable, **wrong}
+    return runs, costs, {**unreadable, **wrong}
 
 
 def _content(runs: Sequence[Run], rows: Sequence[Row], chosen: Sequence[Row], table: Table) -> dict[str, Any]:

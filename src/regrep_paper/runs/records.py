@@ -22,6 +22,7 @@ from typing import Any, Literal
 from regrep.errors import RegrepError
 from regrep_paper.runs.folder_lock import FolderBusyError as FolderBusyError
 from regrep_paper.runs.folder_lock import FolderLock, busy
+from regrep_paper.runs.integers import integer
 from regrep_paper.runs.origin import git_state, versions
 from regrep_paper.tables.protocol import BEFORE
 
@@ -103,7 +104,7 @@ def parse_json(text: str, where: Path | str) -> dict[str, Any]:
         RegrepError: it is not a JSON object, or one of a newer format.
     """
     try:
-        content = json.loads(text)  # raises RecursionError if nested too deeply
+        content = json.loads(text, parse_int=integer)  # raises RecursionError if nested too deeply
     except (ValueError, RecursionError) as cause:
         raise RegrepError(f"{where} is not valid JSON ({cause}); delete it or restore a copy") from cause
     if not isinstance(content, dict):
@@ -224,6 +225,7 @@ class RunFolder:
         parameters: int,
         device: str,
         precision: str,
+        threads: int | None = None,
     ) -> dict[str, Any]:
         """Write ``run.json``, or add this start to it if the run continues; return its content.
 
@@ -237,6 +239,7 @@ class RunFolder:
             parameters: number of trained parameters.
             device: name of the device.
             precision: name of the floating-point precision.
+            threads: number of threads that sums are split over, if known.
 
         Raises:
             RegrepError: the folder holds a run with other settings, or a finished one.
@@ -247,6 +250,7 @@ class RunFolder:
             "git": git_state(),
             "device": device,
             "precision": precision,
+            **({} if threads is None else {"threads": threads}),
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         record = self.record

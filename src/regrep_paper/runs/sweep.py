@@ -7,13 +7,14 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from regrep.errors import RegrepError
+from regrep_paper.runs.checks import check_runs, refuse
 from regrep_paper.runs.executors import STOPPED, Executor, LocalExecutor, SubmititExecutor, Task
 from regrep_paper.runs.manifest import Manifest, Settings, read_manifest
 from regrep_paper.runs.records import FolderBusyError, RunFolder, run_id
@@ -37,6 +38,9 @@ class Experiments(Protocol):
     def settings_command(self, run: Settings, file: Path, out: Path, data_dir: Path | None) -> list[str]:
         """Arguments of ``regrep`` that run the settings in a file in the folder ``out``."""
 
+    def config_command(self, run: Settings, out: Path, data_dir: Path | None) -> list[str]:
+        """The same with the settings themselves as arguments."""
+
 
 @dataclass(frozen=True)
 class PlannedRun:
@@ -46,12 +50,14 @@ class PlannedRun:
         label: what distinguishes it from the others, for people.
         folder: its run folder.
         config: its resolved settings.
+        given: those that the sweep gives it.
         command: the command that runs it, as a list of arguments; it reads the settings from the folder's ``run.json``.
     """
 
     label: str
     folder: RunFolder
     config: Mapping[str, Any] = field(hash=False)
+    given: Settings = field(hash=False)
     command: tuple[str, ...]
 
     @property
@@ -87,15 +93,23 @@ def plan(
     """
     experiments.check_config({"experiment": manifest.experiment, **(settings or {})})
     named: dict[str, tuple[Settings, Settings]] = {}
-    for run in manifest.configs(settings):
-        config = experiments.resolved(run)
-        named.setdefault(run_id(config), (run, config))
+    wanted = manifest.configs(settings)
+    varying = _varying(wanted)
+    wrong: list[tuple[str, RegrepError]] = []
+    for run in wanted:
+        try:
+            config = experiments.resolved(run)
+        except RegrepError as error:
+            wrong.append((_label(run, varying), error))
+        else:
+            named.setdefault(run_id(config), (run, config))
+    refuse(wrong, len(wanted))
     varying = _varying([run for run, _ in named.values()])
     runs = []
     for name, (run, config) in named.items():
         folder = _folder(out, name, run, config)
         words = experiments.settings_command(config, folder.path / "run.json", folder.path, data_dir)
-        runs.append(PlannedRun(_label(run, varying), folder, config, (*program, *words)))
+        runs.append(PlannedRun(_label(run, varying), folder, config, run, (*program, *words)))
     return runs
 
 
@@ -121,6 +135,7 @@ def sweep(
     settings: Mapping[str, Any] | None = None,
     slurm: Mapping[str, Any] | None = None,
     dry_run: bool = False,
+    check: Callable[[Sequence[str]], None] | None = None,
 ) -> int:
     """Start the unfinished runs of a sweep file; ``regrep sweep`` is this function.
 
@@ -132,7 +147,8 @@ def sweep(
         jobs: processes at a time on this machine.
         settings: applied to every run, last of all.
         slurm: options for Slurm; None runs on this machine.
-        dry_run: only print the runs and their states.
+        dry_run: only check the runs and print them with their states.
+        check: raises for the arguments of an impossible run; with ``dry_run``, every run is checked.
 
     Returns:
         Exit code: 0 when all runs are finished, 1 when one failed, 130 after Ctrl-C, 143 after SIGTERM.
@@ -142,6 +158,8 @@ def sweep(
     runs = plan(manifest, experiments, folder, data_dir, settings)
     if dry_run:
         print_plan(runs, folder)
+        if check is not None:
+            check_runs(runs, experiments, check, data_dir)
         return 0
     executor = LocalExecutor(jobs) if slurm is None else SubmititExecutor(folder / ".submitit", {**slurm})
     return Runner(runs, executor).run()

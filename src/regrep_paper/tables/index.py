@@ -44,7 +44,7 @@ def definition_of(name: str) -> Definition:
         RegrepError: there is no such experiment.
     """
     if name not in EXPERIMENTS:
-        raise RegrepError(f"the experiments are {', '.join(EXPERIMENTS)}, got {name!r}")
+        raise RegrepError(f"there is no experiment {name!r}; {repair(name, EXPERIMENTS)}")
     return DEFINITIONS[name]
 
 
@@ -150,7 +150,9 @@ def published(config: Mapping[str, Any], metric: str = "accuracy") -> Published 
 
 def _command(config: Mapping[str, Any], out: Path, data_dir: Path | None) -> list[str]:
     one = _of(config)
-    files = [f"--data.data_dir={data_dir}"] if data_dir is not None and one.reads_files else []
+    if data_dir is not None and not one.reads_files:
+        raise RegrepError(f"{one.name} reads no data folder, but {data_dir} is given; leave it out")
+    files = [f"--data.data_dir={data_dir}"] if data_dir is not None else []
     return ["fit", one.name, f"--out={out}", *files]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping, RichProgressBar
 
@@ -30,6 +31,9 @@ TRAINER: Mapping[str, Any] = {
     "num_sanity_val_steps": 0,
 }
 """Settings of Lightning's trainer that leave all records to the run folder."""
+
+MOST_THREADS = 1024
+"""A record of somebody else may ask for no more."""
 
 
 def prepare() -> None:
@@ -117,6 +121,7 @@ def train(
     own.sort(key=lambda callback: isinstance(callback, Checkpoint))  # checkpoints hold the others' state
     trainer.strategy.checkpoint_io = CheckpointFiles()
     start = resumable(folder)  # before anything in the folder changes
+    keep_threads(folder)
     data.setup()
     folder.start(
         config=config,
@@ -126,6 +131,7 @@ def train(
         parameters=sum(p.numel() for p in model.parameters()),
         device=str(trainer.strategy.root_device),
         precision=str(trainer.precision),
+        threads=torch.get_num_threads(),
     )
     try:
         try:
@@ -152,6 +158,17 @@ def train(
         f" (validation {record['validation'][name]:.4f}, epoch {record['best_epoch'] + 1}); record: {folder.path}"
     )
     return record
+
+
+def keep_threads(folder: RunFolder) -> None:
+    """Continue a run with as many threads as it began with: the order in which sums are rounded depends on it.
+
+    A sweep gives each of its jobs a share of the cores, and another ``--jobs`` would change the last digits, which
+    training makes the first ones.
+    """
+    threads = (folder.record or {}).get("threads")
+    if isinstance(threads, int) and not isinstance(threads, bool) and 1 <= threads <= MOST_THREADS:
+        torch.set_num_threads(threads)
 
 
 def measured(loaders: Sequence[Mapping[str, float]]) -> dict[str, float]:

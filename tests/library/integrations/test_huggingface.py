@@ -61,14 +61,14 @@ def data(count=8):
 def trained(tmp_path, monkeypatch):
     """Trains for one step of SGD; samples get the same elements in the same order, however they are cut."""
 
-    def train(model, batch, steps, kind=EquivariantTrainer, count=8, **options):
+    def train(model, batch, steps, kind=EquivariantTrainer, count=8, extra=None, **options):
         elements = itertools.count(1)
         draw = lambda group, n, device=None: torch.tensor([next(elements) for _ in range(n)]) % group.order  # noqa: E731
         monkeypatch.setattr(second_view, "sample", draw)
         arguments = TrainingArguments(
             tmp_path, per_device_train_batch_size=batch, gradient_accumulation_steps=steps, max_steps=1, optim="sgd",
             learning_rate=0.5, lr_scheduler_type="constant", max_grad_norm=0.0, logging_steps=1, use_cpu=True,
-            report_to="none", save_strategy="no", disable_tqdm=True, dataloader_pin_memory=False,
+            report_to="none", save_strategy="no", disable_tqdm=True, dataloader_pin_memory=False, **(extra or {}),
         )  # fmt: skip
         if kind is EquivariantTrainer:
             latents = VIT if isinstance(model, ViTForImageClassification) else {"encoder": regrep.latent(G, 8)}
@@ -134,11 +134,25 @@ def test_outputs_are_those_for_x(trained):
     trainer = trained(vit(), 8, 1)
     batch = {"pixel_values": torch.stack([r["pixel_values"] for r in data(4)]), "labels": torch.arange(4)}
     trainer.model.train()
-    trainer.get_batch_samples(iter([batch]), 1, "cpu")
     loss, outputs = trainer.compute_loss(trainer.model, dict(batch), return_outputs=True)
     assert loss.dim() == 0
     assert torch.equal(outputs.logits, trainer.model(**batch).logits)
     assert trainer.compute_loss(trainer.model, dict(batch)).dim() == 0
+
+
+def test_a_model_that_the_trainer_compiles_is_seen(trained):
+    compiled = trained(plain(), 4, 2, extra={"torch_compile": True, "torch_compile_backend": "eager"})
+    torch.testing.assert_close(weights(compiled.model), weights(trained(plain(), 4, 2).model))
+
+
+def test_a_batch_that_the_trainer_did_not_fetch_counts_as_one_of_equal_parts(trained):
+    trainer = trained(vit(), 8, 1)
+    trainer.args.gradient_accumulation_steps, trainer._accumulated = 4, 0
+    batch = {"pixel_values": torch.stack([r["pixel_values"] for r in data(4)]), "labels": torch.arange(4)}
+    trainer.model.train()
+    loss = trainer.compute_loss(trainer.model, dict(batch), num_items_in_batch=torch.tensor(16)).detach()
+    task = trainer.model(**batch, num_items_in_batch=torch.tensor(16)).loss.detach()
+    assert float(loss) == pytest.approx(float(task) + 3 / 4 * float(trainer._seen[-1][1].equivariance), rel=1e-5)
 
 
 def test_the_pass_on_moved_inputs_has_no_labels(trained):

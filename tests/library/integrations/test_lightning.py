@@ -200,6 +200,14 @@ def test_what_cannot_work_is_said_in_one_sentence(module, options, said):
         trainer(callback).fit(module, data(8))
 
 
+def test_the_weight_may_change_during_training():
+    callback = EquivariancePenalty(ACT, LATENTS, weight=3.0)
+    callback.weight = 1
+    assert callback.view.weight == 1.0
+    with pytest.raises(RegrepError, match="weight is a finite number of at least 0, got -1"):
+        callback.weight = -1
+
+
 def test_manual_optimisation_is_refused():
     module = Plain()
     module.automatic_optimization = False

@@ -86,6 +86,13 @@ def test_each_generator_is_checked():
             stack[group.mul[element, free]] = 2
         assert torch.equal(stack[s] * stack, stack[group.mul[s]])
         refused(group, stack)
+        index = torch.arange(3).repeat(8, 1)
+        index[stack.flatten() == 2] = torch.tensor([1, 2, 0])  # of order 3, so right for s alone
+        assert torch.equal(index[group.mul[s]], index[:, index[s]])
+        with pytest.raises(RegrepError, match="no representation of D4"):
+            PermutationRepresentation(group, index, "wrong")
+        with pytest.raises(RegrepError, match="permutes the points"):
+            replace(group, points=index)
 
 
 @each
@@ -134,6 +141,7 @@ def test_wrong_permutations_are_refused(group):
         one = right.clone()
         one[g] = one[g].roll(1)
         wrong.append(one)
+    wrong.append(0 * right)  # constant maps multiply as they should, but e changes something
     for index in [*wrong, right + 1, right - 1, right[:, :0]]:
         with pytest.raises(RegrepError, match=f"no representation of {group.name}"):
             PermutationRepresentation(group, index, "wrong")

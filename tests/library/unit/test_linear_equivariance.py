@@ -84,6 +84,18 @@ def test_random_labels_of_elements_leave_what_invariance_gives():
     assert (mixed.r2 - both.random_elements).abs().max() < 0.05
 
 
+def test_the_level_of_random_elements_in_a_group_of_two():
+    """The share of the invariant part for a steerable layer, 1/4 for latents without any relation."""
+    act = RotateFlip2d(dihedral(1))
+    x = torch.rand(2000, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    pixels = linear_equivariance(lambda x: x[:, 0, 3].contiguous(), x, act)
+    assert pixels.r2.min() > 0.999
+    assert pixels.random_elements == pytest.approx(1 / 2, abs=0.05)
+    half = linear_equivariance(lambda x: x[:, 0, 3, :4].contiguous(), x, act)
+    assert half.mean < 0.02
+    assert half.random_elements == pytest.approx(1 / 4, abs=0.05)
+
+
 def test_invariant_and_unrelated_layers():
     still = linear_equivariance(lambda x: x.flatten(1)[:, :5], X, Fix(D4))
     assert_near(still.invariance, torch.ones(8, dtype=torch.float64))

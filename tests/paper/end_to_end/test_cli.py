@@ -71,6 +71,11 @@ def test_every_command_explains_itself(capsys, command):
         (["models", "--jsno"], "regrep models: there is no option --jsno; did you mean --json?"),
         (["doctor", "--all"], "regrep doctor: there is no option --all"),
         (["fit"], "regrep fit: the following arguments are required: EXPERIMENT"),
+        (["fit", "ddmist"], "regrep fit: there is no experiment ddmist; did you mean ddmnist?"),
+        (["test", "ddmist"], "regrep test: there is no experiment ddmist; did you mean ddmnist?"),
+        (["fit", "ddmnist", "--model.methd=ours"], "regrep fit: there is no option --model.methd=ours; did you mean"),
+        (["test", "ddmnist", "--model.methd=ours"], "regrep test: there is no option --model.methd=ours; did you mean"),
+        (["fit", "ddmnist", "extra"], "regrep fit: unexpected argument extra"),
     ],
 )
 def test_a_misspelt_line_gets_one_sentence_and_exit_code_2(capsys, words, message):
@@ -85,7 +90,7 @@ def test_wrong_content_gets_one_sentence_and_exit_code_1(capsys, tmp_path):
     file.write_text("experiment: ddmist")
     code, text = mistake(capsys, "sweep", file)
     assert code == 1
-    assert "the experiments are ddmnist, medmnist3d, smoke, single-digits, tmnist, mnist, cifar10, got 'ddmist'" in text
+    assert "there is no experiment 'ddmist'; did you mean ddmnist?" in text
     file.write_text("experiment: ddmnist\nfixed: {wieght: 1}")
     assert "has no setting 'wieght'; did you mean weight?" in mistake(capsys, "sweep", file)[1]
     file.write_text(SWEEP)
@@ -96,9 +101,6 @@ def test_wrong_content_gets_one_sentence_and_exit_code_1(capsys, tmp_path):
     (tmp_path / "run" / "run.json").write_text("{")
     assert "run.json is not valid JSON" in mistake(capsys, "report", tmp_path)[1]
     assert not (tmp_path / "report").exists()
-    code, text = mistake(capsys, "fit", "ddmist")
-    assert code == 1
-    assert "the experiments are ddmnist" in text
     assert mistake(capsys, "groups", "Z99z")[0] == 1
 
 
@@ -205,5 +207,95 @@ def test_the_entry_point_exists():
 
 @pytest.mark.parametrize("name", ["ddmnist/table4", "src/regrep/experiments/ddmnist/table4.yaml"])
 def test_packaged_sweeps_have_names(name, tmp_path, capfd):
-    assert main(["sweep", name, "--dry-run", "--out", str(tmp_path), "--set", "seed=0"]) == 0
-    assert capfd.readouterr().out.splitlines()[-1] == f"18 runs in {tmp_path}: 18 to do"
+    words = ["sweep", name, "--dry-run", "--out", str(tmp_path), "--set", "method=ours", "--set", "group=D1"]
+    assert main(words) == 0
+    assert capfd.readouterr().out.splitlines()[-1] == f"5 runs in {tmp_path}: 5 to do"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("ddmnist/tabel4", "did you mean ddmnist/table4?"),
+        ("table4.yaml", "did you mean ddmnist/table4?"),
+        ("single-digits/studdy", "did you mean single-digits/study?"),
+        ("NOTHING", "choose from ddmnist/competitors, "),
+    ],
+)
+def test_a_misspelt_sweep_is_told_from_the_packaged_ones(capsys, name, meant):
+    code, text = mistake(capsys, "sweep", name)
+    assert code == 1
+    assert meant in text
+
+
+@pytest.mark.parametrize(
+    ("sweep", "words", "message"),
+    [
+        ("ddmnist/demo", ("data=fashion",), "fashion"),
+        ("ddmnist/demo", ("group=C5",), "C5"),
+        ("ddmnist/demo", ("classes=11",), "classes"),
+        ("ddmnist/demo", ("classes=0",), "classes"),
+        ("ddmnist/demo", ("latent=3",), "3"),
+        ("ddmnist/demo", ("batch_size=0",), "batch"),
+        ("ddmnist/demo", ("epochs=0",), "epoch"),
+        ("ddmnist/demo", ("seed=-1",), "seed"),
+        ("ddmnist/demo", ("test_pairs=0",), "test_pairs"),
+        ("ddmnist/demo", ("learning_rate=-1",), "learning"),
+        ("ddmnist/demo", ("precision=8-bit",), "8-bit"),
+        ("single-digits/study", ("labels=0",), "labels"),
+        ("single-digits/study", ("group=D3",), "D3"),
+        ("medmnist3d/polycubes", ("size=7",), "7"),
+        ("medmnist3d/table5", ("size=30",), "30"),
+        ("medmnist3d/table5", ("data=heart",), "heart"),
+        ("smoke/small", ("size=64",), "64"),
+        ("smoke/small", ("horizon=2",), "horizon"),
+        ("learning/mnist", ("angle=400",), "angle"),
+        ("learning/mnist", ("latent=0",), "latent"),
+        ("learning/cifar10", ("init=nothing",), "nothing"),
+    ],
+)
+def test_a_dry_run_refuses_what_a_run_would(capfd, tmp_path, sweep, words, message):
+    settings = [part for word in words for part in ("--set", word)]
+    code = main(["sweep", sweep, "--dry-run", "--out", str(tmp_path / "out"), *settings])
+    text = capfd.readouterr().err
+    assert code == 1, text
+    assert message in text
+    assert "the first is" in text
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_counts_what_is_wrong(capfd, tmp_path):
+    words = ["--out", str(tmp_path), "--set", "method=[ours,cnn]", "--set", "latent=[66,3]", "--set", "seed=[0,1]"]
+    assert main(["sweep", "ddmnist/demo", "--dry-run", *words]) == 1
+    assert "4 of 8 runs cannot be run, the first is ours D1 latent 3 seed 0: " in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("sweep", "data", "message"),
+    [
+        ("ddmnist/small", "mnist", "there is no data folder"),
+        ("single-digits/study", "mnist", "there is no data folder"),
+        ("learning/mnist", "mnist", "there is no data folder"),
+        ("learning/cifar10", None, "there is no data folder"),
+        ("medmnist3d/table5", "organ", "there is no data folder"),
+        ("smoke/small", None, "there is no data folder"),
+        ("ddmnist/demo", "digits", "the data digits are read from no file"),
+        ("learning/mnist", "digits", "the data digits are read from no file"),
+        ("medmnist3d/polycubes", "polycubes", "the data polycubes are read from no file"),
+        ("learning/tmnist", None, "tmnist reads no data folder"),
+    ],
+)
+def test_a_given_data_folder_has_the_data(capfd, tmp_path, sweep, data, message):
+    settings = ["--set", "seed=0", *([] if data is None else ["--set", f"data={data}"])]
+    words = ["sweep", sweep, "--dry-run", "--out", str(tmp_path / "out"), *settings, "--data-dir"]
+    assert main([*words, str(tmp_path / "none")]) == 1
+    assert message in capfd.readouterr().err
+    if message.startswith("there"):
+        assert main([*words, str(tmp_path)]) == 1
+        assert "does not hold the files of" in capfd.readouterr().err
+
+
+def test_learning_from_a_folder_that_is_not_there(capsys, tmp_path):
+    code, text = mistake(capsys, "learn", "mnist", "--data-dir", tmp_path / "none", "--out", tmp_path / "out")
+    assert code == 1
+    assert "the data digits are read from no file" in text
+    assert not (tmp_path / "out").exists()

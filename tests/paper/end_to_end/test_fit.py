@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from regrep_paper.cli import main
+from regrep_paper.experiments import fit as fits
 
 COMMON = [
     "--data.classes=2",
@@ -176,6 +177,13 @@ def test_a_signal_stops_the_run_with_a_word_and_the_code_of_shells(tmp_path, sig
     assert "Traceback" not in text
     assert not (out / "done.json").exists()
     assert (out / "checkpoints" / "last.ckpt").exists()
+
+
+def test_a_checkpoint_for_slurm_lies_in_the_folder_of_its_run(tmp_path):
+    """In the current folder another run would continue from it."""
+    cli = fits._cli("ddmnist", [f"--out={tmp_path / 'run'}", *COMMON])
+    assert cli.trainer.default_root_dir == str(tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_another_seed_gives_other_weights(finished, tmp_path):

@@ -227,14 +227,20 @@ def test_only_experiments_are_set_up(run, capsys, experiment):
 def test_a_data_folder_is_named_anew(run, tmp_path, capsys):
     record = json.loads((run / "run.json").read_text())
     for words in ([f"--data.data_dir={tmp_path}/ran"], ["--data.data_dir", f"{tmp_path}/ran"]):
-        (run / "run.json").write_text(json.dumps({**record, "command": [*record["command"], *words]}))
+        command_line = [*record["command"], *words]
+        config = {**record["config"], "data": "mnist"}
+        (run / "run.json").write_text(json.dumps({**record, "config": config, "command": command_line}))
         for name in COMMANDS:
             assert command(name, run) == 1
             told = capsys.readouterr().err
             assert "pass --data-dir" in told
             assert "ran" in told
-    for name in COMMANDS:
-        assert command(name, run, "--data-dir", str(tmp_path)) == 0
+    assert command(["test"], run, "--data-dir", str(tmp_path / "ran")) == 1
+    assert "there is no data folder" in capsys.readouterr().err
+    (run / "run.json").write_text(json.dumps({**record, "command": command_line}))  # embedded digits need no folder
+    assert command(["test"], run) == 0
+    assert command(["test"], run, "--data-dir", str(tmp_path)) == 1
+    assert "the data digits are read from no file" in capsys.readouterr().err
     assert not (tmp_path / "ran").exists()
     assert command(["test"], run, "--font-a", "a.ttf") == 1
     assert "ddmnist reads no such file; leave out --font-a" in capsys.readouterr().err

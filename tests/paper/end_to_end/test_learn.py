@@ -138,7 +138,8 @@ def test_commands_of_cells(tmp_path):
         "--model.frozen_encoder=true",
         "--seed_everything=1",
     ]
-    assert "data_dir" not in " ".join(config_command({"experiment": "tmnist"}, tmp_path, tmp_path))
+    with pytest.raises(RegrepError, match="tmnist reads no data folder"):
+        config_command({"experiment": "tmnist"}, tmp_path, tmp_path)
 
 
 @pytest.mark.parametrize(

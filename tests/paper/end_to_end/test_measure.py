@@ -90,6 +90,19 @@ def test_layers_as_a_table_as_json_and_as_a_figure(run, capsys, tmp_path):
     assert (tmp_path / "a.svg").read_text().startswith("<svg ")
 
 
+def test_a_run_is_not_tested_with_other_settings(run, capsys, tmp_path):
+    """Neither with the defaults of a command line nor with a file of options that breaks off."""
+    assert main(["test", "ddmnist", *SMALL, f"--out={run}"]) == 0
+    assert "accuracy" in capsys.readouterr().out
+    broken = tmp_path / "config.yaml"
+    broken.write_text("trainer: {precision: 32-true, accelerator: cpu, max_epochs: 1}\n")
+    for words in ([], [f"--config={broken}"], [*SMALL, "--seed_everything=1"]):
+        assert main(["test", "ddmnist", *words, f"--out={run}"]) == 1
+        captured = capsys.readouterr()
+        assert "they differ (" in captured.err
+        assert captured.out == ""
+
+
 def test_options_that_do_not_fit(run, capsys, tmp_path):
     assert refused(capsys, run, "--figure", tmp_path / "a.svg") == (
         2,

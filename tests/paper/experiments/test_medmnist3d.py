@@ -1,33 +1,16 @@
 """MedMNIST3D: the settings of Table 10, the loss, and what is refused."""
 
-import hashlib
-
 import pytest
 import torch
 from batches_fixture import batch_of
 
 from regrep.errors import RegrepError
 from regrep.objectives import OUTPUT
-from regrep_paper.data import medmnist
-from regrep_paper.data.medmnist import SETS, file_of
 from regrep_paper.experiments.medmnist3d import MedMNIST3D
 from regrep_paper.tables import config_command, definition_of
 from tolerance import assert_near
 
 pytestmark = pytest.mark.filterwarnings("ignore::regrep.CapacityWarning")
-
-
-@pytest.fixture
-def published(monkeypatch):
-    """Makes a file count as the published one."""
-
-    def publish(folder, name="nodule", size=28, counts=(6, 4, 4)):
-        md5 = hashlib.md5((folder / file_of(name, size)).read_bytes()).hexdigest()
-        sizes = dict(zip(("train", "validation", "test"), counts, strict=True))
-        known = medmnist.VolumeSet({**SETS[name].md5, size: md5}, sizes, SETS[name].labels)
-        monkeypatch.setitem(SETS, name, known)
-
-    return publish
 
 
 def test_settings_of_table_10():

@@ -178,3 +178,18 @@ def test_parts_of_a_killed_write_are_removed(tmp_path):
         (folder / ".last.ckpt.1-ab.part").write_bytes(b"half")
     fitted(tmp_path / "run")
     assert list((tmp_path / "run").rglob(".*.part")) == []
+
+
+def test_a_run_continues_with_the_threads_it_began_with(tmp_path):
+    """Another number rounds sums in another order."""
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        stopped(tmp_path / "run", 1)
+        torch.set_num_threads(1)
+        stopped(tmp_path / "run", 2)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert [record["threads"], record["resumed"][0]["threads"]] == [2, 2]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
+
+from regrep.errors import RegrepError
+from regrep_paper.suggestions import repair
 
 FOLDER = Path(__file__).parent
 
@@ -12,10 +16,21 @@ def sweep_file(path: Path) -> Path:
 
     The name is the last two parts of the path, with or without ``.yaml``, so that paths into older checkouts work too.
 
+    Raises:
+        RegrepError: there is neither; the message names the nearest packaged sweep.
+
     >>> sweep_file(Path("ddmnist/table4")) == sweep_file(Path("src/regrep/experiments/ddmnist/table4.yaml"))
     True
     """
     if path.exists():
         return path
     packaged = FOLDER / Path(*path.with_suffix(".yaml").parts[-2:])
-    return packaged if packaged.is_file() else path
+    if packaged.is_file():
+        return packaged
+    wanted = path.with_suffix("").parts[-2:]
+    names = sorted(file.relative_to(FOLDER).with_suffix("").as_posix() for file in FOLDER.rglob("*.yaml"))
+    last = {name.partition("/")[2]: name for name in names}
+    near = repair("/".join(wanted), names)
+    if not near.startswith("did you mean") and difflib.get_close_matches(wanted[-1], last, n=1):
+        near = f"did you mean {last[difflib.get_close_matches(wanted[-1], last, n=1)[0]]}?"
+    raise RegrepError(f"the sweep file {path} cannot be read, and no packaged sweep has that name; {near}")
