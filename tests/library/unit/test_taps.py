@@ -301,7 +301,7 @@ def test_a_function_around_several_modules_with_the_layer_says_so():
         EquivariantObjective(lambda x: nets[0](x) + nets[1](x), None, ENTROPY, ACT, {"a": RHO})
 
 
-@pytest.mark.parametrize("share", range(1, 100))
+@pytest.mark.parametrize("share", [1, 7, 14, 28, 29, 55, 56, 57, 58, 99])
 def test_a_fraction_moves_as_many_samples_as_it_says(share):
     seen = []
     objective = EquivariantObjective(
