@@ -98,10 +98,9 @@ def models(words: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     options = parser.parse_all(words)
 
-    from regrep_paper.report.models import models as records
-    from regrep_paper.report.models import models_text
+    from regrep_paper.report import models as found
 
-    print(json.dumps(records(), ensure_ascii=False) if options.json else models_text())
+    print(json.dumps(found.models(), ensure_ascii=False) if options.json else found.models_text())
     return 0
 
 
@@ -203,10 +202,11 @@ def sweep(words: Sequence[str]) -> int:
     from regrep_paper.runs.manifest import parse_assignments
     from regrep_paper.tables.sweeps import sweep_file
 
-    check = None
+    check: Callable[[Sequence[str]], None] | None = None
     if options.dry_run:
-        from regrep_paper.experiments.fit import check
+        from regrep_paper.experiments import fit as runs
 
+        check = runs.check
     return sweeps.sweep(
         sweep_file(options.file),
         experiments,

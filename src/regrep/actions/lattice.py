@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,8 +12,11 @@ from torch import Tensor
 
 from regrep.actions.action import Action
 from regrep.actions.strides import StridedCopies
+from regrep.arguments import check_tensor
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
+from regrep.groups.finite import check_group
+from regrep.placed import Placed, PlacedFamily
 from regrep.representations import PermutationRepresentation
 
 
@@ -33,7 +37,8 @@ class LatticeAction(Action):
         self.group, self.matrices, self.what = group, check_matrices(group, matrices), what
         self.signs = signs
         self._copies = StridedCopies(group, self.matrices, signs)
-        self._indices: dict[tuple[int, ...], Tensor] = {}
+        self._signs = None if signs is None else Placed(signs)
+        self._indices = PlacedFamily(partial(lattice_index, self.matrices))
 
     def check(self, x: Tensor) -> None:
         """All lattice axes have the same size."""
@@ -67,22 +72,13 @@ class LatticeAction(Action):
     def gather(self, x: Tensor, g: Tensor) -> Tensor:
         """The same by one gather, on any device and without synchronising with it."""
         k = self.matrices.shape[-1]
-        if self.signs is not None:
-            signs = self.signs.to(device=x.device, dtype=x.dtype)[g.to(x.device)]
+        if self._signs is not None:
+            signs = self._signs.on(x.device, x.dtype)[g.to(x.device)]
             x = x * signs.reshape(len(x), *[1] * (x.dim() - k - 1), signs.shape[-1], *[1] * (k - 1))
-        index = self._index(tuple(x.shape[-k:])).to(x.device)[g.to(x.device)]
+        index = self._indices.on(tuple(x.shape[-k:]), x.device)[g.to(x.device)]
         flat = x.reshape(*x.shape[:-k], index.shape[-1])
         index = index.reshape(len(x), *([1] * (flat.dim() - 2)), index.shape[-1])
         return flat.gather(-1, index.expand(flat.shape)).reshape(x.shape)
-
-    def _index(self, sizes: tuple[int, ...]) -> Tensor:
-        """The table for one lattice size; computed once, except in compiled code, where it becomes a constant."""
-        if sizes in self._indices:
-            return self._indices[sizes]
-        index = lattice_index(self.matrices, sizes)
-        if not torch.compiler.is_compiling():
-            self._indices[sizes] = index
-        return index
 
 
 class _Moved(torch.autograd.Function):
@@ -102,6 +98,8 @@ class _Moved(torch.autograd.Function):
 
 def check_matrices(group: FiniteGroup, matrices: Tensor) -> Tensor:
     """Int64 copy of signed permutation matrices; raises unless they multiply as the elements do."""
+    check_group(group)
+    check_tensor("the matrices of a lattice", matrices)
     k = matrices.shape[-1] if matrices.dim() == 3 else 0
     wrong = matrices.dim() != 3 or tuple(matrices.shape) != (group.order, k, k)
     exact = matrices.round().long() if matrices.is_floating_point() else matrices.long()

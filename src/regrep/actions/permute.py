@@ -6,8 +6,10 @@ import torch
 from torch import Tensor
 
 from regrep.actions.action import Action
+from regrep.arguments import is_whole, shown
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
+from regrep.groups.finite import check_group
 from regrep.representations import PermutationRepresentation
 
 
@@ -30,7 +32,9 @@ class Permute(Action):
     """
 
     def __init__(self, group: FiniteGroup, index: Tensor, dim: int | tuple[int, ...] = 1) -> None:
-        self._dims = (dim,) if isinstance(dim, int) else tuple(dim)
+        self._dims = dim if isinstance(dim, tuple) else (dim,)
+        if not all(map(is_whole, self._dims)):
+            raise RegrepError(f"dim is the number of a dimension, or several, got {shown(dim)}")
         if 0 in self._dims:
             raise RegrepError("dimension 0 is the batch, which a group does not permute; choose another dim")
         self.group, self.dim = group, dim
@@ -104,6 +108,7 @@ class Fix(Action):
     """
 
     def __init__(self, group: FiniteGroup) -> None:
+        check_group(group)
         self.group = group
 
     def apply(self, x: Tensor, g: Tensor) -> Tensor:

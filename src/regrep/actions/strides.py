@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.autograd.forward_ad import unpack_dual
 
 from regrep.groups import FiniteGroup
+from regrep.placed import has_storage
 
 WORDS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 """Integers as wide as an entry: bits are copied, whatever they encode."""
@@ -95,11 +96,7 @@ def is_plain(x: Tensor) -> bool:
     """
     if type(x) not in (Tensor, nn.Parameter) or x.is_complex() or x.is_neg() or unpack_dual(x).tangent is not None:
         return False
-    try:
-        x.untyped_storage()
-    except NotImplementedError:  # tensors inside the transforms have none
-        return False
-    return True
+    return has_storage(x)
 
 
 def parts(g: NDArray[np.int64], most: int) -> Iterator[tuple[int, slice | NDArray[np.int64]]]:

@@ -14,8 +14,10 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.modules.module import register_module_forward_pre_hook
 
-from regrep.actions.trees import mapped, part_of, samples_in, tensor_in
+from regrep.actions.trees import children, mapped, part_of, samples_in, tensor_in
+from regrep.arguments import check_callable, check_tensor, shown, whole
 from regrep.errors import RegrepError
+from regrep.groups import FiniteGroup
 from regrep.objectives.checks import check_latent
 from regrep.objectives.functional import LatentAction, wide
 from regrep.objectives.layers import OUTPUT, Layer, Place, latent_of, module_with
@@ -31,6 +33,7 @@ def reader(encoder: Callable[..., Any], layer: Layer | None) -> Callable[[Any], 
 
     The encoder gets a copy of x, which it may overwrite in place.
     """
+    check_callable("the encoder", encoder)
     place = Place.of(OUTPUT if layer is None else layer)
     if layer is None or place.layer == OUTPUT:
         return lambda x: wide(check_latent(part_of(encoder(copied(x)), place.path, "the outputs"), tensor_in(x)))
@@ -142,11 +145,16 @@ def depends_on_mode(module: nn.Module) -> bool:
 
 def check_samples(x: Any, batch_size: int, act: Any, rho: LatentAction | None = None) -> int:
     """Number of samples; raises for none, an empty batch, or different groups."""
+    if children(x) is None:
+        check_tensor("x", x, 1)
     count = samples_in(x, what="x")
     if count == 0:
         raise RegrepError("an equivariance error needs at least one sample, got none")
-    if batch_size < 1:
-        raise RegrepError(f"a batch holds at least 1 sample, got batch_size {batch_size}")
+    whole("batch_size", batch_size, 1)
+    if not (isinstance(getattr(act, "group", None), FiniteGroup) and callable(act)):
+        raise RegrepError(f"act is an action of a group on the data, got {shown(act)}; see regrep.actions")
+    if rho is not None:
+        check_callable("rho", rho)
     group = getattr(rho, "group", act.group)
     if group != act.group:
         raise RegrepError(

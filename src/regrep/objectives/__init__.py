@@ -8,12 +8,13 @@ from regrep.objectives.layers import OUTPUT, Tap, latent_of
 from regrep.objectives.learned import RepresentationObjective, RepresentationTerms
 from regrep.objectives.measures import centred_error, moving_share, relative_error, whitened_error
 from regrep.objectives.rollout import RolloutObjective, advance, roll_out
-from regrep.objectives.terms import Terms
+from regrep.objectives.terms import Compared, Terms
 from regrep.objectives.whitening import whiten
 
 __all__ = [
     "OUTPUT",
     "CapacityWarning",
+    "Compared",
     "EquivariantObjective",
     "PositionsWarning",
     "RandomPermutations",

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from torch import Tensor
 
 from regrep.actions.trees import children, leaves, mapped, samples_in
+from regrep.arguments import is_real, shown
 from regrep.errors import RegrepError
 from regrep.representations import Representation
 
@@ -23,15 +24,15 @@ Control = Literal["permuted", "shuffled", "shrunk"]
 def check_choice(what: str, value: object, choices: Any) -> None:
     """Raise unless the value is one of a Literal."""
     names = get_args(choices)
-    if value not in names:
+    if not isinstance(value, str) or value not in names:
         listed = ", ".join(f'"{name}"' for name in names[:-1])
-        raise RegrepError(f'{what} is {listed} or "{names[-1]}", got {value!r}')
+        raise RegrepError(f'{what} is {listed} or "{names[-1]}", got {shown(value)}')
 
 
 def check_weight(name: str, value: float) -> None:
     """Raise for a weight below 0 or not finite."""
-    if not (math.isfinite(value) and value >= 0):
-        raise RegrepError(f"{name} is a finite number of at least 0, got {value}; use 0 to switch the term off")
+    if not (is_real(value) and value >= 0):
+        raise RegrepError(f"{name} is a finite number of at least 0, got {shown(value)}; use 0 to switch the term off")
 
 
 def check_latent(z: Any, x: Tensor) -> Tensor:
@@ -72,6 +73,8 @@ def check_positions(z: Tensor, rho: object, stacklevel: int = 3) -> None:
 
 def check_task(loss: Tensor) -> Tensor:
     """Return the task loss; raise unless it is a scalar."""
+    if not isinstance(loss, Tensor):
+        raise RegrepError(f"task_loss returns a scalar tensor, got {shown(loss)}; compute it with torch")
     if loss.dim():
         raise RegrepError(f"task_loss returns a scalar, got shape {list(loss.shape)}; take its mean over the samples")
     return loss

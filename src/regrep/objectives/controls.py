@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 from torch import Tensor
 
+from regrep.arguments import is_whole, shown, whole
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
+from regrep.groups.finite import check_group
+from regrep.placed import PlacedFamily
 from regrep.representations.representation import check_elements
 
 
@@ -34,14 +38,12 @@ class RandomPermutations:
     """
 
     def __init__(self, group: FiniteGroup, shape: tuple[int, ...] | None = None, seed: int = 0) -> None:
-        self.group, self.seed = group, seed
+        check_group(group)
+        if shape is not None and not (isinstance(shape, tuple | list) and all(map(is_whole, shape))):
+            raise RegrepError(f"the shape of a latent is a tuple of integers, got {shown(shape)}")
+        self.group, self.seed = group, whole("seed", seed, 0, 2**62)
         self.shape = None if shape is None else tuple(shape)
-        self._index = None if self.shape is None else self._draw(math.prod(self.shape))
-
-    def _draw(self, dim: int) -> Tensor:
-        generator = torch.Generator().manual_seed(self.seed)
-        rows = [torch.arange(dim), *(torch.randperm(dim, generator=generator) for _ in range(self.group.order - 1))]
-        return torch.stack(rows)
+        self._drawn = PlacedFamily(partial(draw, group.order, seed))
 
     def __call__(self, z: Tensor, g: Tensor) -> Tensor:
         """Permute each sample by the permutation of its element.
@@ -54,9 +56,8 @@ class RandomPermutations:
             RegrepError: a shape other than the given one or the one of the first call, or an element out of range.
         """
         check_elements(self.group, g, z)
-        if self.shape is None or self._index is None:
+        if self.shape is None:
             self.shape = tuple(z.shape[1:])
-            self._index = self._draw(math.prod(self.shape))
         kept = z.dim() - len(self.shape)
         if kept < 1 or tuple(z.shape[kept:]) != self.shape:
             raise RegrepError(
@@ -64,9 +65,19 @@ class RandomPermutations:
                 " create new ones for this shape"
             )
         flat = z.flatten(kept) if len(self.shape) != 1 else z
-        index = self._index.to(z.device)[g.to(z.device)]
+        index = self._drawn.on(math.prod(self.shape), z.device)[g.to(z.device)]
         index = index.reshape(len(z), *[1] * (flat.dim() - 2), index.shape[-1])
         return flat.gather(-1, index.expand(flat.shape)).reshape(z.shape)
 
     def __repr__(self) -> str:
         return f"<random permutations for {self.group.name}, seed {self.seed}>"
+
+
+def draw(order: int, seed: int, dim: int) -> Tensor:
+    """The identity and ``order - 1`` random permutations of ``dim`` entries, int64 [order, dim].
+
+    >>> draw(2, 0, 3).sort(dim=1).values.tolist()
+    [[0, 1, 2], [0, 1, 2]]
+    """
+    generator = torch.Generator().manual_seed(seed)
+    return torch.stack([torch.arange(dim), *(torch.randperm(dim, generator=generator) for _ in range(order - 1))])

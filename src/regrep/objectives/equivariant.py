@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from regrep.actions import sample
 from regrep.actions.trees import Path, as_action, joined, mapped, moved, rows, samples_in, tensor_in, text
+from regrep.arguments import check_callable, is_real, shown, whole
 from regrep.deprecated import positional_until_now
 from regrep.errors import RegrepError
 from regrep.objectives.checks import (
@@ -34,12 +35,12 @@ from regrep.objectives.functional import (
     wide,
 )
 from regrep.objectives.layers import OUTPUT, Latents, Layer, Place
-from regrep.objectives.measures import error_of_whitened, moving_share, uncentred
 from regrep.objectives.modules import Part, current
 from regrep.objectives.passes import Passes, extended
 from regrep.objectives.settings import check_settings
-from regrep.objectives.terms import Terms
+from regrep.objectives.terms import Compared, Terms
 from regrep.representations import Representation
+from regrep.representations.representation import check_elements
 
 
 class CapacityWarning(UserWarning):
@@ -132,8 +133,15 @@ class EquivariantObjective(nn.Module):
         check_weight("weight", weight)
         check_weight("shifted_weight", shifted_weight)
         check_weight("task_weight", task_weight)
-        if not 0 <= fraction <= 1:
-            raise RegrepError(f"fraction is the part of the batch that is transformed, from 0 to 1, got {fraction}")
+        if not (is_real(fraction) and 0 <= fraction <= 1):
+            raise RegrepError(
+                f"fraction is the part of the batch that is transformed, from 0 to 1, got {shown(fraction)}"
+            )
+        check_callable("the encoder", current(encoder))
+        check_callable("task_loss", task_loss)
+        if head is not None:
+            check_callable("the head", current(head))
+        whole("control_seed", control_seed, 0, 2**62)
         input_action, output_action = as_action(input_action), as_action(output_action)
         latents = check_settings(encoder, head, latent, input_action, output_action, latent_augmentation)
         # Held in a plain tuple, so that they are not registered: the objective has no state of its own.
@@ -202,6 +210,8 @@ class EquivariantObjective(nn.Module):
     ) -> tuple[Terms, Any]:
         """The objective and the network's outputs for x, for further losses on them; arguments as in forward."""
         size = check_views(x, g, gx)
+        if g is not None:
+            check_elements(self.input_action.group, g, tensor_in(x))
         count = math.ceil(round(self.fraction * size, 9))  # 0.07 · 100 is 7.000000000000001
         if g is None:
             g = sample(self.input_action.group, size, generator=generator, device=tensor_in(x).device)
@@ -218,10 +228,12 @@ class EquivariantObjective(nn.Module):
         self._warn_once(outputs, latents)
 
         zero = tensor_in(outputs).new_zeros(())
-        penalty, whitened, share, error = zero, zero, zero, zero
+        penalty = zero
+        compared: tuple[tuple[Compared, ...], ...] = ()
         if count:
             found = [self._compare_runs(layer, runs, drawn, size, turned.get(layer)) for layer, runs in latents.items()]
-            penalty, whitened, share, error = (torch.stack(parts).mean() for parts in zip(*found, strict=True))
+            penalty = torch.stack([part for part, _ in found]).mean()
+            compared = tuple(runs for _, runs in found)
         target = moved(self.output_action, y, g)
         own = rows(outputs, slice(size))
         task = check_task(self._loss(own, y))
@@ -235,7 +247,7 @@ class EquivariantObjective(nn.Module):
             total = total + self.weight * penalty
         if samples is not None:
             total = total * (size / samples)
-        return Terms(total, task, shifted, penalty, whitened, share, augmented, error), own
+        return Terms(total, task, shifted, penalty, augmented, compared), own
 
     def _loss(self, outputs: Any, y: Any) -> Tensor:
         return self.task_loss(outputs, y)
@@ -262,16 +274,17 @@ class EquivariantObjective(nn.Module):
 
     def _compare_runs(
         self, layer: Layer, runs: tuple[Tensor, ...], g: Tensor, rows: int, turned: Tensor | None
-    ) -> tuple[Tensor, ...]:
-        """Means over the runs of one layer in the pass; arguments as in :meth:`_compare`."""
+    ) -> tuple[Tensor, tuple[Compared, ...]]:
+        """Mean penalty over the runs of one layer in the pass, and what was compared; see :meth:`_compare`."""
         count = len(g)
         found = [self._compare(layer, z[:count], z[rows:][:count], g, turned) for z in runs]
-        return found[0] if len(found) == 1 else tuple(torch.stack(parts).mean() for parts in zip(*found, strict=True))
+        penalty = found[0][0] if len(found) == 1 else torch.stack([part for part, _ in found]).mean()
+        return penalty, tuple(latents for _, latents in found)
 
     def _compare(
         self, layer: Layer, z: Tensor, z_g: Tensor, g: Tensor, turned: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Penalty, whitened error, moving share and uncentred error of one layer; rho is applied only once.
+    ) -> tuple[Tensor, Compared]:
+        """Penalty of one run of a layer, and what its errors are computed from; rho is applied only once.
 
         Args:
             layer: name of the layer.
@@ -295,14 +308,11 @@ class EquivariantObjective(nn.Module):
                 penalty = relative_to_variance(*pair)
             else:
                 penalty = penalty_between(moved, target, self.penalty, applied, self.input_action.group)
-        with torch.no_grad(), torch.autocast(moved.device.type, enabled=False):
-            if self.control in ("permuted", "shuffled"):
-                moved, pair = move(z, g, rho), None
-            pair = whitened_pair(moved, target, rho) if pair is None else pair
-            # Latents that do not vary get the error of unrelated ones: collapse is never a success.
-            whitened = error_of_whitened(*pair, g).nan_to_num(1.0)
-            share = moving_share(z, rho, self.input_action.group).nan_to_num(0.0)
-            return penalty, whitened, share, uncentred(moved, target)
+        latents = Compared(z.detach(), z_g.detach(), g, rho, self.input_action.group)
+        if self.control in ("permuted", "shuffled"):
+            return penalty, latents
+        whitened = None if pair is None else (pair[0].detach(), pair[1].detach())
+        return penalty, latents._replace(moved=moved.detach(), pair=whitened)
 
     def _warn_once(self, outputs: Any, latents: Mapping[Layer, tuple[Tensor, ...]]) -> None:
         """Warn in the first step of latents whose positions stay in place, and of invariant outputs without room."""

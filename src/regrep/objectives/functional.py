@@ -8,8 +8,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from regrep.arguments import check_callable, check_tensor
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
+from regrep.groups.finite import check_group
 from regrep.objectives.checks import check_choice
 from regrep.objectives.whitening import channels_last, whiten
 from regrep.representations import PermutationRepresentation
@@ -150,32 +152,30 @@ def moving_part(z: Tensor, rho: LatentAction, group: FiniteGroup | None = None) 
     >>> moving_part(torch.tensor([[1.0, 3.0]]), regrep.regular(regrep.groups.cyclic(2)))
     tensor([[-1.,  1.]])
     """
+    check_tensor("z", z, 1)
+    check_callable("rho", rho)
     group = getattr(rho, "group", None) if group is None else group
     if group is None:
         raise RegrepError(
             f"the moving part of a latent is taken over a group, and {rho!r} has none; pass a representation or an"
             " action"
         )
+    check_group(group)
     if isinstance(rho, PermutationRepresentation):
-        return z - _orbit_means(z, rho)
+        if z.shape[-1] != rho.dim or z.dim() < 2:
+            raise RegrepError(f"{rho.name} acts on latents [B, ..., {rho.dim}], got {list(z.shape)}")
+        return z - rho.orbit_means(z)
     total = z
     for k in range(1, group.order):
         total = total + rho(z, torch.full((len(z),), k, device=z.device))
     return z - total / group.order
 
 
-def _orbit_means(z: Tensor, rho: PermutationRepresentation) -> Tensor:
-    """Every entry replaced by the mean of its orbit: the average over the group without a pass per element."""
-    first = rho.index.min(dim=0).values.to(z.device)  # of the orbit of each entry
-    sizes = torch.zeros(rho.dim, dtype=z.dtype, device=z.device).index_add(
-        0, first, torch.ones_like(first, dtype=z.dtype)
-    )
-    means = torch.zeros_like(z).index_add(-1, first, z) / sizes.clamp_min(1)
-    return means.index_select(-1, first)
-
-
 def aligned(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction) -> tuple[Tensor, Tensor]:
     """Rho(g) z and z_g in a dtype suited to sums of squares: float32 for half types, else unchanged; no autocast."""
+    check_tensor("the latent of x", z, 1)
+    check_tensor("the latent of gx", z_g, 1)
+    check_callable("rho", rho)
     if z.shape != z_g.shape:
         raise RegrepError(f"the latents of x and gx have the same shape, got {list(z.shape)} and {list(z_g.shape)}")
     return move(z, g, rho), wide(z_g)

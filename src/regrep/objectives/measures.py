@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from regrep.arguments import check_tensor
 from regrep.groups import FiniteGroup
 from regrep.objectives.checks import check_choice
 from regrep.objectives.functional import LatentAction, Reduction, aligned, moving_part, whitened_pair, wide
@@ -101,6 +102,7 @@ def moving_share(z: Tensor, rho: LatentAction, group: FiniteGroup | None = None)
     >>> moving_share(torch.eye(2), regrep.regular(regrep.groups.cyclic(2)))
     tensor(1.)
     """
+    check_tensor("z", z, 1, floating=True)
     z = wide(z)
     with torch.autocast(z.device.type, enabled=False):
         z = z - z.mean(dim=0)

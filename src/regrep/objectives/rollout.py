@@ -9,7 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from regrep.arguments import check_callable, check_tensor, whole
 from regrep.deprecated import warn_renamed
+from regrep.errors import RegrepError
 from regrep.objectives.equivariant import EquivariantObjective
 from regrep.objectives.terms import Terms
 
@@ -20,6 +22,13 @@ def advance(x: Tensor, frame: Tensor) -> Tensor:
     >>> advance(torch.tensor([[1, 2, 3]]), torch.tensor([[4]]))
     tensor([[2, 3, 4]])
     """
+    check_tensor("a window", x, 2)
+    check_tensor("a frame", frame, 2)
+    if frame.dim() != x.dim() or len(frame) != len(x) or frame.shape[2:] != x.shape[2:]:
+        raise RegrepError(
+            f"a window [B, n·C, ...] and its next frame [B, C, ...] agree in all but channels, got {list(x.shape)} and"
+            f" {list(frame.shape)}"
+        )
     return torch.cat([x[:, frame.shape[1] :], frame], dim=1)
 
 
@@ -37,6 +46,9 @@ def roll_out(model: Callable[[Tensor], Tensor], x: Tensor, frames: int) -> Tenso
     >>> roll_out(lambda x: x[:, :1] + x[:, 1:], torch.tensor([[1, 1]]), 4).flatten().tolist()
     [2, 3, 5, 8]
     """
+    check_callable("the model", model)
+    check_tensor("a window", x, 2)
+    whole("frames", frames, 1)
     found = [model(x)]
     for _ in range(frames - 1):
         x = advance(x, found[-1])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from regrep.arguments import check_callable
 from regrep.errors import RegrepError
+from regrep.groups.finite import check_group
 from regrep.objectives.layers import OUTPUT, Latents, Place, find_layer, module_with, named
 from regrep.objectives.modules import current
 
@@ -25,6 +27,10 @@ def check_settings(
             raise RegrepError(
                 f"{what} is called as (tensor, elements), got {moves!r}; pass an action or a representation"
             )
+    check_group(getattr(input_action, "group", input_action))
+    if output_action is not None:
+        check_callable("output_action", output_action)
+        check_group(getattr(output_action, "group", output_action))
     for _, rho in found:
         if hasattr(rho, "group") and rho.group != input_action.group:
             raise RegrepError(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from regrep.arguments import shown
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup, real_characters
 from regrep.groups.finite import check_group as check_group
+from regrep.placed import Placed
 
 HOMOMORPHISM_TOLERANCE = 1e-8
 """Largest entry of rho(g) rho(h) - rho(gh) that counts as rounding, for float64 matrices."""
@@ -152,6 +154,7 @@ class MatrixRepresentation(Representation):
     def __init__(self, group: FiniteGroup, matrices: Tensor, name: str) -> None:
         self.group, self.name = group, name
         self._matrices = check_homomorphism(group, matrices, name)
+        self._placed = Placed(self._matrices)
 
     @property
     def dim(self) -> int:
@@ -171,7 +174,7 @@ class MatrixRepresentation(Representation):
         """Batched product, not rounded by autocast; the matrices take the device and dtype of z."""
         if not (z.is_floating_point() or z.is_complex()):
             raise RegrepError(f"{self.name} mixes coordinates, so it acts on floats, got {str(z.dtype)[6:]}; convert z")
-        chosen = self._matrices.to(device=z.device, dtype=z.dtype)[g.to(z.device)]
+        chosen = self._placed.on(z.device, z.dtype)[g.to(z.device)]
         flat = z.unsqueeze(1).flatten(1, -2)
         with torch.autocast(z.device.type, enabled=False):
             return torch.bmm(flat, chosen.transpose(1, 2)).reshape(z.shape)
@@ -181,8 +184,8 @@ class DirectSum(Representation):
     """Direct sum of several representations, each acting on its own slice (Eq. (2))."""
 
     def __init__(self, parts: Sequence[Representation]) -> None:
+        self.group = same_group(parts)
         self.parts = tuple(parts)
-        self.group = same_group(self.parts)
         self.name = sum_name(self.parts)
 
     @property
@@ -249,6 +252,11 @@ def restrict(rho: Representation, subgroup: FiniteGroup, elements: Sequence[int 
     """
     from regrep.representations.permutation import PermutationRepresentation
 
+    if not isinstance(rho, Representation):
+        raise RegrepError(f"a Representation is restricted, got {shown(rho)}; take the matrices of a learned one")
+    check_group(subgroup)
+    if not isinstance(elements, Iterable):
+        raise RegrepError(f"the elements of a subgroup are a list of indices or names, got {shown(elements)}")
     group = rho.group
     index = torch.tensor([group.index(element) for element in elements])
     if len(index) != subgroup.order or len(set(index.tolist())) != subgroup.order:
@@ -269,6 +277,11 @@ def restrict(rho: Representation, subgroup: FiniteGroup, elements: Sequence[int 
 
 def same_group(parts: Sequence[Representation]) -> FiniteGroup:
     """The common group of some representations; raises if there is none."""
+    wrong = parts if not isinstance(parts, list | tuple) else [p for p in parts if not isinstance(p, Representation)]
+    if not isinstance(parts, list | tuple) or wrong:
+        raise RegrepError(
+            f"a direct sum has a list of representations, got {shown(wrong)}; learned ones have no direct sums"
+        )
     if not parts:
         raise RegrepError("a direct sum needs at least one representation, got none")
     groups = {part.group for part in parts}
@@ -340,6 +353,7 @@ def check_stack(group: FiniteGroup, matrices: Tensor, count: int | None = None) 
 
 def check_homomorphism(group: FiniteGroup, matrices: Tensor, name: str) -> Tensor:
     """Float64 copy of the matrices after checking rho(e) = 1 and rho(s) rho(g) = rho(sg) for generators s."""
+    check_group(group)
     stack = check_stack(group, matrices).clone()
     if not bool(stack.isfinite().all()):
         raise RegrepError(

@@ -50,6 +50,17 @@ class BatchSampler(Sampler[Any]):
             yield index, mix(seed, k)
 
 
+def sent(x: Tensor, device: torch.device) -> Tensor:
+    """What was drawn on the CPU, on the device of a batch; nobody waits until it is there.
+
+    Draws are made on the CPU, so that a batch is the same on every device.
+
+    >>> sent(torch.tensor([1]), torch.device("cpu"))
+    tensor([1])
+    """
+    return x.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else x.to(device)
+
+
 def mix(seed: int, salt: int) -> int:
     """Well separated seeds from small integers (Weyl steps and a shift-multiply finaliser, 63 bits)."""
     mask = (1 << 64) - 1

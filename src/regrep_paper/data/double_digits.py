@@ -12,7 +12,7 @@ from torch import Tensor
 from regrep.actions import RotateFlip2d, SideBySide, rotate, sample
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup, parse
-from regrep_paper.data.batches import mix
+from regrep_paper.data.batches import mix, sent
 from regrep_paper.data.digits import FORMS, Digits, Source, load
 from regrep_paper.data.moved import MovedData
 from regrep_paper.data.samples import Batch, Samples, Split, Views
@@ -123,15 +123,15 @@ class DoubleDigits(MovedData):
         group = self.digit_action.group
         g = sample(self.action.group, len(digits), generator=generator)
         if not upright:
-            own = sample(group, 2 * len(digits), generator=generator).to(device)
+            own = sent(sample(group, 2 * len(digits), generator=generator), device)
             digits = self._noisy(digits, generator).flatten(0, 1)
             digits = self.digit_action(digits, own).reshape(batch.images.shape)
         gx = None
         if self.second_noise and not upright:
-            both = torch.stack([g // group.order, g % group.order], dim=1).flatten().to(device)
+            both = sent(torch.stack([g // group.order, g % group.order], dim=1).flatten(), device)
             moved = self.digit_action(self._noisy(digits, generator).flatten(0, 1), both)
             gx = canvas(moved.reshape(digits.shape))
-        return Views(canvas(digits), batch.labels, g.to(device), gx)
+        return Views(canvas(digits), batch.labels, sent(g, device), gx)
 
     def units(self) -> Tensor:
         """The two digits of each test pair, int64 [n, 2]."""
@@ -146,7 +146,7 @@ class DoubleDigits(MovedData):
         if not self.noise:
             return digits
         flat = digits.flatten(0, 1)
-        angle = ((torch.rand(len(flat), generator=generator) - 0.5) * TURN).to(digits.device)
+        angle = sent((torch.rand(len(flat), generator=generator) - 0.5) * TURN, digits.device)
         flat = rotate(flat, angle)
         return (rotate(flat, -angle) if self.turn_back else flat).reshape(digits.shape)
 

@@ -10,7 +10,7 @@ import torch
 from regrep.actions import RotateFlip2d, sample
 from regrep.errors import RegrepError
 from regrep.groups import parse
-from regrep_paper.data.batches import mix
+from regrep_paper.data.batches import mix, sent
 from regrep_paper.data.digits import FORMS, Digits, Source, load
 from regrep_paper.data.moved import MovedData
 from regrep_paper.data.samples import Batch, Samples, Split, Views
@@ -87,7 +87,8 @@ class LabelledDigits(MovedData):
         """The digits, each under a random element unless upright, and the element of the second view."""
         generator = torch.Generator().manual_seed(batch.seed)
         own, g = (
-            sample(self.action.group, len(batch.labels), generator=generator).to(batch.images.device) for _ in range(2)
+            sent(sample(self.action.group, len(batch.labels), generator=generator), batch.images.device)
+            for _ in range(2)
         )
         x = batch.images[:, None].float() / 255
         return Views(x if upright else self.action(x, own), batch.labels, g, None)

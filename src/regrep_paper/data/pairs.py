@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from regrep.actions import Action, sample
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
-from regrep_paper.data.batches import mix
+from regrep_paper.data.batches import mix, sent
 from regrep_paper.data.digits import SPLIT_SEED
 from regrep_paper.data.samples import Batch, Split, Views
 from regrep_paper.data.splits import SplitData
@@ -64,7 +64,7 @@ class PairData(SplitData):
     def views(self, batch: Batch) -> Views:
         """The pair of a batch, which depends only on the batch (including its seed)."""
         generator = torch.Generator().manual_seed(batch.seed)
-        g = draw(self.group, len(batch.labels), self.identity, generator).to(batch.images.device)
+        g = sent(draw(self.group, len(batch.labels), self.identity, generator), batch.images.device)
         images = batch.images.float() / 255 if batch.images.dtype == torch.uint8 else batch.images
         x, gx = self.move(images, g, batch.split, generator)
         return Views(x, batch.labels, g, gx)

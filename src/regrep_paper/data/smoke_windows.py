@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from regrep.actions import VectorField2d, sample
 from regrep.errors import RegrepError
 from regrep.groups import cyclic
+from regrep_paper.data.batches import sent
 from regrep_paper.data.samples import Batch, Split, Views
 from regrep_paper.data.smoke_files import DOMAIN, INDEX, TRAIN, Simulations, centred, generate, load
 from regrep_paper.data.splits import SplitData
@@ -200,7 +201,7 @@ class Smoke(SplitData):
         """The model's views of a batch, which depend only on the batch (including its seed)."""
         x, y = (centred(v) if self.sampling == "centres" else v for v in (batch.images, batch.labels))
         generator = torch.Generator().manual_seed(batch.seed)
-        return Views(x.flatten(1, 2), y, sample(cyclic(4), len(x), generator=generator).to(x.device), None)
+        return Views(x.flatten(1, 2), y, sent(sample(cyclic(4), len(x), generator=generator), x.device), None)
 
 
 class Windows(Dataset[Batch]):

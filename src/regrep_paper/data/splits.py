@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sized
 from typing import Any
 
 import lightning
+import torch
 from torch.utils.data import DataLoader
 
 from regrep.errors import RegrepError
@@ -71,7 +72,7 @@ class SplitData(lightning.LightningDataModule, ABC):
         samples = self.splits[split]
         size, source = batch_size or self.batch_size, self.seed if seed is None else seed
         sampler = BatchSampler(len(samples), size, source, shuffle, whole=shuffle and self.whole_batches)
-        return DataLoader(samples, sampler=sampler, batch_size=None)
+        return DataLoader(samples, sampler=sampler, batch_size=None, pin_memory=torch.cuda.is_available())
 
     def calibration_dataloader(self) -> DataLoader[Any]:
         """Training batches in a fixed random order, for the statistics of a trained network."""

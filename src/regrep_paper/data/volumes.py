@@ -12,7 +12,7 @@ from regrep.actions import Rotate3d, sample
 from regrep.errors import RegrepError
 from regrep.groups import octahedral
 from regrep_paper.data import polycubes
-from regrep_paper.data.batches import mix
+from regrep_paper.data.batches import mix, sent
 from regrep_paper.data.digits import SPLIT_SEED
 from regrep_paper.data.medmnist import Size, Volumes, file_of, medmnist3d
 from regrep_paper.data.moved import MovedData
@@ -96,7 +96,8 @@ class MovedVolumes(MovedData):
         """The volumes, rotated unless upright, and the elements of the second view."""
         generator = torch.Generator().manual_seed(batch.seed)
         own, g = (
-            sample(self.action.group, len(batch.labels), generator=generator).to(batch.images.device) for _ in range(2)
+            sent(sample(self.action.group, len(batch.labels), generator=generator), batch.images.device)
+            for _ in range(2)
         )
         images = batch.images if upright else self.action(batch.images, own)
         return Views(images[:, None].float() / 127.5 - 1, batch.labels, g, None)

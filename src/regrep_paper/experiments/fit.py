@@ -137,6 +137,12 @@ class ExperimentCLI(LightningCLI):
             ("select", Selection, "the weights to test: those of the last epoch, or the best on validation"),
         ):
             parser.add_argument(f"--{name}", type=kind | None, default=None, help=f"{what} (default: the protocol's)")
+        parser.add_argument(
+            "--compile",
+            type=bool,
+            default=False,
+            help="compile the objective (torch.compile; on a GPU its steps are replayed as captured graphs)",
+        )
         for setting in self.definition.settings:
             if setting.option and setting.also:
                 parser.link_arguments(setting.option, setting.also)
@@ -178,6 +184,8 @@ def fit(name: str, args: Sequence[str]) -> dict[str, Any]:
             print(f"{out} holds a finished run; nothing to do")
             return folder.done or {}
         command = ["regrep", "fit", name, *args]
+        if config.get("compile"):
+            cli.model.compile_step()
         return train(
             folder, cli.trainer, cli.model, cli.datamodule, config, command, cli.config.patience, protocol_in(config)
         )

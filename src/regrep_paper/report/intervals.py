@@ -128,11 +128,11 @@ def paired_interval(ones: Sequence[Hits], others: Sequence[Hits], draws: int = 2
     weights = _weights(len(names), draws, seed)
     found = np.zeros(draws)
     for units, total in sets.values():
+        count = np.ones(len(total))
         if units.shape[1] == 1:  # samples of one unit have one weight: add them up first, whole numbers all of them
-            total, count = (np.bincount(units[:, 0], one, minlength=len(names)) for one in (total, np.ones(len(total))))
-            units = np.arange(len(names))[:, None]
-        else:
-            count = np.ones(len(total))
+            count = np.bincount(units[:, 0], minlength=len(names)).astype(np.float64)
+            total = np.bincount(units[:, 0], total, minlength=len(names)).astype(np.float64)
+            units = np.arange(len(names), dtype=np.int64)[:, None]
         step = max(1, CHUNK // len(total))
         for start in range(0, draws, step):
             part = slice(start, start + step)

@@ -35,12 +35,13 @@ def check_runs(
     for run in runs:
         alike = json.dumps({key: value for key, value in run.given.items() if key != "seed"}, sort_keys=True)
         if alike not in found:
+            found[alike] = None
             try:
-                found[alike] = check(experiments.config_command(run.given, run.folder.path, data_dir))
+                check(experiments.config_command(run.given, run.folder.path, data_dir))
             except RegrepError as error:
                 found[alike] = error
-        if (error := found[alike]) is not None:
-            wrong.append((run.label, error))
+        if (mistake := found[alike]) is not None:
+            wrong.append((run.label, mistake))
     refuse(wrong, len(runs))
 
 

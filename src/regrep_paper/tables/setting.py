@@ -67,4 +67,5 @@ def of_run(
         Setting("precision", "trainer.precision", precision, quiet=precision is None),
         Setting("protocol", "protocol", protocol, also="model.protocol" if model else None, check=check_protocol),
         *(Setting(name, option, also=also.get(name), quiet=True) for name, option in OPTIONS.items()),
+        Setting("compile", "compile", False, quiet=True),
     )

@@ -139,7 +139,7 @@ class ForecastModule(NetworkModule):
 
     def configure_optimizers(self) -> Any:
         """Adam with weight decay, its rate multiplied by ``decay`` after every epoch, or under one cycle."""
-        adam = torch.optim.Adam(self.network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
+        adam = self.adam(self.network.parameters(), weight_decay=self.weight_decay)
         if self.schedule == "onecycle":
             return self.one_cycle(adam)
         return {"optimizer": adam, "lr_scheduler": torch.optim.lr_scheduler.ExponentialLR(adam, self.decay)}

@@ -79,7 +79,7 @@ class RepresentationModule(ConfiguredModule[RepresentationObjective]):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam on the trained parameters (appendix B)."""
-        return torch.optim.Adam([p for p in self.parameters() if p.requires_grad], lr=self.learning_rate)
+        return self.adam([p for p in self.parameters() if p.requires_grad])
 
     def _measure(self, stage: str, batch: Any) -> None:
         terms = self.objective(batch.x, batch.y if self.classifies else None, batch.g, batch.gx)

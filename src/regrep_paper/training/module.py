@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
@@ -31,6 +31,7 @@ from regrep.objectives import (
     EquivariantObjective,
     RepresentationObjective,
     RolloutObjective,
+    Terms,
     equivariance_loss,
     moving_share,
     whitened_error,
@@ -65,6 +66,9 @@ class ConfiguredModule(lightning.LightningModule, ABC, Generic[Objective]):
     schedule: Schedule = "constant"
     """Of the learning rate; set by the run's protocol."""
 
+    log_steps: int = 10
+    """Every how many steps what costs time is logged; set by the trainer's ``log_every_n_steps``."""
+
     def __init__(
         self, network: EncoderHead, learning_rate: float, objective: Objective, config: Mapping[str, Any]
     ) -> None:
@@ -78,6 +82,22 @@ class ConfiguredModule(lightning.LightningModule, ABC, Generic[Objective]):
     def config(self) -> dict[str, Any]:
         """The settings that name this config."""
         return dict(self._config)
+
+    def compile_step(self) -> None:
+        """Compile the objective as one graph, which a GPU replays without launching its kernels one by one.
+
+        Raises:
+            RegrepError: the objective cannot be compiled.
+        """
+        raise RegrepError(
+            "a representation that is learned chooses what to multiply by the elements of each batch, so its steps are"
+            " not one graph; leave out --compile"
+        )
+
+    def adam(self, parameters: Any, **options: Any) -> torch.optim.Adam:
+        """Adam at the learning rate; on a GPU one kernel updates all parameters."""
+        fused = self.device.type == "cuda" and self.trainer.gradient_clip_val is None  # it may unscale by itself
+        return torch.optim.Adam(parameters, lr=self.learning_rate, fused=fused or None, **options)
 
     @abstractmethod
     def measure(self, data: Any, samples: int = 256) -> Measurement | RepresentationAnalysis:
@@ -142,13 +162,22 @@ class NetworkModule(ConfiguredModule[EquivariantObjective | RolloutObjective]):
 
     Batches have the fields ``x``, ``y``, ``g`` and ``gx`` (transformed inputs, or None). Logged once per epoch:
     ``train/<term>`` for each term of the objective, and ``train/regularizer`` where the network has one of its own,
-    which is added to the objective. Arguments as in :class:`ConfiguredModule`.
+    which is added to the objective. The errors of the latent, which cost as much as the penalty, are computed and
+    logged in the first of every ``log_steps`` steps of an epoch. Arguments as in :class:`ConfiguredModule`.
     """
+
+    _compiled: Callable[..., Terms] | None = None
+
+    def compile_step(self) -> None:
+        """Compile the objective as one graph, which a GPU replays without launching its kernels one by one."""
+        mode = "reduce-overhead" if torch.cuda.is_available() else None
+        self._compiled = torch.compile(self.objective.forward, fullgraph=True, mode=mode)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """One update; logs the terms of the objective."""
-        terms = self.objective(batch.x, batch.y, batch.g, batch.gx)
-        parts, total = terms.log("train/"), terms.total
+        step = self.objective if self._compiled is None else self._compiled
+        terms = step(batch.x, batch.y, batch.g, batch.gx)
+        parts, total = terms.log("train/", errors=batch_idx % self.log_steps == 0), terms.total
         own = self.network.regularizer()
         if own is not None:
             parts["train/regularizer"], total = own.detach(), total + own
@@ -282,7 +311,7 @@ class ClassifierModule(NetworkModule):
 
     def configure_optimizers(self) -> Any:
         """Adam without weight decay (appendix C), under the schedule of the run's protocol."""
-        adam = torch.optim.Adam(self.network.parameters(), lr=self.learning_rate)
+        adam = self.adam(self.network.parameters())
         return adam if self.schedule == "constant" else self.one_cycle(adam)
 
     def diagnose(self, data: Any, folder: Path) -> dict[str, Any]:

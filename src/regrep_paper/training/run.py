@@ -29,6 +29,7 @@ TRAINER: Mapping[str, Any] = {
     "enable_model_summary": False,
     "enable_progress_bar": False,
     "num_sanity_val_steps": 0,
+    "log_every_n_steps": 10,
 }
 """Settings of Lightning's trainer that leave all records to the run folder."""
 
@@ -91,6 +92,7 @@ def train(
     """
     monitor, direction = model.monitor
     model.schedule, data.whole_batches = protocol.schedule, protocol.whole_batches
+    model.log_steps = max(1, trainer.log_every_n_steps)  # type: ignore[attr-defined]
     best = protocol.selection == "best"
     metrics = MetricsFile(folder.path / "metrics.csv")
     other = {"max": "min", "min": "max"}[direction]  # two that monitor nothing differ by their modes

@@ -21,6 +21,7 @@ from regrep.objectives import (
     whiten,
     whitened_error,
 )
+from regrep.objectives.functional import whitened_pair
 from regrep.objectives.whitening import channels_last
 from regrep.representations.layouts import both
 from tolerance import assert_near
@@ -318,6 +319,28 @@ def test_errors_of_the_terms_are_those_of_the_functions():
             assert_near(terms.relative_error, regrep.relative_error(z, z_g, g, rho))
 
 
+def test_errors_are_computed_when_they_are_read(monkeypatch):
+    """A step under the paper's penalty whitens nothing, and the errors need no further application of rho."""
+    encoder, head = encoder_and_head()
+    x, y, g = draws((12, 6, 6))[0], torch.arange(12) % 3, elements(D4, 12)
+    whitened = []
+
+    def counted(*views):
+        whitened.append(len(views))
+        return whitened_pair(*views)
+
+    monkeypatch.setattr("regrep.objectives.terms.whitened_pair", counted)
+    monkeypatch.setattr("regrep.objectives.equivariant.whitened_pair", counted)
+    terms = EquivariantObjective(
+        encoder, head, nn.functional.cross_entropy, ACT, REPRESENTATIONS["permutation"], penalty="mse"
+    )(x, y, g)
+    terms.log(errors=False)
+    assert whitened == []
+    assert float(terms.whitened_error) == float(terms.log()["whitened_error"]) > 0
+    assert len(whitened) == 2
+    assert not any(part.requires_grad for part in terms.compared[0][0][:2])
+
+
 def test_a_latent_that_does_not_vary_counts_as_unrelated():
     objective = EquivariantObjective(
         lambda x: torch.ones(len(x), 8), nn.Linear(8, 3), nn.functional.cross_entropy, ACT, regrep.regular(D4)
@@ -340,11 +363,12 @@ def test_rho_moves_each_latent_once():
     x, y, g = draws((12, 6, 6))[0], torch.arange(12) % 3, elements(D4, 12)
     for augment in (False, True):
         calls.clear()
-        EquivariantObjective(
+        terms = EquivariantObjective(
             encoder, head, nn.functional.cross_entropy, ACT, Counting(), penalty="whitened", latent_augmentation=augment
         )(x, y, g)
-        # Once for penalty, errors and augmentation; the seven others are the average of the moving share.
-        assert len(calls) == 1 + 7
+        assert len(calls) == 1  # for penalty and augmentation
+        terms.log()
+        assert len(calls) == 1 + 7  # the seven others are the average of the moving share
 
 
 def test_random_permutations_are_no_representation():
@@ -424,7 +448,7 @@ def test_compiled_equals_eager(settings):
     )  # fmt: skip
     eager = objective(x, y, g)
     compiled = torch.compile(objective, fullgraph=True, backend="aot_eager")(x, y, g)
-    for one, other in zip(eager, compiled, strict=True):
+    for one, other in zip(eager.log().values(), compiled.log().values(), strict=True):
         assert_near(other, one)
     one, other = (torch.autograd.grad(terms.total, list(encoder.parameters())) for terms in (eager, compiled))
     for a, b in zip(one, other, strict=True):

@@ -13,9 +13,10 @@ from regrep_paper.networks.double_digit_cnn import DoubleDigitCNN
 from regrep_paper.networks.smoke_cnn import SmokeCNN
 from regrep_paper.report.costs import cost_of, read_costs
 from regrep_paper.tables import entries
+from regrep_paper.tables.methods import METHODS
 from regrep_paper.training.module import EncoderHead
 
-METHOD_NAMES = {name + end for name in ("cnn", "cnn-augmented", "ours", "ours-relative") for end in ("", ", averaged")}
+METHOD_NAMES = {name + end for name in METHODS for end in ("", ", averaged")}
 
 
 @pytest.fixture

@@ -69,6 +69,17 @@ def test_a_step_minimises_the_objective_and_the_networks_own_regularizer(batch):
     assert_near(gradients(losses[1], own), gradients(losses[0], plain) + 6.0 * weights)
 
 
+def test_errors_of_the_latent_are_logged_in_the_first_of_every_few_steps(batch):
+    model = module()
+    model.log_steps = 3
+    errors = {"train/whitened_error", "train/moving_share"}
+    for index in range(5):
+        model.logged.clear()
+        model.training_step(batch, index)
+        assert "train/equivariance" in model.logged
+        assert (errors & set(model.logged)) == (errors if index % 3 == 0 else set())
+
+
 class Ranked(DDMNIST):
     ranked = True
 

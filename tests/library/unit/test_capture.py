@@ -1,0 +1,90 @@
+"""A step of the objective can be captured: it neither copies from the host nor waits, and compiles as one graph."""
+
+import pytest
+import torch
+from torch import nn
+
+import regrep
+from dispatched import WAITS, Calls
+from regrep.actions import RotateFlip2d
+from regrep.groups import dihedral
+from regrep.objectives import OUTPUT, EquivariantObjective
+from regrep.representations import irreps
+
+D4 = dihedral(4)
+ACT = RotateFlip2d(D4)
+IRREP = next(rho for rho in irreps(D4) if rho.name == "E")
+
+SETTINGS = {
+    "mse": {},
+    "relative": {"penalty": "relative", "fraction": 0.5},
+    "whitened": {"penalty": "whitened", "latent_augmentation": True},
+    "moving": {"penalty": "moving"},
+    "permuted": {"control": "permuted"},
+    "shuffled": {"control": "shuffled", "latent_augmentation": True},
+    "shrunk": {"control": "shrunk"},
+    "irreducible": {"latent": regrep.regular(D4) + 5 * IRREP},
+    "layers": {"latent": {"1": regrep.latent(D4, 16), OUTPUT: regrep.latent(D4, 18)}},
+}
+
+
+def objective(penalty="mse", latent=None, device=None, **settings):
+    encoder = nn.Sequential(nn.Flatten(), nn.Linear(36, 16), nn.ReLU(), nn.Linear(16, 18)).to(device)
+    head = nn.Linear(18, 3).to(device)
+    rho = regrep.latent(D4, 18) if latent is None else latent
+    return EquivariantObjective(encoder, head, nn.functional.cross_entropy, ACT, rho, penalty=penalty, **settings)
+
+
+def batch(device=None):
+    generator = torch.Generator().manual_seed(0)
+    x, g = torch.randn(8, 6, 6, generator=generator), torch.randint(8, (8,), generator=generator)
+    return x.to(device), (torch.arange(8) % 3).to(device), g.to(device)
+
+
+@pytest.mark.filterwarnings("ignore::regrep.CapacityWarning")
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=list(SETTINGS))
+def test_a_step_neither_copies_nor_waits(settings, meta):
+    """Tables are copied in the first step, which warms up; elements may be drawn inside the step."""
+    loop = objective(device=meta, **settings)
+    x, y, g = batch(meta)
+    loop(x, y, g)
+    for elements in (g, None):
+        with Calls() as calls:
+            terms = loop(x, y, elements)
+            terms.total.backward()
+            terms.log(errors=False)
+        assert "addmm" in calls.names
+        assert not WAITS & set(calls.names)
+
+
+@pytest.mark.filterwarnings("ignore::regrep.CapacityWarning")
+def test_neither_do_the_errors(meta):
+    loop = objective(device=meta)
+    terms = loop(*batch(meta))
+    terms.log()
+    with Calls() as calls:
+        terms.log()
+    assert "linalg_cholesky_ex" in calls.names
+    assert not WAITS & set(calls.names)
+
+
+@pytest.mark.filterwarnings("ignore::regrep.CapacityWarning")
+@pytest.mark.parametrize("settings", [SETTINGS["layers"], SETTINGS["irreducible"]], ids=["layers", "irreducible"])
+def test_a_step_is_one_graph(settings):
+    loop = objective(**settings)
+    x, y, g = batch()
+    terms, compiled = loop(x, y, g), torch.compile(loop, fullgraph=True, backend="eager")(x, y, g)
+    for name, value in terms.log().items():
+        torch.testing.assert_close(compiled.log()[name], value)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=list(SETTINGS))
+def test_inductor_compiles_a_step(settings):
+    loop = objective(**settings)
+    x, y, g = batch()
+    terms = loop(x, y, g)
+    compiled = torch.compile(loop, fullgraph=True, mode="reduce-overhead")(x, y, g)
+    for one, other in zip(terms[:5], compiled[:5], strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-5)
