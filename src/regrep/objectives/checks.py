@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 from torch import Tensor
 
+from regrep.actions.trees import children, leaves, mapped, samples_in
 from regrep.arguments import is_real, shown
 from regrep.errors import RegrepError
 from regrep.representations import Representation
@@ -79,15 +80,24 @@ def check_task(loss: Tensor) -> Tensor:
     return loss
 
 
-def check_views(x: Tensor, g: Tensor | None, gx: Tensor | None) -> None:
-    """Raise for an empty batch, and for transformed inputs without their elements or of a different shape."""
-    if not (isinstance(x, Tensor) and x.dim() and len(x)):
+def check_views(x: Any, g: Tensor | None, gx: Any) -> int:
+    """Number of samples; raises for an empty batch, and for gx without its elements or of a different shape."""
+    if isinstance(x, Tensor) or children(x) is None:
+        empty = not (isinstance(x, Tensor) and x.dim() and len(x))
+        got = list(x.shape) if isinstance(x, Tensor) else type(x).__name__
+    else:
+        found = [leaf for _, leaf in leaves(x) if isinstance(leaf, Tensor) and leaf.dim()]
+        empty, got = not found or not samples_in(x, what="x"), f"{type(x).__name__} of {len(found)} tensors"
+    if empty:
+        raise RegrepError(f"a batch is a tensor [B, ...] of at least one input, got {got}; skip empty batches")
+    if gx is not None and (g is None or shapes(gx) != shapes(x)):
         raise RegrepError(
-            "a batch is a tensor [B, ...] of at least one input,"
-            f" got {list(x.shape) if isinstance(x, Tensor) else type(x).__name__}; skip empty batches"
+            f"transformed inputs gx need their elements g and have the shape of x {shapes(x)},"
+            f" got gx of shape {shapes(gx)} and {'no g' if g is None else 'g'}; pass both or neither"
         )
-    if gx is not None and (g is None or gx.shape != x.shape):
-        raise RegrepError(
-            f"transformed inputs gx need their elements g and have the shape of x {list(x.shape)},"
-            f" got gx of shape {list(gx.shape)} and {'no g' if g is None else 'g'}; pass both or neither"
-        )
+    return samples_in(x, what="x")
+
+
+def shapes(x: Any) -> Any:
+    """The shape of a tensor, or those of the tensors of a tree."""
+    return list(x.shape) if isinstance(x, Tensor) else mapped(lambda path, leaf: list(leaf.shape), x)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -86,12 +87,13 @@ class RolloutObjective(EquivariantObjective):
         gx: Tensor | None = None,
         generator: torch.Generator | None = None,
         samples: int | None = None,
+        arguments: Mapping[str, Any] | None = None,
     ) -> tuple[Terms, Tensor]:
         """Objective on a batch of windows and the frames that follow them, and the forecast frames [B, T, C, ...]."""
-        terms, frame = super().with_outputs(x, y[:, 0], g, gx, generator, samples)
+        terms, frame = super().with_outputs(x, y[:, 0], g, gx, generator, samples, arguments)
         if y.shape[1] == 1:
             return terms, frame[:, None]
-        found = roll_out(self._predict, advance(x, frame), y.shape[1] - 1)
+        found = roll_out(partial(self._predict, **(arguments or {})), advance(x, frame), y.shape[1] - 1)
         later = torch.stack([self.task_loss(found[:, t], y[:, t + 1]) for t in range(found.shape[1])]).sum()
         added = self.task_weight * later * (1.0 if samples is None else len(x) / samples)
         terms = terms._replace(task=terms.task + later, total=terms.total + added)
@@ -100,9 +102,9 @@ class RolloutObjective(EquivariantObjective):
     def _loss(self, outputs: Tensor, y: Tensor) -> Tensor:
         return (0.5 if self.fraction else 1.0) * self.task_loss(outputs, y)
 
-    def _predict(self, x: Tensor) -> Tensor:
-        encoder, head = self.encoder, self.head
-        return encoder(x) if head is None else head(encoder(x))
+    def _predict(self, x: Tensor, **arguments: Any) -> Tensor:
+        encoded, head = self.encoder(x, **arguments), self.head
+        return encoded if head is None else head(encoded)
 
     @property
     def first(self) -> EquivariantObjective:
