@@ -169,9 +169,10 @@ class NetworkModule(ConfiguredModule[EquivariantObjective | RolloutObjective]):
     _compiled: Callable[..., Terms] | None = None
 
     def compile_step(self) -> None:
-        """Compile the objective as one graph, which a GPU replays without launching its kernels one by one."""
+        """Compile the objective, on a GPU as a graph that is replayed without launching its kernels one by one."""
         mode = "reduce-overhead" if torch.cuda.is_available() else None
-        self._compiled = torch.compile(self.objective.forward, fullgraph=True, mode=mode)
+        whole = set(self.objective.latents) == {OUTPUT}  # other layers are read by hooks that are set in the step
+        self._compiled = torch.compile(self.objective.forward, fullgraph=whole, mode=mode)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """One update; logs the terms of the objective."""
