@@ -34,7 +34,7 @@ class Permute(Action):
     def __init__(self, group: FiniteGroup, index: Tensor, dim: int | tuple[int, ...] = 1) -> None:
         self._dims = dim if isinstance(dim, tuple) else (dim,)
         if not all(map(is_whole, self._dims)):
-            raise RegrepError(f"dim is the number of a dimension, or several, got {shown(dim)}")
+            raise RegrepError(f"dim is the number of a dimension, got {shown(dim)}")
         if 0 in self._dims:
             raise RegrepError("dimension 0 is the batch, which a group does not permute; choose another dim")
         self.group, self.dim = group, dim

@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.modules.module import register_module_forward_pre_hook
 
-from regrep.actions.trees import children, mapped, part_of, samples_in, tensor_in
+from regrep.actions.trees import leaves, mapped, part_of, samples_in, tensor_in
 from regrep.arguments import check_callable, check_tensor, shown, whole
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
@@ -145,7 +145,7 @@ def depends_on_mode(module: nn.Module) -> bool:
 
 def check_samples(x: Any, batch_size: int, act: Any, rho: LatentAction | None = None) -> int:
     """Number of samples; raises for none, an empty batch, or different groups."""
-    if children(x) is None:
+    if isinstance(x, Tensor) or not any(isinstance(leaf, Tensor) for _, leaf in leaves(x)):
         check_tensor("x", x, 1)
     count = samples_in(x, what="x")
     if count == 0:
