@@ -138,8 +138,8 @@ def generate(
         return out
     with RunFolder(out).lock():
         index = _index(out, size, frames)
-        for part in out.glob(".*.part"):  # of a process that was killed while it wrote
-            part.unlink(missing_ok=True)
+        for unfinished in out.glob(".*.part"):  # of a process that was killed while it wrote
+            unfinished.unlink(missing_ok=True)
         todo = _missing(chosen, index)
         several = max(1, min(TOGETHER // max(1, size) ** 2, math.ceil(len(todo) / jobs)))
         parts = [todo[k : k + several] for k in range(0, len(todo), several)]
