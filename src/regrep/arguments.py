@@ -90,3 +90,19 @@ def check_number(what: str, value: Any, repair: str) -> float:
     if not is_real(value) or float(value) < 0:
         raise RegrepError(f"{what} is a finite number of at least 0, got {shown(value)}; {repair}")
     return float(value)
+
+
+def check_tensor(what: str, value: object, least: int = 0, floating: bool = False) -> None:
+    """Raise unless an argument is a tensor with so many dimensions, and real floating point if that is needed."""
+    if not isinstance(value, Tensor):
+        raise RegrepError(f"{what} is a tensor, got {shown(value)}; convert it with torch.as_tensor")
+    if value.dim() < least:
+        raise RegrepError(f"{what} has at least {least} dimensions, got shape {list(value.shape)}; put the batch first")
+    if floating and not value.is_floating_point():
+        raise RegrepError(f"{what} is of real floating point, got {str(value.dtype)[6:]}; convert it with .float()")
+
+
+def check_callable(what: str, value: object) -> None:
+    """Raise unless an argument can be called."""
+    if not callable(value):
+        raise RegrepError(f"{what} is a module or a function, got {shown(value)}")

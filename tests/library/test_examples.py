@@ -1,5 +1,6 @@
 """The scripts under examples/ run, and need the library alone."""
 
+import inspect
 import json
 import pickle
 import runpy
@@ -23,11 +24,20 @@ def example(name):
         ("any_network", (1,), "element"),
         ("learned_representation", (1,), "after it: "),
         ("relations_alone", (1, 5), "C4 seed 0: "),
+        ("structured_data", (), "boxes_and_points "),
     ],
 )
+@pytest.mark.filterwarnings("ignore::regrep.CapacityWarning")
 def test_examples_run(name, arguments, printed, capsys):
     example(name)["main"](*arguments)
     assert printed in capsys.readouterr().out
+
+
+def test_the_example_for_several_processes_runs_on_one(monkeypatch, capsys):
+    for name, value in {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}.items():
+        monkeypatch.setenv(name, value)  # as torchrun does; port 0 is any that is free
+    example("several_processes")["main"](2)
+    assert "step 2: loss" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
@@ -60,3 +70,16 @@ def test_weights_that_would_run_code_are_refused(tmp_path):
     torch.save({"conv1.weight": print}, tmp_path / "pnet.pt")
     with pytest.raises(pickle.UnpicklingError, match="Weights only load failed"):
         script["main"](tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore::regrep.CapacityWarning")
+def test_examples_of_structured_data_are_short_and_learn():
+    script = example("structured_data")
+    for run in script["EXAMPLES"]:
+        body = inspect.getsource(run).strip().splitlines()[2:]
+        assert len(body) <= 12, run.__name__
+        torch.manual_seed(0)
+        terms = run()
+        assert terms.equivariance.requires_grad, run.__name__
+        # The graph's layer is equivariant by construction.
+        assert (terms.equivariance < 1e-10) == (run.__name__ == "graph"), run.__name__

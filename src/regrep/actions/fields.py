@@ -39,7 +39,7 @@ class VectorField2d(Action):
     """
 
     def __init__(self, group: FiniteGroup, rows: Rows = "down") -> None:
-        if rows not in get_args(Rows):
+        if not isinstance(rows, str) or rows not in get_args(Rows):
             raise RegrepError(f'rows run "down" (pictures) or "up" (row index grows with +y), got {rows!r}')
         if turn_of(group)[0] not in (1, 2, 4):
             raise RegrepError(f"vector fields are transformed exactly by C1, C2, C4, D1, D2 and D4, got {group.name}")

@@ -11,8 +11,10 @@ from torch import Tensor
 from regrep.actions.action import Action
 from regrep.actions.lattice import LatticeAction
 from regrep.actions.rotation import resample
+from regrep.arguments import is_real, shown
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup, cyclic, dihedral
+from regrep.groups.finite import check_group
 from regrep.placed import Placed
 from regrep.representations import PermutationRepresentation
 
@@ -46,8 +48,10 @@ class RotateFlip2d(Action):
     """
 
     def __init__(self, group: FiniteGroup, interpolation: Interpolation = "bilinear", outside: float = 0) -> None:
-        if interpolation not in get_args(Interpolation):
-            raise RegrepError(f'interpolation is "bilinear" or "nearest" (for labels), got {interpolation!r}')
+        if not isinstance(interpolation, str) or interpolation not in get_args(Interpolation):
+            raise RegrepError(f'interpolation is "bilinear" or "nearest" (for labels), got {shown(interpolation)}')
+        if not is_real(outside):
+            raise RegrepError(f"outside is a finite number, the value of pixels from outside, got {shown(outside)}")
         self.group, self.interpolation, self.outside = group, interpolation, outside
         self.matrices = plane_matrices(group)
         self._matrices = Placed(self.matrices)
@@ -80,7 +84,7 @@ class RotateFlip2d(Action):
         """One gather, or one resampling."""
         if self._lattice is not None:
             return self._lattice.apply(x, g)
-        images = x.reshape(len(x), -1, *x.shape[-2:])
+        images = x.reshape(len(x), math.prod(x.shape[1:-2]), *x.shape[-2:])
         real = x.dtype if x.is_floating_point() else torch.float64
         matrices = self._matrices.on(x.device, real)[g.to(x.device)]
         return resample(images, matrices, self.interpolation, self.outside).reshape(x.shape)
@@ -109,6 +113,7 @@ def turn_of(group: FiniteGroup) -> tuple[int, bool]:
     Raises:
         RegrepError: any other group.
     """
+    check_group(group)
     n = group.order
     if group == cyclic(n):
         return n, False

@@ -12,8 +12,10 @@ from torch import Tensor
 
 from regrep.actions.action import Action
 from regrep.actions.strides import StridedCopies
+from regrep.arguments import check_tensor
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
+from regrep.groups.finite import check_group
 from regrep.placed import Placed, PlacedFamily
 from regrep.representations import PermutationRepresentation
 
@@ -96,6 +98,8 @@ class _Moved(torch.autograd.Function):
 
 def check_matrices(group: FiniteGroup, matrices: Tensor) -> Tensor:
     """Int64 copy of signed permutation matrices; raises unless they multiply as the elements do."""
+    check_group(group)
+    check_tensor("the matrices of a lattice", matrices)
     k = matrices.shape[-1] if matrices.dim() == 3 else 0
     wrong = matrices.dim() != 3 or tuple(matrices.shape) != (group.order, k, k)
     exact = matrices.round().long() if matrices.is_floating_point() else matrices.long()

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from regrep.actions.action import Action
+from regrep.arguments import is_whole, shown
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
+from regrep.groups.finite import check_group
 from regrep.representations import PermutationRepresentation
 
 
 class Permute(Action):
-    """G permutes the entries of one dimension: ``(g x)[k] = x[index[g, k]]``.
+    """G permutes the entries of one dimension, or of several alike: ``(g x)[k] = x[index[g, k]]``.
 
     Args:
         group: the group.
         index: int64 [n, size]; ``index[g, k]`` is the entry that g maps to k.
-        dim: the dimension whose entries are permuted, counted with the batch (1 is the first after it).
+        dim: the dimension whose entries are permuted, counted with the batch (1 is the first after it); several for
+            data such as adjacency matrices, dim=(1, 2).
 
     Raises:
         RegrepError: the index is not a left action, or dim is the batch.
@@ -27,8 +31,11 @@ class Permute(Action):
     [[1, 2], [4, 3]]
     """
 
-    def __init__(self, group: FiniteGroup, index: Tensor, dim: int = 1) -> None:
-        if dim == 0:
+    def __init__(self, group: FiniteGroup, index: Tensor, dim: int | tuple[int, ...] = 1) -> None:
+        self._dims = dim if isinstance(dim, tuple) else (dim,)
+        if not all(map(is_whole, self._dims)):
+            raise RegrepError(f"dim is the number of a dimension, got {shown(dim)}")
+        if 0 in self._dims:
             raise RegrepError("dimension 0 is the batch, which a group does not permute; choose another dim")
         self.group, self.dim = group, dim
         self.representation = PermutationRepresentation(group, index, "permutation")
@@ -36,12 +43,60 @@ class Permute(Action):
     def check(self, x: Tensor) -> None:
         """The dimension exists and has the right size."""
         size = self.representation.dim
-        if not -x.dim() < self.dim < x.dim() or x.shape[self.dim] != size:
-            raise RegrepError(f"Permute moves {size} entries along dimension {self.dim}, got shape {list(x.shape)}")
+        for dim in self._dims:
+            if not -x.dim() < dim < x.dim() or x.shape[dim] != size:
+                raise RegrepError(f"Permute moves {size} entries along dimension {dim}, got shape {list(x.shape)}")
+
+    def apply(self, x: Tensor, g: Tensor) -> Tensor:
+        """One gather for each dimension."""
+        for dim in self._dims:
+            x = self.representation.apply(x.movedim(dim, -1), g).movedim(-1, dim)
+        return x
+
+
+class Labels(Action):
+    """G permutes classes: integer labels [B, ...] move as the scores of the classes do under a permutation.
+
+    For outputs such as the moves on a board: ``g`` takes label k to the class that the scores of k move to, so that
+    ``one_hot(labels)`` moves by the representation itself.
+
+    Args:
+        rho: how the scores [B, classes] move.
+        ignored: a label that stays as it is, such as the ``ignore_index`` of a loss.
+
+    Raises:
+        RegrepError: rho is no permutation; on a call, labels that are no integers of its classes.
+
+    >>> import torch, regrep
+    >>> rho = regrep.regular(regrep.groups.cyclic(4))
+    >>> Labels(rho)(torch.tensor([0, 3]), torch.tensor([1, 1])).tolist()
+    [1, 0]
+    """
+
+    def __init__(self, rho: PermutationRepresentation, ignored: int | None = None) -> None:
+        if not isinstance(rho, PermutationRepresentation):
+            raise RegrepError(f"labels are permuted, got {rho!r}; pass a permutation representation on the classes")
+        self.group, self.representation, self.ignored = rho.group, rho, ignored
+        self._targets = rho.index[rho.group.inverse]
+
+    def check(self, x: Tensor) -> None:
+        """Integers; in range, as far as that can be seen without waiting for a device."""
+        if x.is_floating_point() or x.is_complex() or x.dtype == torch.bool:
+            raise RegrepError(f"labels are integers, got {str(x.dtype)[6:]}; move scores by the representation itself")
+        if not torch.compiler.is_compiling() and x.device.type == "cpu" and x.numel():
+            kept = x if self.ignored is None else x[x != self.ignored]
+            if len(kept) and not 0 <= int(kept.min()) <= int(kept.max()) < self.representation.dim:
+                raise RegrepError(
+                    f"a label is an integer from 0 to {self.representation.dim - 1}, got {int(kept.min())} to"
+                    f" {int(kept.max())}; pass ignored= for a label that stays as it is"
+                )
 
     def apply(self, x: Tensor, g: Tensor) -> Tensor:
         """One gather."""
-        return self.representation.apply(x.movedim(self.dim, -1), g).movedim(-1, self.dim)
+        targets = self._targets.to(x.device)[g.to(x.device)]
+        safe = x.long() if self.ignored is None else torch.where(x == self.ignored, 0, x.long())
+        found = targets.gather(1, safe.reshape(len(x), -1)).reshape(x.shape).to(x.dtype)
+        return found if self.ignored is None else torch.where(x == self.ignored, x, found)
 
 
 class Fix(Action):
@@ -53,6 +108,7 @@ class Fix(Action):
     """
 
     def __init__(self, group: FiniteGroup) -> None:
+        check_group(group)
         self.group = group
 
     def apply(self, x: Tensor, g: Tensor) -> Tensor:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
+from regrep.arguments import check_tensor, is_real, shown
 from regrep.errors import RegrepError
 
 
@@ -24,6 +27,8 @@ def rotate(x: Tensor, angle: Tensor) -> Tensor:
     >>> rotate(x, torch.tensor([90.0])).round().tolist()
     [[[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]]
     """
+    check_tensor("x", x)
+    check_tensor("angle", angle)
     if x.dim() < 3 or x.shape[-1] != x.shape[-2] or not x.is_floating_point() or angle.shape != x.shape[:1]:
         raise RegrepError(
             "rotate needs floating-point square images [B, ..., H, H] and one angle per image, got"
@@ -32,7 +37,7 @@ def rotate(x: Tensor, angle: Tensor) -> Tensor:
     radians = torch.deg2rad(angle.to(x.dtype))
     cos, sin = radians.cos(), radians.sin()
     matrices = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)
-    return resample(x.reshape(len(x), -1, *x.shape[-2:]), matrices).reshape(x.shape)
+    return resample(x.reshape(len(x), math.prod(x.shape[1:-2]), *x.shape[-2:]), matrices).reshape(x.shape)
 
 
 def resample(images: Tensor, matrices: Tensor, interpolation: str = "bilinear", outside: float = 0) -> Tensor:
@@ -44,6 +49,22 @@ def resample(images: Tensor, matrices: Tensor, interpolation: str = "bilinear", 
         interpolation: ``"bilinear"`` or ``"nearest"``.
         outside: value of pixels from outside the image.
     """
+    check_tensor("images", images, 4)
+    check_tensor("matrices", matrices, floating=True)
+    if images.dim() != 4 or matrices.shape != (len(images), 2, 2):
+        raise RegrepError(
+            f"resample needs images [B, C, H, H] and matrices [B, 2, 2], got {list(images.shape)} and"
+            f" {list(matrices.shape)}"
+        )
+    if not isinstance(interpolation, str) or interpolation not in ("bilinear", "nearest") or not is_real(outside):
+        raise RegrepError(
+            f'interpolation is "bilinear" or "nearest" and outside a finite number, got {shown(interpolation)} and'
+            f" {shown(outside)}"
+        )
+    if interpolation == "bilinear":
+        check_tensor("images", images, floating=True)
+    if not images.numel():  # samplers refuse what is empty
+        return images
     inverse = matrices.transpose(1, 2)
     source = torch.stack(  # the same map with y downwards
         [

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from regrep.errors import RegrepError
+from regrep.arguments import whole
 from regrep.groups import FiniteGroup
+from regrep.groups.finite import check_group
 
 
 def sample(
@@ -27,7 +28,7 @@ def sample(
     >>> sample(regrep.groups.cyclic(4), 3, torch.Generator().manual_seed(0)).shape
     torch.Size([3])
     """
-    if batch < 0:
-        raise RegrepError(f"the number of elements to draw is at least 0, got {batch}")
+    check_group(group)
+    whole("the number of elements to draw", batch, 0, 10**9)
     where = device if generator is None else generator.device
     return torch.randint(group.order, (batch,), generator=generator, device=where).to(device)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from regrep.actions.action import Action
+from regrep.arguments import shown
 from regrep.errors import RegrepError
 from regrep.groups import product
 
@@ -27,6 +28,9 @@ class SideBySide(Action):
     """
 
     def __init__(self, left: Action, right: Action) -> None:
+        for side in (left, right):
+            if not isinstance(side, Action):
+                raise RegrepError(f"SideBySide takes two actions on square images, got {shown(side)}")
         self.left, self.right = left, right
         self.group = product(left.group, right.group)
         self.exact = left.exact and right.exact

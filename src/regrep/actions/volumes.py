@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 
 from regrep.actions.lattice import LatticeAction
+from regrep.arguments import check_tensor
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup, full_octahedral, octahedral, rotation_matrices
+from regrep.groups.finite import check_group
 
 
 class Rotate3d(LatticeAction):
@@ -33,6 +35,7 @@ class Rotate3d(LatticeAction):
     """
 
     def __init__(self, group: FiniteGroup, matrices: Tensor | None = None) -> None:
+        check_group(group)
         if matrices is None:
             rotations = rotation_matrices()
             if group == octahedral():
@@ -44,5 +47,6 @@ class Rotate3d(LatticeAction):
                     f"Rotate3d knows the matrices of octahedral() and full_octahedral(), not those of {group.name};"
                     " pass matrices=, one per element"
                 )
+        check_tensor("matrices", matrices, 3)
         self.spatial = matrices
         super().__init__(group, matrices.flip(1, 2), "cubic volumes")

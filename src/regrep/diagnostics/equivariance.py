@@ -7,11 +7,13 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from regrep.actions import Action
+from regrep.actions.trees import as_action, batches, moved
 from regrep.deprecated import warn_renamed
 from regrep.diagnostics.reading import (
     EvaluationWarning,
@@ -26,6 +28,7 @@ from regrep.diagnostics.reading import (
 from regrep.html import table
 from regrep.objectives.checks import check_positions
 from regrep.objectives.functional import LatentAction, moving_part
+from regrep.objectives.layers import Layer
 from regrep.objectives.whitening import channels_last
 
 COLLAPSE = 1e-5
@@ -196,11 +199,11 @@ class EquivarianceError:
 
 
 def equivariance_error(
-    encoder: Callable[[Tensor], Tensor],
-    x: Tensor,
-    act: Action,
+    encoder: Callable[..., Any],
+    x: Any,
+    act: Any,
     rho: LatentAction,
-    layer: str | None = None,
+    layer: Layer | None = None,
     batch_size: int = 256,
 ) -> EquivarianceError:
     """How far an encoder is from rho(g) E(x) = E(gx), for every element of the group.
@@ -210,10 +213,12 @@ def equivariance_error(
 
     Args:
         encoder: x -> latent.
-        x: [N, ...], samples; the whitened error is sharp only with more samples than the latent has channels.
-        act: how G acts on x.
+        x: [N, ...], samples, or a tree of such tensors; the whitened error is sharp only with more samples than the
+            latent has channels.
+        act: how G acts on x: an action, or a tree of actions in the shape of x.
         rho: representation or action on the latent.
-        layer: measure this layer of the encoder (a module) instead of its output.
+        layer: measure this layer of the encoder (a module) instead of its output; ``("lstm", 0)`` names a part of what
+            a layer returns, ``(OUTPUT, "z")`` one of the encoder's output, ``"relu#0"`` the first of several runs.
         batch_size: samples at a time.
 
     Raises:
@@ -232,8 +237,9 @@ def equivariance_error(
     >>> equivariance_error(pixels, x, act, regrep.regular(G)).mean_whitened_error
     0.0
     """
-    check_samples(x, batch_size, act, rho)
-    group, parts, encode = act.group, x.split(batch_size), reader(encoder, layer)
+    act = as_action(act)
+    count = check_samples(x, batch_size, act, rho)
+    group, parts, encode = act.group, batches(x, batch_size), reader(encoder, layer)
     sums, found, norms = [], [], []
     with evaluating(encoder):
         latents = [encode(part) for part in parts]
@@ -243,15 +249,15 @@ def equivariance_error(
         factor = _whitening([z - middle.to(z) for z in latents], rho)
         for k in range(group.order):
             w = [rho(z, element(k, z)) for z in latents]
-            v = [encode(act(part, element(k, part))) for part in parts]
+            v = [encode(moved(act, part, element(k, part))) for part in parts]
             check_finite(*v)
             means = _mean(w), _mean(v)
             pairs = zip(w, v, strict=True)
-            sums.append(reduce(torch.add, [_sums(*pair, *means, factor, rho, act) for pair in pairs]) / len(x))
+            sums.append(reduce(torch.add, [_sums(*pair, *means, factor, rho, act) for pair in pairs]) / count)
             found.append((means[0] - means[1]).square().sum())
-            norms.append(reduce(torch.add, map(_square, v)) / len(x))
-        own = reduce(torch.add, [_sums(z, z, middle, middle, factor, rho, act) for z in latents]) / len(x)
-        size = float(reduce(torch.add, map(_square, latents)) / len(x))
+            norms.append(reduce(torch.add, map(_square, v)) / count)
+        own = reduce(torch.add, [_sums(z, z, middle, middle, factor, rho, act) for z in latents]) / count
+        size = float(reduce(torch.add, map(_square, latents)) / count)
         trip = getattr(act, "round_trip_error", None)
         round_trip = trip(x) if trip is not None and not getattr(act, "exact", True) else None
     # [n, 3]: unchanged, the moving part, whitened; for each V(w) + V(v), and the variance of the difference.
@@ -277,7 +283,7 @@ def equivariance_error(
         round_trip=round_trip,
         is_output=isinstance(rho, Action),
     )
-    _warn(result, len(x))
+    _warn(result, count)
     return result
 
 

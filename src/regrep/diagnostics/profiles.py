@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from regrep.actions import Action
+from regrep.actions.trees import as_action, batches, moved
 from regrep.diagnostics.reading import (
     beyond_identity,
     check_finite,
@@ -23,6 +24,7 @@ from regrep.groups import RealCharacter, real_characters
 from regrep.html import table
 from regrep.objectives.checks import check_positions
 from regrep.objectives.functional import LatentAction
+from regrep.objectives.layers import Layer
 from regrep.objectives.measures import error_and_offset
 
 NOTHING = 1e-10
@@ -86,11 +88,11 @@ class Profile:
 
 
 def profile(
-    encoder: Callable[[Tensor], Tensor],
-    x: Tensor,
-    act: Action,
+    encoder: Callable[..., Any],
+    x: Any,
+    act: Any,
     rho: LatentAction,
-    layer: str | None = None,
+    layer: Layer | None = None,
     batch_size: int = 256,
 ) -> Profile:
     """Share of the variance, error and offset in each isotypic part of a latent.
@@ -100,10 +102,11 @@ def profile(
 
     Args:
         encoder: x -> latent; modules are evaluated as by :func:`regrep.equivariance_error`.
-        x: [N, ...], samples.
-        act: how G acts on x.
+        x: [N, ...], samples, or a tree of such tensors.
+        act: how G acts on x: an action, or a tree of actions in the shape of x.
         rho: representation or action on the latent.
-        layer: measure this layer of the encoder (a module) instead of its output.
+        layer: measure this layer of the encoder (a module), or a part of what it returns, instead of its output; see
+            :func:`regrep.equivariance_error`.
         batch_size: samples at a time.
 
     Raises:
@@ -120,8 +123,9 @@ def profile(
     >>> found.irreps, round(float(found.share.sum()), 9), float(found.error.nan_to_num().max()) < 1e-9
     (('A1', 'A2', 'E'), 1.0, True)
     """
+    act = as_action(act)
     check_samples(x, batch_size, act, rho)
-    characters, parts, encode = real_characters(act.group), x.split(batch_size), reader(encoder, layer)
+    characters, parts, encode = real_characters(act.group), batches(x, batch_size), reader(encoder, layer)
     error, offset = (torch.zeros(len(characters), act.group.order, dtype=torch.float64) for _ in range(2))
     with evaluating(encoder):
         z = torch.cat([encode(part) for part in parts])
@@ -132,11 +136,11 @@ def profile(
         whole = float(_variance(z))
         share = variance / whole if whole else variance * math.nan
         for k in range(act.group.order):
-            v = torch.cat([encode(act(part, element(k, part))) for part in parts])
+            v = torch.cat([encode(moved(act, part, element(k, part))) for part in parts])
             check_finite(v)
             for i, (own, other) in enumerate(zip(pieces, isotypic(v, rho, characters), strict=True)):
-                moved = rho(own.to(z.device), element(k, z)).cpu().double()
-                error[i, k], offset[i, k] = error_and_offset(moved, other)
+                turned = rho(own.to(z.device), element(k, z)).cpu().double()
+                error[i, k], offset[i, k] = error_and_offset(turned, other)
     empty = ~(share > NOTHING)
     error[empty], offset[empty] = math.nan, math.nan
     return Profile(

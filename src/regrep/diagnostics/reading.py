@@ -14,11 +14,13 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.modules.module import register_module_forward_pre_hook
 
-from regrep.actions import Action
+from regrep.actions.trees import leaves, mapped, part_of, samples_in, tensor_in
+from regrep.arguments import check_callable, check_tensor, shown, whole
 from regrep.errors import RegrepError
+from regrep.groups import FiniteGroup
 from regrep.objectives.checks import check_latent
 from regrep.objectives.functional import LatentAction, wide
-from regrep.objectives.layers import Place, latent_of, module_with
+from regrep.objectives.layers import OUTPUT, Layer, Place, latent_of, module_with
 from regrep.objectives.modules import modules_of
 
 
@@ -26,27 +28,34 @@ class EvaluationWarning(UserWarning):
     """An encoder did not behave as a deterministic function of its input while it was measured."""
 
 
-def reader(encoder: Callable[[Tensor], Tensor], layer: str | None) -> Callable[[Tensor], Tensor]:
+def reader(encoder: Callable[..., Any], layer: Layer | None) -> Callable[[Any], Tensor]:
     """The map x -> latent of an encoder or of one of its layers, in single precision or higher.
 
     The encoder gets a copy of x, which it may overwrite in place.
     """
-    if layer is None:
-        return lambda x: wide(check_latent(encoder(x.clone()), x))
-    model = module_with(encoder, Place.of(layer).layer)
+    check_callable("the encoder", encoder)
+    place = Place.of(OUTPUT if layer is None else layer)
+    if layer is None or place.layer == OUTPUT:
+        return lambda x: wide(check_latent(part_of(encoder(copied(x)), place.path, "the outputs"), tensor_in(x)))
+    model = module_with(encoder, place.layer)
 
-    def read(x: Tensor) -> Tensor:
+    def read(x: Any) -> Tensor:
         with latent_of(model, layer) as tap:
-            encoder(x.clone())
+            encoder(copied(x))
         runs = tap.values
         if len(runs) > 1:
             raise RegrepError(
                 f"layer {layer!r} runs {len(runs)} times in a forward pass, and one run is measured at a time; name"
-                f' it, from "{layer}#0" to "{layer}#{len(runs) - 1}"'
+                f' it, from "{place.layer}#0" to "{place.layer}#{len(runs) - 1}"'
             )
-        return wide(check_latent(runs[0], x))
+        return wide(check_latent(runs[0], tensor_in(x)))
 
     return read
+
+
+def copied(x: Any) -> Any:
+    """A copy of a tree of tensors."""
+    return mapped(lambda path, leaf: leaf.clone(), x)
 
 
 class _Modes:
@@ -134,22 +143,30 @@ def depends_on_mode(module: nn.Module) -> bool:
     return isinstance(module, nn.RNNBase | nn.MultiheadAttention) and module.dropout > 0
 
 
-def check_samples(x: Tensor, batch_size: int, act: Action, rho: LatentAction | None = None) -> None:
-    """Raise for no samples, an empty batch, or different groups."""
-    if len(x) == 0:
+def check_samples(x: Any, batch_size: int, act: Any, rho: LatentAction | None = None) -> int:
+    """Number of samples; raises for none, an empty batch, or different groups."""
+    if isinstance(x, Tensor) or not any(isinstance(leaf, Tensor) for _, leaf in leaves(x)):
+        check_tensor("x", x, 1)
+    count = samples_in(x, what="x")
+    if count == 0:
         raise RegrepError("an equivariance error needs at least one sample, got none")
-    if batch_size < 1:
-        raise RegrepError(f"a batch holds at least 1 sample, got batch_size {batch_size}")
+    whole("batch_size", batch_size, 1)
+    if not (isinstance(getattr(act, "group", None), FiniteGroup) and callable(act)):
+        raise RegrepError(f"act is an action of a group on the data, got {shown(act)}; see regrep.actions")
+    if rho is not None:
+        check_callable("rho", rho)
     group = getattr(rho, "group", act.group)
     if group != act.group:
         raise RegrepError(
             f"the latent carries a representation of {group.name}, but {act.group.name} acts on the data;"
             " use one group for both"
         )
+    return count
 
 
-def element(k: int, like: Tensor) -> Tensor:
+def element(k: int, like: Any) -> Tensor:
     """Index of one element for every sample, int64 [B]."""
+    like = tensor_in(like)
     return torch.full((len(like),), k, device=like.device)
 
 

@@ -6,12 +6,14 @@ import threading
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from regrep.actions import Action
-from regrep.diagnostics.reading import beyond_identity, check_samples, element, evaluating, plain
+from regrep.actions.trees import as_action, batches, children, joined, moved, tensor_in
+from regrep.diagnostics.reading import beyond_identity, check_samples, copied, element, evaluating, plain
 from regrep.errors import RegrepError
 from regrep.html import table
 from regrep.objectives.checks import check_latent, check_positions
@@ -61,14 +63,14 @@ class ThroughRho:
 
 
 def through_rho(
-    encoder: Callable[[Tensor], Tensor],
-    head: Callable[[Tensor], Tensor],
-    x: Tensor,
-    y: Tensor,
-    act: Action,
-    rho: LatentAction,
-    metric: Callable[[Tensor, Tensor], Tensor | float],
-    output_action: Action | None = None,
+    encoder: Callable[..., Any],
+    head: Callable[[Any], Any],
+    x: Any,
+    y: Any,
+    act: Any,
+    rho: Any,
+    metric: Callable[[Any, Any], Tensor | float],
+    output_action: Any = None,
     batch_size: int = 256,
 ) -> ThroughRho:
     """The task's metric of head(rho(g) E(x)) against gy for every element, and of head(E(x)) against y for comparison.
@@ -77,7 +79,8 @@ def through_rho(
     shows it: if rho(g) transforms the latent as g transforms the data, the head does as well on rho(g) E(x) as on E(x).
 
     Args:
-        encoder: x -> latent; modules are evaluated as by :func:`regrep.equivariance_error`.
+        encoder: x -> latent; modules are evaluated as by :func:`regrep.equivariance_error`. Samples, latents, outputs
+            and targets may be trees of tensors, with trees of actions in their shape (None: does not move).
         head: latent -> outputs.
         x: [N, ...], samples.
         y: [N, ...], targets.
@@ -102,16 +105,21 @@ def through_rho(
     >>> found.own, found.mean
     (0.0, 0.0)
     """
+    act, rho, output_action = as_action(act), as_action(rho), as_action(output_action)
     check_samples(x, batch_size, act, rho)
     values = []
     with evaluating(encoder, head):
         # Copies: encoder and head may overwrite what they are given.
-        latents = [check_latent(encoder(part.clone()), part) for part in x.split(batch_size)]
-        check_positions(latents[0], rho)
-        own = float(metric(torch.cat([head(z.clone()) for z in latents]), y))
+        latents = [encoder(copied(part)) for part in batches(x, batch_size)]
+        for z, part in zip(latents, batches(x, batch_size), strict=True):
+            if children(z) is None:
+                check_positions(check_latent(z, tensor_in(part)), rho)
+        own = float(metric(joined([head(copied(z)) for z in latents]), y))
         for k in range(act.group.order):
-            outputs = torch.cat([head(rho(z.clone(), element(k, z))) for z in latents])
-            values.append(float(metric(outputs, y if output_action is None else output_action(y, element(k, y)))))
+            outputs = joined([head(moved(rho, copied(z), element(k, z))) for z in latents])
+            values.append(
+                float(metric(outputs, y if output_action is None else moved(output_action, y, element(k, y))))
+            )
     return ThroughRho(act.group.names, torch.tensor(values, dtype=torch.float64), own)
 
 

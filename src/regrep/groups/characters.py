@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from regrep.groups.finite import FiniteGroup
+from regrep.groups.finite import FiniteGroup, check_group
 from regrep.html import table
 
 SNAP = 1e-3
@@ -145,6 +145,7 @@ def real_characters(group: FiniteGroup) -> tuple[RealCharacter, ...]:
     >>> [(chi.name, chi.dim, chi.type) for chi in real_characters(cyclic(3))]
     [('A', 1, 'R'), ('E', 2, 'C')]
     """
+    check_group(group)
     table = group.character_table
     values = table.values.numpy()
     class_of = np.empty(group.order, dtype=np.int64)

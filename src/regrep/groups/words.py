@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from regrep.arguments import shown
 from regrep.errors import RegrepError
@@ -91,6 +92,8 @@ def evaluate(group: FiniteGroup, word: Word) -> int:
 
 def evaluate_all(group: FiniteGroup, words: Sequence[Word]) -> list[int]:
     """The elements that several words stand for; see :func:`evaluate`."""
+    if not isinstance(getattr(group, "mul", None), torch.Tensor):
+        raise RegrepError(f"a group is a FiniteGroup, got {shown(group)}; make one of a name by regrep.groups.parse")
     table, inverse = group.mul.numpy(), group.inverse.numpy()
     steps = {
         sign * (k + 1): table[:, s if sign > 0 else inverse[s]]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from regrep.actions import Action
+from regrep.arguments import check_callable, is_whole, shown
 from regrep.errors import RegrepError
 from regrep.nn.encoder_head import EncoderHead
 
@@ -47,10 +48,13 @@ class GroupAveraged(EncoderHead):
         chunk: int = 256,
     ) -> None:
         super().__init__()
-        if chunk < 1:
-            raise RegrepError(f"chunk is at least 1 transformed input per forward pass, got {chunk}")
+        check_callable("the network", network)
+        if not is_whole(chunk) or chunk < 1:
+            raise RegrepError(f"chunk is at least 1 transformed input per forward pass, got {shown(chunk)}")
         if not isinstance(input_action, Action):
             raise RegrepError(f"input_action is an action of a group on inputs, got {input_action!r}")
+        if output_action is not None and not isinstance(output_action, Action):
+            raise RegrepError(f"output_action is an action of a group on outputs, got {shown(output_action)}")
         if output_action is not None and output_action.group != input_action.group:
             raise RegrepError(
                 f"{output_action.group.name} acts on the outputs, but {input_action.group.name} on the inputs;"

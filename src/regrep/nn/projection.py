@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from regrep.arguments import shown
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
 from regrep.nn.encoder_head import EncoderHead
@@ -43,6 +44,9 @@ class Reynolds(nn.Module):
 
     def __init__(self, axes: Sequence[Sequence[Representation]]) -> None:
         super().__init__()
+        listed = isinstance(axes, Sequence) and all(isinstance(tensor, Sequence) and tensor for tensor in axes)
+        if not listed or not axes or not all(isinstance(rho, Representation) for tensor in axes for rho in tensor):
+            raise RegrepError(f"axes are lists of representations, one list per tensor, got {shown(axes)}")
         parts, start = [], 0
         for tensor in axes:
             index, sign = signed(tensor[0])

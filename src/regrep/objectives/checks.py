@@ -8,6 +8,8 @@ from typing import Any, Literal, get_args
 
 from torch import Tensor
 
+from regrep.actions.trees import children, leaves, mapped, samples_in
+from regrep.arguments import is_real, shown
 from regrep.errors import RegrepError
 from regrep.representations import Representation
 
@@ -22,15 +24,15 @@ Control = Literal["permuted", "shuffled", "shrunk"]
 def check_choice(what: str, value: object, choices: Any) -> None:
     """Raise unless the value is one of a Literal."""
     names = get_args(choices)
-    if value not in names:
+    if not isinstance(value, str) or value not in names:
         listed = ", ".join(f'"{name}"' for name in names[:-1])
-        raise RegrepError(f'{what} is {listed} or "{names[-1]}", got {value!r}')
+        raise RegrepError(f'{what} is {listed} or "{names[-1]}", got {shown(value)}')
 
 
 def check_weight(name: str, value: float) -> None:
     """Raise for a weight below 0 or not finite."""
-    if not (math.isfinite(value) and value >= 0):
-        raise RegrepError(f"{name} is a finite number of at least 0, got {value}; use 0 to switch the term off")
+    if not (is_real(value) and value >= 0):
+        raise RegrepError(f"{name} is a finite number of at least 0, got {shown(value)}; use 0 to switch the term off")
 
 
 def check_latent(z: Any, x: Tensor) -> Tensor:
@@ -71,20 +73,31 @@ def check_positions(z: Tensor, rho: object, stacklevel: int = 3) -> None:
 
 def check_task(loss: Tensor) -> Tensor:
     """Return the task loss; raise unless it is a scalar."""
+    if not isinstance(loss, Tensor):
+        raise RegrepError(f"task_loss returns a scalar tensor, got {shown(loss)}; compute it with torch")
     if loss.dim():
         raise RegrepError(f"task_loss returns a scalar, got shape {list(loss.shape)}; take its mean over the samples")
     return loss
 
 
-def check_views(x: Tensor, g: Tensor | None, gx: Tensor | None) -> None:
-    """Raise for an empty batch, and for transformed inputs without their elements or of a different shape."""
-    if not (isinstance(x, Tensor) and x.dim() and len(x)):
+def check_views(x: Any, g: Tensor | None, gx: Any) -> int:
+    """Number of samples; raises for an empty batch, and for gx without its elements or of a different shape."""
+    if isinstance(x, Tensor) or children(x) is None:
+        empty = not (isinstance(x, Tensor) and x.dim() and len(x))
+        got = list(x.shape) if isinstance(x, Tensor) else type(x).__name__
+    else:
+        found = [leaf for _, leaf in leaves(x) if isinstance(leaf, Tensor) and leaf.dim()]
+        empty, got = not found or not samples_in(x, what="x"), f"{type(x).__name__} of {len(found)} tensors"
+    if empty:
+        raise RegrepError(f"a batch is a tensor [B, ...] of at least one input, got {got}; skip empty batches")
+    if gx is not None and (g is None or shapes(gx) != shapes(x)):
         raise RegrepError(
-            "a batch is a tensor [B, ...] of at least one input,"
-            f" got {list(x.shape) if isinstance(x, Tensor) else type(x).__name__}; skip empty batches"
+            f"transformed inputs gx need their elements g and have the shape of x {shapes(x)},"
+            f" got gx of shape {shapes(gx)} and {'no g' if g is None else 'g'}; pass both or neither"
         )
-    if gx is not None and (g is None or gx.shape != x.shape):
-        raise RegrepError(
-            f"transformed inputs gx need their elements g and have the shape of x {list(x.shape)},"
-            f" got gx of shape {list(gx.shape)} and {'no g' if g is None else 'g'}; pass both or neither"
-        )
+    return samples_in(x, what="x")
+
+
+def shapes(x: Any) -> Any:
+    """The shape of a tensor, or those of the tensors of a tree."""
+    return list(x.shape) if isinstance(x, Tensor) else mapped(lambda path, leaf: list(leaf.shape), x)

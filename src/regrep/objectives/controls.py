@@ -8,8 +8,10 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from regrep.arguments import is_whole, shown, whole
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
+from regrep.groups.finite import check_group
 from regrep.placed import PlacedFamily
 from regrep.representations.representation import check_elements
 
@@ -36,7 +38,10 @@ class RandomPermutations:
     """
 
     def __init__(self, group: FiniteGroup, shape: tuple[int, ...] | None = None, seed: int = 0) -> None:
-        self.group, self.seed = group, seed
+        check_group(group)
+        if shape is not None and not (isinstance(shape, tuple | list) and all(map(is_whole, shape))):
+            raise RegrepError(f"the shape of a latent is a tuple of integers, got {shown(shape)}")
+        self.group, self.seed = group, whole("seed", seed, 0, 2**62)
         self.shape = None if shape is None else tuple(shape)
         self._drawn = PlacedFamily(partial(draw, group.order, seed))
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from regrep.actions import Action, sample
+from regrep.actions import sample
+from regrep.actions.trees import Path, as_action, joined, mapped, moved, rows, samples_in, tensor_in, text
+from regrep.arguments import check_callable, is_real, shown, whole
 from regrep.deprecated import positional_until_now
 from regrep.errors import RegrepError
 from regrep.objectives.checks import (
     Control,
     check_choice,
-    check_latent,
     check_positions,
     check_task,
     check_views,
@@ -31,10 +34,14 @@ from regrep.objectives.functional import (
     whitened_pair,
     wide,
 )
-from regrep.objectives.layers import OUTPUT, Copies, Place, Tap, find_layer, module_with, named, tapped
-from regrep.objectives.modules import Part, current, trains
+from regrep.objectives.layers import OUTPUT, Latents, Layer, Place
+from regrep.objectives.modules import Part, current
+from regrep.objectives.passes import Passes, extended
+from regrep.objectives.processes import check_averaged, of_all_processes, running_wrapper
+from regrep.objectives.settings import check_settings
 from regrep.objectives.terms import Compared, Terms
 from regrep.representations import Representation
+from regrep.representations.representation import check_elements
 
 
 class CapacityWarning(UserWarning):
@@ -47,6 +54,11 @@ class EquivariantObjective(nn.Module):
     Both encoder passes are one batch of 2B. The objective owns no parameters and no buffers: its
     ``state_dict`` is empty, and the encoder and the head remain the caller's. Inference uses the unmodified network.
 
+    On several processes compute it in the forward pass of a module in ``DistributedDataParallel``, or pass it encoder
+    and head in such wrappers: the gradient is then that of all processes' samples as one batch, if each has as many.
+    The penalties other than ``"mse"``, which depend on the statistics of a batch, gather the latents for that; the
+    logged errors of ``"mse"`` are those of a process's own samples.
+
     The penalised latent is the encoder's output, or, with a mapping from layer names to representations,
     the outputs of those layers (their penalties are averaged); :data:`~regrep.objectives.OUTPUT` names the output of
     the encoder. If a layer runs several times in a forward pass, its penalty is the mean over the runs; ``"relu#0"``
@@ -58,13 +70,16 @@ class EquivariantObjective(nn.Module):
             used; the objective keeps a part that is passed itself.
         head: module or function z -> outputs, or such a pair, or None.
         task_loss: (outputs, y) -> scalar mean over the samples.
-        input_action: how G acts on x.
-        latent: representation (or action) on the latent, or a mapping layer name -> representation.
+        input_action: how G acts on x; if x is a tree (tuple, list, dict, dataclass, ...), one action for all its
+            tensors or a tree of actions in its shape, with None for what does not move.
+        latent: representation (or action) on the latent, or a mapping layer name -> representation. A tuple names a
+            part of what a layer returns, ``("lstm", 0)``; a tuple or list of representations stands for an encoder
+            that returns one.
         weight: weight of the penalty, >= 0; with 0 the penalty is measured without gradient.
         penalty: ``"mse"`` (the paper's), ``"relative"`` (cannot be lowered by shrinking the latent), ``"whitened"``
             (nor by an offset or by a strong signal that the task does not use; use it with
             ``latent_augmentation``) or ``"moving"``; see :func:`~regrep.equivariance_loss`.
-        output_action: how G acts on y; None if the outputs are invariant (classes).
+        output_action: how G acts on y, likewise; None if the outputs are invariant (classes).
         fraction: E(gx) is computed for this fraction of the batch only, in [0, 1] (its first samples, so shuffle the
             data). With 0 there is neither a shifted task loss nor a penalty.
         latent_augmentation: also train the head on rho(g) E(x) with target gy: one more pass of the head,
@@ -101,15 +116,15 @@ class EquivariantObjective(nn.Module):
     )
     def __init__(
         self,
-        encoder: Callable[[Tensor], Tensor] | Part,
-        head: Callable[[Tensor], Tensor] | Part | None,
-        task_loss: Callable[[Tensor, Tensor], Tensor],
-        input_action: Action,
-        latent: LatentAction | Mapping[str, LatentAction],
+        encoder: Callable[..., Any] | Part,
+        head: Callable[[Any], Any] | Part | None,
+        task_loss: Callable[[Any, Any], Tensor],
+        input_action: Any,
+        latent: Any,
         *,
         weight: float = 1.0,
         penalty: Penalty = "mse",
-        output_action: Action | None = None,
+        output_action: Any = None,
         fraction: float = 1.0,
         latent_augmentation: bool = False,
         shifted_weight: float = 1.0,
@@ -124,75 +139,54 @@ class EquivariantObjective(nn.Module):
         check_weight("weight", weight)
         check_weight("shifted_weight", shifted_weight)
         check_weight("task_weight", task_weight)
-        if not 0 <= fraction <= 1:
-            raise RegrepError(f"fraction is the part of the batch that is transformed, from 0 to 1, got {fraction}")
-        latents = named(latent)
-        if not latents:
-            raise RegrepError("latent names at least one layer, got an empty mapping")
-        for what, moves in (("input_action", input_action), *(("latent", rho) for rho in latents.values())):
-            if not callable(moves):
-                raise RegrepError(
-                    f"{what} is called as (tensor, elements), got {moves!r}; pass an action or a representation"
-                )
-        for rho in latents.values():
-            if hasattr(rho, "group") and rho.group != input_action.group:
-                raise RegrepError(
-                    f"the latent carries a representation of {rho.group.name}, but {input_action.group.name}"
-                    " acts on the data; use one group for both"
-                )
-        if output_action is not None and output_action.group != input_action.group:
+        if not (is_real(fraction) and 0 <= fraction <= 1):
             raise RegrepError(
-                f"{output_action.group.name} acts on the outputs, but {input_action.group.name} on the data;"
-                " use one group for both"
+                f"fraction is the part of the batch that is transformed, from 0 to 1, got {shown(fraction)}"
             )
-        if head is None and not isinstance(latent, Mapping):
-            raise RegrepError(
-                'without a head the encoder returns outputs, so name its latent layer; pass latent={"layer": rho}'
-            )
-        if latent_augmentation and (head is None or OUTPUT not in latents):
-            raise RegrepError(
-                "latent augmentation feeds rho(g) E(x) to the head, so it needs a head and a representation on the"
-                " encoder's output; pass both or set latent_augmentation=False"
-            )
-        for layer in latents:
-            if layer != OUTPUT:
-                name = Place.of(layer).layer
-                find_layer(module_with(current(encoder), name), name)
+        check_callable("the encoder", current(encoder))
+        check_callable("task_loss", task_loss)
+        if head is not None:
+            check_callable("the head", current(head))
+        whole("control_seed", control_seed, 0, 2**62)
+        input_action, output_action = as_action(input_action), as_action(output_action)
+        latents = check_settings(encoder, head, latent, input_action, output_action, latent_augmentation)
         # Held in a plain tuple, so that they are not registered: the objective has no state of its own.
         self._network = (encoder, head)
         self.task_loss = task_loss
         self.input_action, self.output_action = input_action, output_action
-        self.latents = latents
+        self.latents = Latents({layer: rho for layer, rho in latents.items() if rho is not None})
+        self._fixed = tuple(layer for layer, rho in latents.items() if rho is None)
         self.weight, self.penalty = float(weight), penalty
         self.shifted_weight, self.task_weight = float(shifted_weight), float(task_weight)
         self.fraction, self.latent_augmentation = float(fraction), bool(latent_augmentation)
         self.control, self.control_seed = control, control_seed
-        self._applied: dict[str, LatentAction] = dict(latents)
+        self._applied: dict[Layer, LatentAction] = dict(self.latents)
         if control == "permuted":
-            for k, (layer, rho) in enumerate(latents.items()):
+            for k, (layer, rho) in enumerate(self.latents.items()):
                 shape = getattr(rho, "shape", None)
                 self._applied[layer] = RandomPermutations(input_action.group, shape, control_seed + k)
-        self._warned = False
-        self._copies = Copies()
+        self._warned = self._averaging_checked = False
+        self._passes = Passes(encoder, head, self.latents, strict=weight > 0)
 
     @property
-    def encoder(self) -> Callable[[Tensor], Tensor]:
+    def encoder(self) -> Callable[..., Any]:
         """The encoder; looked up now if it was given as a model and a name."""
         return current(self._network[0])
 
     @property
-    def head(self) -> Callable[[Tensor], Tensor] | None:
+    def head(self) -> Callable[[Any], Any] | None:
         """The head, likewise."""
         return current(self._network[1])
 
     def forward(
         self,
-        x: Tensor,
-        y: Tensor,
+        x: Any,
+        y: Any,
         g: Tensor | None = None,
-        gx: Tensor | None = None,
+        gx: Any = None,
         generator: torch.Generator | None = None,
         samples: int | None = None,
+        arguments: Mapping[str, Any] | None = None,
     ) -> Terms:
         """Objective on a batch.
 
@@ -205,98 +199,100 @@ class EquivariantObjective(nn.Module):
             generator: for drawing g; defaults to torch's global one.
             samples: number of samples in all batches whose gradients add up to one step, for loops that do not divide
                 the loss by the number of batches: ``total`` is then multiplied by B / samples.
+            arguments: further arguments of the encoder by name, which do not move. Tensors in them with a row per
+                sample are repeated for gx, everything else is passed as it is.
         """
-        return self.with_outputs(x, y, g, gx, generator, samples)[0]
+        return self.with_outputs(x, y, g, gx, generator, samples, arguments)[0]
 
     def with_outputs(
         self,
-        x: Tensor,
-        y: Tensor,
+        x: Any,
+        y: Any,
         g: Tensor | None = None,
-        gx: Tensor | None = None,
+        gx: Any = None,
         generator: torch.Generator | None = None,
         samples: int | None = None,
-    ) -> tuple[Terms, Tensor]:
+        arguments: Mapping[str, Any] | None = None,
+    ) -> tuple[Terms, Any]:
         """The objective and the network's outputs for x, for further losses on them; arguments as in forward."""
-        check_views(x, g, gx)
-        count = math.ceil(round(self.fraction * len(x), 9))  # 0.07 · 100 is 7.000000000000001
+        size = check_views(x, g, gx)
+        if g is not None:
+            check_elements(self.input_action.group, g, tensor_in(x))
+        if not torch.compiler.is_compiling() and torch.is_grad_enabled() and not self._averaging_checked:
+            check_averaged((self.encoder, self.head))
+            self._averaging_checked = True
+        count = math.ceil(round(self.fraction * size, 9))  # 0.07 · 100 is 7.000000000000001
         if g is None:
-            g = sample(self.input_action.group, len(x), generator=generator, device=x.device)
-        moved = g[:count]
-        inputs = x
+            g = sample(self.input_action.group, size, generator=generator, device=tensor_in(x).device)
+        drawn = g[:count]
+        inputs, arguments = x, arguments or {}
         if count:
-            inputs = torch.cat([x, self.input_action(x[:count], moved) if gx is None else gx[:count]])
-        outputs, turned, latents = self._run(inputs, g, len(x))
+            inputs = joined(
+                [x, moved(self.input_action, rows(x, slice(count)), drawn) if gx is None else rows(gx, slice(count))]
+            )
+            arguments = extended(arguments, size, count)
+        turn = partial(self._turn, g=g) if self.latent_augmentation else None
+        outputs, turned, latents = self._passes(inputs, arguments, turn)
+        samples_in(outputs, size + count + (size if turn else 0), "the outputs")
         self._warn_once(outputs, latents)
 
-        zero = outputs.new_zeros(())
+        zero = tensor_in(outputs).new_zeros(())
         penalty = zero
         compared: tuple[tuple[Compared, ...], ...] = ()
         if count:
-            found = [self._compare_runs(layer, runs, moved, len(x), turned) for layer, runs in latents.items()]
+            found = [self._compare_runs(layer, runs, drawn, size, turned.get(layer)) for layer, runs in latents.items()]
             penalty = torch.stack([part for part, _ in found]).mean()
             compared = tuple(runs for _, runs in found)
-        target = y if self.output_action is None else self.output_action(y, g)
-        task = check_task(self._loss(outputs[: len(x)], y))
-        shifted = self._loss(outputs[len(x) : len(x) + count], target[:count]) if count else zero
-        augmented = self._loss(outputs[len(x) + count :], target) if self.latent_augmentation else zero
+        target = moved(self.output_action, y, g)
+        own = rows(outputs, slice(size))
+        task = check_task(self._loss(own, y))
+        shifted, augmented = zero, zero
+        if count:
+            shifted = self._loss(rows(outputs, slice(size, size + count)), rows(target, slice(count)))
+        if turn is not None:
+            augmented = self._loss(rows(outputs, slice(size + count, None)), target)
         total = self.task_weight * task + self.shifted_weight * shifted + augmented
         if self.weight > 0 and count:
             total = total + self.weight * penalty
         if samples is not None:
-            total = total * (len(x) / samples)
-        return Terms(total, task, shifted, penalty, augmented, compared), outputs[: len(x)]
+            total = total * (size / samples)
+        return Terms(total, task, shifted, penalty, augmented, compared), own
 
-    def _loss(self, outputs: Tensor, y: Tensor) -> Tensor:
+    def _loss(self, outputs: Any, y: Any) -> Tensor:
         return self.task_loss(outputs, y)
 
-    def _run(self, inputs: Tensor, g: Tensor, rows: int) -> tuple[Tensor, Tensor | None, dict[str, tuple[Tensor, ...]]]:
-        """The network's outputs, rho(g) E(x) under latent augmentation, and the latents of each run of each layer."""
-        encoder, head = self.encoder, self.head
-        mode = getattr(encoder, "training", None), getattr(head, "training", None)
-        outputs, turned, taps = self._pass(inputs, g, rows, mode)
-        if any(tap.lost for tap in taps.values()):
-            # Overwritten in place, as in no pass before: once more, now with copies.
-            self._copies.note(taps, mode)
-            outputs, turned, taps = self._pass(inputs, g, rows, mode)
-        self._copies.note(taps, mode)
-        for tap in taps.values():
-            if self.weight > 0 and tap.detached and trains(encoder):
-                raise RegrepError(
-                    f"the penalty on layer {tap.layer!r} needs gradients, but the model switches them off around it, as"
-                    " a checkpoint with use_reentrant=True does; use use_reentrant=False, or a layer outside"
-                )
-        return (
-            outputs,
-            turned,
-            {layer: tuple(check_latent(z, inputs) for z in tap.values) for layer, tap in taps.items()},
-        )
+    def _turn(self, encoded: Any, g: Tensor) -> tuple[Any, dict[Layer, Tensor]]:
+        """Rho(g) E(x) for the head, and its parts by layer."""
+        applied = {Place.of(layer).path: layer for layer in self.latents if Place.of(layer).layer == OUTPUT}
+        fixed = {Place.of(layer).path for layer in self._fixed}
+        turned: dict[Layer, Tensor] = {}
 
-    def _pass(self, inputs: Tensor, g: Tensor, rows: int, mode: object) -> tuple[Tensor, Tensor | None, dict[str, Tap]]:
-        encoder, head = self.encoder, self.head
-        copies = {layer: self._copies.needed(layer, mode) for layer in self.latents}
-        with tapped(encoder, {layer: kept for layer, kept in copies.items() if layer != OUTPUT}) as taps:
-            encoded = encoder(inputs)
-        if OUTPUT in copies:
-            taps[OUTPUT] = Tap(OUTPUT, copies=copies[OUTPUT])
-            taps[OUTPUT].record(check_latent(encoded, inputs))
-        if head is None:
-            return encoded, None, taps
-        if not self.latent_augmentation:
-            return head(encoded), None, taps
-        turned = move(encoded[:rows], g, self._applied[OUTPUT])
-        return head(torch.cat([encoded, turned.to(encoded.dtype)])), turned, taps
+        def turn(path: Path, leaf: Tensor) -> Tensor:
+            if path in fixed or not leaf.dim():
+                return leaf
+            if path not in applied:
+                raise RegrepError(
+                    f"latent augmentation moves every part of the encoder's output, but {text(path)} has no"
+                    " representation; add one to latent, or None for what does not move"
+                )
+            layer = applied[path]
+            turned[layer] = move(leaf, g, self._applied[layer])
+            return turned[layer].to(leaf.dtype)
+
+        return mapped(turn, rows(encoded, slice(len(g)))), turned
 
     def _compare_runs(
-        self, layer: str, runs: tuple[Tensor, ...], g: Tensor, rows: int, turned: Tensor | None
+        self, layer: Layer, runs: tuple[Tensor, ...], g: Tensor, rows: int, turned: Tensor | None
     ) -> tuple[Tensor, tuple[Compared, ...]]:
         """Mean penalty over the runs of one layer in the pass, and what was compared; see :meth:`_compare`."""
-        turned, count = turned if layer == OUTPUT else None, len(g)
+        count = len(g)
         found = [self._compare(layer, z[:count], z[rows:][:count], g, turned) for z in runs]
         penalty = found[0][0] if len(found) == 1 else torch.stack([part for part, _ in found]).mean()
         return penalty, tuple(latents for _, latents in found)
 
-    def _compare(self, layer: str, z: Tensor, z_g: Tensor, g: Tensor, turned: Tensor | None) -> tuple[Tensor, Compared]:
+    def _compare(
+        self, layer: Layer, z: Tensor, z_g: Tensor, g: Tensor, turned: Tensor | None
+    ) -> tuple[Tensor, Compared]:
         """Penalty of one run of a layer, and what its errors are computed from; rho is applied only once.
 
         Args:
@@ -306,6 +302,11 @@ class EquivariantObjective(nn.Module):
             g: int64 [B].
             turned: [B or more, ...], rho(g) z if it is already known.
         """
+        if self.penalty != "mse" and not torch.compiler.is_compiling() and torch.is_grad_enabled():
+            wrapper = running_wrapper((self.encoder, self.head))
+            if wrapper is not None:
+                with torch.set_grad_enabled(self.weight > 0):
+                    z, z_g, g, turned = (*(of_all_processes(part, wrapper) for part in (z, z_g, g)), None)
         rho, applied = self.latents[layer], self._applied[layer]
         target, pair = wide(z_g), None
         with torch.set_grad_enabled(self.weight > 0 and torch.is_grad_enabled()):
@@ -327,7 +328,7 @@ class EquivariantObjective(nn.Module):
         whitened = None if pair is None else (pair[0].detach(), pair[1].detach())
         return penalty, latents._replace(moved=moved.detach(), pair=whitened)
 
-    def _warn_once(self, outputs: Tensor, latents: Mapping[str, tuple[Tensor, ...]]) -> None:
+    def _warn_once(self, outputs: Any, latents: Mapping[Layer, tuple[Tensor, ...]]) -> None:
         """Warn in the first step of latents whose positions stay in place, and of invariant outputs without room."""
         if self._warned or torch.compiler.is_compiling():
             return
@@ -335,6 +336,8 @@ class EquivariantObjective(nn.Module):
         for layer, runs in latents.items():
             check_positions(runs[0], self.latents[layer], stacklevel=4)
         rho = self.latents.get(OUTPUT)
+        if not isinstance(outputs, Tensor):
+            return
         if self.output_action is not None or self.weight == 0 or self.control or not isinstance(rho, Representation):
             return
         needed = outputs.shape[1] if outputs.dim() > 1 else 1

@@ -8,8 +8,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from regrep.arguments import check_callable, check_tensor
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
+from regrep.groups.finite import check_group
 from regrep.objectives.checks import check_choice
 from regrep.objectives.whitening import channels_last, whiten
 from regrep.representations import PermutationRepresentation
@@ -24,7 +26,13 @@ ROUNDING = 10
 """Deviations below this many units of rounding of a latent's size count as none."""
 
 
-def equivariance_loss(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction, penalty: Penalty = "mse") -> Tensor:
+Reduction = Literal["mean", "none"]
+"""One number for a batch, or one for each sample."""
+
+
+def equivariance_loss(
+    z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction, penalty: Penalty = "mse", reduction: Reduction = "mean"
+) -> Tensor:
     """How far an encoder is from equivariant on one batch, as a differentiable scalar.
 
     With w = rho(g) E(x) and v = E(gx), over samples and coordinates (section 5 of the paper):
@@ -43,8 +51,8 @@ def equivariance_loss(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction, pena
 
     The last three are 2 for unrelated latents and 0 for an equivariant encoder, with gradients through
     everything. Computed without autocast, in float32 for half types and in the latent's own dtype otherwise. All
-    are means over samples, so data-parallel training gathers nothing; variance and covariance are those of the local
-    batch, as in BatchNorm.
+    are means over samples; variance and covariance are those of the samples given (the objectives gather them from
+    several processes).
 
     Args:
         z: [B, ...], latents of x.
@@ -52,9 +60,11 @@ def equivariance_loss(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction, pena
         g: int64 [B].
         rho: representation or action on the latent.
         penalty: name of the penalty.
+        reduction: ``"mean"``, or ``"none"`` for a value per sample [B], whose mean is the penalty; variance and
+            covariance are those of the whole batch all the same.
 
     Raises:
-        RegrepError: unknown penalty, different shapes, or ``"moving"`` with a function that has no group.
+        RegrepError: unknown penalty or reduction, different shapes, or ``"moving"`` with a function that has no group.
 
     >>> import regrep
     >>> G = regrep.groups.cyclic(4)
@@ -64,12 +74,18 @@ def equivariance_loss(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction, pena
     (tensor(0.), tensor(0.3750))
     """
     check_choice("penalty", penalty, Penalty)
+    check_choice("reduction", reduction, Reduction)
     moved, target = aligned(z, z_g, g, rho)
-    return penalty_between(moved, target, penalty, rho)
+    return penalty_between(moved, target, penalty, rho, samples=len(g) if reduction == "none" else None)
 
 
 def penalty_between(
-    moved: Tensor, target: Tensor, penalty: Penalty, rho: LatentAction, group: FiniteGroup | None = None
+    moved: Tensor,
+    target: Tensor,
+    penalty: Penalty,
+    rho: LatentAction,
+    group: FiniteGroup | None = None,
+    samples: int | None = None,
 ) -> Tensor:
     """The penalty of w = rho(g) E(x) and v = E(gx) as :func:`aligned` returns them; see :func:`equivariance_loss`.
 
@@ -79,24 +95,33 @@ def penalty_between(
         penalty: name of the penalty.
         rho: the representation that was applied.
         group: the group of rho if rho is a plain function; needed by ``"moving"``.
+        samples: B for a value per sample [B]; by default their mean.
     """
     if penalty == "mse":
-        return (moved - target).square().mean()
+        return mean_square(moved - target, samples)
     if penalty == "relative":
-        return relative_to_variance(moved, target, rounding(moved, target))
+        return relative_to_variance(moved, target, rounding(moved, target), samples)
     with torch.autocast(moved.device.type, enabled=False):
         if penalty == "whitened":
-            return relative_to_variance(*whitened_pair(moved, target, rho))
+            return relative_to_variance(*whitened_pair(moved, target, rho), samples=samples)
         floor = rounding(moved, target)
-        return relative_to_variance(moving_part(moved, rho, group), moving_part(target, rho, group), floor)
+        return relative_to_variance(moving_part(moved, rho, group), moving_part(target, rho, group), floor, samples)
 
 
-def relative_to_variance(moved: Tensor, target: Tensor, floor: Tensor | None = None) -> Tensor:
+def mean_square(difference: Tensor, samples: int | None = None) -> Tensor:
+    """Mean of squares over all entries, or over those of each of so many samples."""
+    square = difference.square()
+    return square.mean() if samples is None else square.reshape(samples, -1).mean(dim=1)
+
+
+def relative_to_variance(
+    moved: Tensor, target: Tensor, floor: Tensor | None = None, samples: int | None = None
+) -> Tensor:
     """Mean |w - v|² divided by the variance of both, which counts as at least ``floor``: 2 if unrelated, 0 if equal."""
     variance = torch.cat([moved, target]).var(dim=0, unbiased=False).mean()
     least = torch.finfo(variance.dtype).tiny
     variance = variance.clamp_min(least) if floor is None else torch.maximum(variance, floor + least)
-    return (moved - target).square().mean() / variance
+    return mean_square(moved - target, samples) / variance
 
 
 def rounding(moved: Tensor, target: Tensor) -> Tensor:
@@ -127,13 +152,18 @@ def moving_part(z: Tensor, rho: LatentAction, group: FiniteGroup | None = None) 
     >>> moving_part(torch.tensor([[1.0, 3.0]]), regrep.regular(regrep.groups.cyclic(2)))
     tensor([[-1.,  1.]])
     """
+    check_tensor("z", z, 1)
+    check_callable("rho", rho)
     group = getattr(rho, "group", None) if group is None else group
     if group is None:
         raise RegrepError(
             f"the moving part of a latent is taken over a group, and {rho!r} has none; pass a representation or an"
             " action"
         )
+    check_group(group)
     if isinstance(rho, PermutationRepresentation):
+        if z.shape[-1] != rho.dim or z.dim() < 2:
+            raise RegrepError(f"{rho.name} acts on latents [B, ..., {rho.dim}], got {list(z.shape)}")
         return z - rho.orbit_means(z)
     total = z
     for k in range(1, group.order):
@@ -143,6 +173,9 @@ def moving_part(z: Tensor, rho: LatentAction, group: FiniteGroup | None = None) 
 
 def aligned(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction) -> tuple[Tensor, Tensor]:
     """Rho(g) z and z_g in a dtype suited to sums of squares: float32 for half types, else unchanged; no autocast."""
+    check_tensor("the latent of x", z, 1)
+    check_tensor("the latent of gx", z_g, 1)
+    check_callable("rho", rho)
     if z.shape != z_g.shape:
         raise RegrepError(f"the latents of x and gx have the same shape, got {list(z.shape)} and {list(z_g.shape)}")
     return move(z, g, rho), wide(z_g)

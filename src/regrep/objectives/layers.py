@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from regrep.actions.trees import Path, TreeAction, leaves, part_of
 from regrep.deprecated import warn_renamed
 from regrep.errors import RegrepError
 from regrep.objectives.modules import modules_of
@@ -24,10 +25,14 @@ COMPILED = "_orig_mod"
 """What ``torch.compile`` calls the module that it wraps; names of layers leave it out."""
 
 
-class Latents(dict[str, Any]):
+Layer = str | tuple[Any, ...]
+"""Name of a layer; or a tuple of its name and the path to a part of its output, such as ``("lstm", 0)``."""
+
+
+class Latents(dict[Layer, Any]):
     """Representations or actions by layer name; ``""`` is an old name of the output."""
 
-    def __missing__(self, layer: str) -> Any:
+    def __missing__(self, layer: Layer) -> Any:
         if layer == "" and OUTPUT in self:
             warn_renamed('the layer ""', "regrep.objectives.OUTPUT")
             return self[OUTPUT]
@@ -35,7 +40,14 @@ class Latents(dict[str, Any]):
 
 
 def named(latent: Any) -> Latents:
-    """Representations or actions by layer name, from such a mapping or from the one on the output alone."""
+    """Representations or actions by layer name, from such a mapping or from the one on the output alone.
+
+    A tuple, a list or a :class:`~regrep.actions.TreeAction` holds those on the parts of the output.
+    """
+    if isinstance(latent, TreeAction):
+        return Latents({(OUTPUT, *path): rho for path, rho in leaves(latent.actions)})
+    if isinstance(latent, tuple | list):
+        return Latents({(OUTPUT, *path): rho for path, rho in leaves(latent)})
     if not isinstance(latent, Mapping):
         return Latents({OUTPUT: latent})
     if "" not in latent:
@@ -51,22 +63,27 @@ class Place:
     Attributes:
         layer: name of the layer.
         run: number of the run, from 0, or from the end if negative; None for every run.
+        path: steps to a part of what the layer returns: keys of mappings, places in sequences, names of fields.
 
-    >>> Place.of("block.relu#1"), Place.of("block.relu")
-    (Place(layer='block.relu', run=1), Place(layer='block.relu', run=None))
+    >>> Place.of("block.relu#1"), Place.of(("lstm", 0))
+    (Place(layer='block.relu', run=1, path=()), Place(layer='lstm', run=None, path=(0,)))
     """
 
     layer: str
     run: int | None = None
+    path: Path = ()
 
     @classmethod
-    def of(cls, name: str) -> Place:
-        """The place that a name says, such as ``"relu"`` or ``"relu#1"``."""
+    def of(cls, layer: Layer) -> Place:
+        """The place that a name says, such as ``"relu"``, ``"relu#1"`` or ``("lstm", 0)``."""
+        name, *path = layer if isinstance(layer, tuple) and layer else (layer,)
+        if not isinstance(name, str):
+            raise RegrepError(f'a layer is named by text, or by a tuple such as ("lstm", 0), got {layer!r}')
         layer, mark, run = name.rpartition("#")
         if not mark:
-            return cls(name)
+            return cls(name, path=tuple(path))
         try:
-            return cls(layer, int(run))
+            return cls(layer, int(run), tuple(path))
         except ValueError:
             raise RegrepError(
                 f'the run of a layer is a whole number after "#", got {name!r}; write "{layer}#0" for the first run'
@@ -86,7 +103,7 @@ class Tap:
             outside of one only the latest run of the layer is kept.
     """
 
-    def __init__(self, layer: str, *, copies: bool = True, every: bool = False) -> None:
+    def __init__(self, layer: Layer, *, copies: bool = True, every: bool = False) -> None:
         self.layer, self.place = layer, Place.of(layer)
         self._copies, self._every, self._running = copies, every, False
         self._runs: list[tuple[Tensor, int | None, Tensor | None]] = []
@@ -151,12 +168,13 @@ class Tap:
         """Forward hook."""
         if not self._is_mine():
             return
-        if not isinstance(output, Tensor):
+        found = part_of(output, self.place.path, f"the outputs of layer {self.place.layer!r}")
+        if not isinstance(found, Tensor):
             raise RegrepError(
-                f"layer {self.layer!r} returns a {type(output).__name__}, but a latent is one tensor;"
-                " choose a layer that returns a tensor"
+                f"layer {self.layer!r} returns a {type(found).__name__}, but a latent is one tensor;"
+                f" choose a layer that returns a tensor, or name a part of this one, such as ({self.place.layer!r}, 0)"
             )
-        self.record(output)
+        self.record(found)
 
     def record(self, output: Tensor) -> None:
         """Note an output of the layer."""
@@ -202,13 +220,13 @@ class Copies:
     """
 
     def __init__(self) -> None:
-        self._untouched: dict[tuple[str, object], bool] = {}
+        self._untouched: dict[tuple[Layer, object], bool] = {}
 
-    def needed(self, layer: str, mode: object) -> bool:
+    def needed(self, layer: Layer, mode: object) -> bool:
         """Whether copies of a layer's outputs are kept in this mode."""
         return torch.compiler.is_compiling() or not self._untouched.get((layer, mode), False)
 
-    def note(self, taps: Mapping[str, Tap], mode: object) -> None:
+    def note(self, taps: Mapping[Layer, Tap], mode: object) -> None:
         """Learn from a pass."""
         if not torch.compiler.is_compiling():
             for layer, tap in taps.items():
@@ -216,12 +234,13 @@ class Copies:
 
 
 @contextmanager
-def latent_of(model: nn.Module, layer: str) -> Iterator[Tap]:
+def latent_of(model: nn.Module, layer: Layer) -> Iterator[Tap]:
     """Tap a layer of a model by name, as listed by ``model.named_modules()``.
 
     The hook is removed at the end of the block; the model is unchanged. :data:`OUTPUT`, or ``""`` as in
     ``named_modules()``, is the model's output. If a layer runs several times in one forward pass, ``tap.values`` are
-    all its outputs, and the name ``"relu#0"`` picks the first. In a compiled model, compiled code knows no taps, so
+    all its outputs, and the name ``"relu#0"`` picks the first. A tuple such as ``("lstm", 0)`` names a part of what a
+    layer returns. In a compiled model, compiled code knows no taps, so
     what is compiled runs uncompiled inside the block.
 
     Raises:
@@ -243,7 +262,7 @@ def latent_of(model: nn.Module, layer: str) -> Iterator[Tap]:
 
 
 @contextmanager
-def tapped(function: object, copies: Mapping[str, bool]) -> Iterator[dict[str, Tap]]:
+def tapped(function: object, copies: Mapping[Layer, bool]) -> Iterator[dict[Layer, Tap]]:
     """Taps of several layers that keep all their runs; ``copies`` says for each layer whether to keep copies."""
     with ExitStack() as stack:
         taps = {layer: Tap(layer, copies=kept, every=True) for layer, kept in copies.items()}

@@ -14,6 +14,7 @@ from regrep.errors import RegrepError
 from regrep.objectives.checks import check_latent, check_task, check_views, check_weight
 from regrep.objectives.functional import move, penalty_between, whitened_pair, wide
 from regrep.objectives.measures import error_of_whitened, uncentred
+from regrep.objectives.processes import check_averaged
 from regrep.representations import LearnedRepresentation
 
 
@@ -111,6 +112,7 @@ class RepresentationObjective(nn.Module):
         self.task_loss, self.input_action, self.output_action = task_loss, input_action, output_action
         self.algebra_weight, self.output_weight = float(algebra_weight), float(output_weight)
         self.latent_weight = float(latent_weight)
+        self._averaging_checked = False
 
     @property
     def latent(self) -> LearnedRepresentation:
@@ -136,6 +138,9 @@ class RepresentationObjective(nn.Module):
         """
         encoder, head, rho = self._network
         check_views(x, g, gx)
+        if torch.is_grad_enabled() and not self._averaging_checked:
+            check_averaged(self._network)
+            self._averaging_checked = True
         if g is None:
             g = sample(rho.group, len(x), generator=generator, device=x.device)
         if gx is None:

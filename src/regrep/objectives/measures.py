@@ -5,12 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from regrep.arguments import check_tensor
 from regrep.groups import FiniteGroup
-from regrep.objectives.functional import LatentAction, aligned, moving_part, whitened_pair, wide
+from regrep.objectives.checks import check_choice
+from regrep.objectives.functional import LatentAction, Reduction, aligned, moving_part, whitened_pair, wide
 
 
 @torch.no_grad()
-def whitened_error(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction) -> Tensor:
+def whitened_error(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction, reduction: Reduction = "mean") -> Tensor:
     """The :func:`centred_error` of whitened latents: every direction counts equally. The number to look at first.
 
     0 for an equivariant encoder, 1 for unrelated latents, regardless of scale, offset and strong signals that the task
@@ -22,9 +24,11 @@ def whitened_error(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction) -> Tens
         z_g: [B, ...], latents of gx.
         g: int64 [B]; samples with the identity, whose error is 0, are left out.
         rho: representation or action on the latent.
+        reduction: ``"mean"``, or ``"none"`` for a value per sample [B]: the root mean square of those with an element
+            other than the identity is the error.
 
     Returns:
-        A scalar; nan for latents without variance.
+        A scalar, or [B]; nan for latents without variance.
 
     >>> import regrep
     >>> G = regrep.groups.cyclic(2)
@@ -33,13 +37,15 @@ def whitened_error(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction) -> Tens
     >>> whitened_error(z, z.flip(1) + 5, g, regrep.regular(G)) < 1e-5
     tensor(True)
     """
+    check_choice("reduction", reduction, Reduction)
     moved, target = aligned(z, z_g, g, rho)
     with torch.autocast(moved.device.type, enabled=False):
-        return error_of_whitened(*whitened_pair(moved, target, rho), g)
+        pair = whitened_pair(moved, target, rho)
+        return error_of_whitened(*pair, g) if reduction == "mean" else errors_of_samples(*pair, g)
 
 
 @torch.no_grad()
-def centred_error(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction) -> Tensor:
+def centred_error(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction, reduction: Reduction = "mean") -> Tensor:
     """√(mean |(w - w̄) - (v - v̄)|² / (V(w) + V(v))) with w = rho(g) E(x), v = E(gx) and V the variance.
 
     0 for an equivariant encoder, also with a constant added, and 1 for unrelated latents, whatever the scale. A single
@@ -50,12 +56,13 @@ def centred_error(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction) -> Tenso
     >>> centred_error(z, z.flip(1) + 5, torch.tensor([1, 1]), rho)
     tensor(0.)
     """
+    check_choice("reduction", reduction, Reduction)
     moved, target = aligned(z, z_g, g, rho)
-    return error_and_offset(moved, target, others(g))[0]
+    return error_and_offset(moved, target, others(g))[0] if reduction == "mean" else errors_of_samples(moved, target, g)
 
 
 @torch.no_grad()
-def relative_error(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction) -> Tensor:
+def relative_error(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction, reduction: Reduction = "mean") -> Tensor:
     """‖rho(g) E(x) - E(gx)‖ / ‖E(gx)‖ over the batch, the uncentred error.
 
     It says little: a constant added to the latent, which a bias can learn, lowers it arbitrarily far without anything
@@ -68,7 +75,12 @@ def relative_error(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction) -> Tens
     >>> relative_error(torch.eye(2) + 99, torch.eye(2) + 99, torch.tensor([1, 1]), regrep.regular(G))
     tensor(0.0101)
     """
-    return uncentred(*aligned(z, z_g, g, rho))
+    check_choice("reduction", reduction, Reduction)
+    moved, target = aligned(z, z_g, g, rho)
+    if reduction == "mean":
+        return uncentred(moved, target)
+    scale = target.reshape(len(g), -1).square().sum(dim=1).mean()
+    return ((moved - target).reshape(len(g), -1).square().sum(dim=1) / scale).sqrt()
 
 
 @torch.no_grad()
@@ -90,6 +102,7 @@ def moving_share(z: Tensor, rho: LatentAction, group: FiniteGroup | None = None)
     >>> moving_share(torch.eye(2), regrep.regular(regrep.groups.cyclic(2)))
     tensor(1.)
     """
+    check_tensor("z", z, 1, floating=True)
     z = wide(z)
     with torch.autocast(z.device.type, enabled=False):
         z = z - z.mean(dim=0)
@@ -99,6 +112,16 @@ def moving_share(z: Tensor, rho: LatentAction, group: FiniteGroup | None = None)
 def error_of_whitened(moved: Tensor, target: Tensor, g: Tensor) -> Tensor:
     """The centred error of whitened samples [B·positions, C], over the samples whose element is not the identity."""
     return error_and_offset(moved.reshape(len(g), -1), target.reshape(len(g), -1), others(g))[0]
+
+
+def errors_of_samples(moved: Tensor, target: Tensor, g: Tensor) -> Tensor:
+    """√(|(w - w̄) - (v - v̄)|² / (V(w) + V(v))) for each sample, [B], means and variances as in the error itself."""
+    w, v = moved.reshape(len(g), -1), target.reshape(len(g), -1)
+    weight = others(g)
+    part = (weight / weight.sum()).to(w)[:, None]
+    w, v = w - (part * w).sum(dim=0), v - (part * v).sum(dim=0)
+    variance = (part * (w.square() + v.square())).sum()
+    return ((w - v).square().sum(dim=1) / variance).sqrt()
 
 
 def error_and_offset(moved: Tensor, target: Tensor, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:

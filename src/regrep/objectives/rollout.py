@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from regrep.arguments import check_callable, check_tensor, whole
 from regrep.deprecated import warn_renamed
+from regrep.errors import RegrepError
 from regrep.objectives.equivariant import EquivariantObjective
 from regrep.objectives.terms import Terms
 
@@ -19,6 +22,13 @@ def advance(x: Tensor, frame: Tensor) -> Tensor:
     >>> advance(torch.tensor([[1, 2, 3]]), torch.tensor([[4]]))
     tensor([[2, 3, 4]])
     """
+    check_tensor("a window", x, 2)
+    check_tensor("a frame", frame, 2)
+    if frame.dim() != x.dim() or len(frame) != len(x) or frame.shape[2:] != x.shape[2:]:
+        raise RegrepError(
+            f"a window [B, n·C, ...] and its next frame [B, C, ...] agree in all but channels, got {list(x.shape)} and"
+            f" {list(frame.shape)}"
+        )
     return torch.cat([x[:, frame.shape[1] :], frame], dim=1)
 
 
@@ -36,6 +46,9 @@ def roll_out(model: Callable[[Tensor], Tensor], x: Tensor, frames: int) -> Tenso
     >>> roll_out(lambda x: x[:, :1] + x[:, 1:], torch.tensor([[1, 1]]), 4).flatten().tolist()
     [2, 3, 5, 8]
     """
+    check_callable("the model", model)
+    check_tensor("a window", x, 2)
+    whole("frames", frames, 1)
     found = [model(x)]
     for _ in range(frames - 1):
         x = advance(x, found[-1])
@@ -74,12 +87,13 @@ class RolloutObjective(EquivariantObjective):
         gx: Tensor | None = None,
         generator: torch.Generator | None = None,
         samples: int | None = None,
+        arguments: Mapping[str, Any] | None = None,
     ) -> tuple[Terms, Tensor]:
         """Objective on a batch of windows and the frames that follow them, and the forecast frames [B, T, C, ...]."""
-        terms, frame = super().with_outputs(x, y[:, 0], g, gx, generator, samples)
+        terms, frame = super().with_outputs(x, y[:, 0], g, gx, generator, samples, arguments)
         if y.shape[1] == 1:
             return terms, frame[:, None]
-        found = roll_out(self._predict, advance(x, frame), y.shape[1] - 1)
+        found = roll_out(partial(self._predict, **(arguments or {})), advance(x, frame), y.shape[1] - 1)
         later = torch.stack([self.task_loss(found[:, t], y[:, t + 1]) for t in range(found.shape[1])]).sum()
         added = self.task_weight * later * (1.0 if samples is None else len(x) / samples)
         terms = terms._replace(task=terms.task + later, total=terms.total + added)
@@ -88,9 +102,9 @@ class RolloutObjective(EquivariantObjective):
     def _loss(self, outputs: Tensor, y: Tensor) -> Tensor:
         return (0.5 if self.fraction else 1.0) * self.task_loss(outputs, y)
 
-    def _predict(self, x: Tensor) -> Tensor:
-        encoder, head = self.encoder, self.head
-        return encoder(x) if head is None else head(encoder(x))
+    def _predict(self, x: Tensor, **arguments: Any) -> Tensor:
+        encoded, head = self.encoder(x, **arguments), self.head
+        return encoded if head is None else head(encoded)
 
     @property
     def first(self) -> EquivariantObjective:

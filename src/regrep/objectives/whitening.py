@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from regrep.arguments import check_tensor
+from regrep.errors import RegrepError
+
 RIDGES = (1e-3, 1e-2)
 """Ridges of the two passes, as fractions of the mean eigenvalue of the covariance."""
 
@@ -36,6 +39,12 @@ def whiten(samples: Tensor) -> Tensor:
             [0., 1., 0.],
             [0., 0., 1.]], dtype=torch.float64)
     """
+    check_tensor("samples", samples, 2, floating=True)
+    if samples.dim() != 2 or samples.element_size() < 4 or not samples.numel():
+        raise RegrepError(
+            f"samples to whiten are [n, d] in 32 bits or more, got {str(samples.dtype)[6:]} {list(samples.shape)};"
+            " flatten and convert them"
+        )
     n, d = samples.shape
     blocks = -(-d // max(1, n // 2))
     width = -(-d // blocks)

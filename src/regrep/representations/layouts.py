@@ -12,6 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from regrep.arguments import is_whole, shown
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
 from regrep.representations.permutation import PermutationRepresentation, latent, sum_index, tensor_index, trivial
@@ -49,11 +50,16 @@ class FeatureMap(Representation):
     def __init__(
         self, channels: PermutationRepresentation, pixels: PermutationRepresentation, size: tuple[int, ...]
     ) -> None:
+        for what, rho in (("channels", channels), ("pixels", pixels)):
+            if not isinstance(rho, PermutationRepresentation):
+                raise RegrepError(f"{what} are permuted by a PermutationRepresentation, got {shown(rho)}")
         if channels.group != pixels.group:
             raise RegrepError(
                 f"{channels.group.name} acts on the channels, but {pixels.group.name} on the pixels;"
                 " use one group for both"
             )
+        if not isinstance(size, tuple | list) or not all(map(is_whole, size)):
+            raise RegrepError(f"the size of a feature map is a tuple of integers, got {shown(size)}")
         if math.prod(size) != pixels.dim:
             raise RegrepError(
                 f"pixels of size {' x '.join(map(str, size))} are {math.prod(size)}, but the group moves {pixels.dim};"
@@ -154,6 +160,8 @@ class Tokens(FeatureMap):
     channel_axis = -1
 
     def __init__(self, places: PermutationRepresentation, width: PermutationRepresentation) -> None:
+        if not isinstance(width, PermutationRepresentation):
+            raise RegrepError(f"channels are permuted by a PermutationRepresentation, got {shown(width)}")
         super().__init__(places, width, (width.dim,))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from regrep.arguments import is_real, is_whole, shown
 from regrep.deprecated import renamed_argument
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
@@ -18,6 +18,9 @@ from regrep.representations.representation import check_elements, check_group, m
 
 Start = Literal["orthogonal", "orthogonal+noise", "uniform", "identity"]
 """Ways to initialise the matrices; a mixture of irreducibles is given by their multiplicities instead."""
+
+WIDEST = 16_384
+"""Largest dimension; a matrix then takes a gigabyte."""
 
 SINGULAR = 1e-12
 """An initial matrix whose smallest singular value is below this fraction of its largest has no usable inverse."""
@@ -80,12 +83,12 @@ class LearnedRepresentation(nn.Module):
     ) -> None:
         super().__init__()
         check_group(group)
-        if not hasattr(dim, "__index__") or dim < 1:
-            raise RegrepError(f"a learned representation has an integer dimension of at least 1, got {dim!r}")
-        if not (math.isfinite(noise) and noise >= 0):
-            raise RegrepError(f"noise is a finite number of at least 0, got {noise}; use 0 for no noise")
-        if not (math.isfinite(regularizer) and regularizer >= 0):
-            raise RegrepError(f"the regularizer's weight is a finite number of at least 0, got {regularizer}")
+        if not is_whole(dim) or not 1 <= dim <= WIDEST:
+            raise RegrepError(f"a learned representation has an integer dimension of at least 1, got {shown(dim)}")
+        if not (is_real(noise) and noise >= 0):
+            raise RegrepError(f"noise is a finite number of at least 0, got {shown(noise)}; use 0 for no noise")
+        if not (is_real(regularizer) and regularizer >= 0):
+            raise RegrepError(f"the regularizer's weight is a finite number of at least 0, got {shown(regularizer)}")
         self.group, self.dim, self.regularizer = group, dim, float(regularizer)
         self.init, self._start, self._noise = _start_text(init), init, noise
         self.relators: tuple[Word, ...] = group.presentation.relators
@@ -356,13 +359,13 @@ def _relator_weights(group: FiniteGroup, weights: Sequence[float] | Mapping[str,
         if unknown:
             raise RegrepError(f"the relators of {group.name} are {', '.join(texts)}, got a weight for {unknown[0]!r}")
         weights = [weights.get(text, 1.0) for text in texts]
-    if not hasattr(weights, "__len__") or len(weights) != len(texts):
-        raise RegrepError(
-            f"{group.name} has {len(texts)} relators ({', '.join(texts)}), got weights {weights!r}; list one for each"
-        )
+    listed = isinstance(weights, Sequence | np.ndarray | Tensor) and not isinstance(weights, str) and np.ndim(weights)
+    if not listed or len(weights) != len(texts):
+        known = f"{group.name} has {len(texts)} relators ({', '.join(texts)})"
+        raise RegrepError(f"{known}, got weights {shown(weights)}; list one for each")
     for text, weight in zip(texts, weights, strict=True):
-        if not (math.isfinite(weight) and weight >= 0):
-            raise RegrepError(f"the weight of relator {text} is a finite number of at least 0, got {weight}")
+        if not (is_real(weight) and weight >= 0):
+            raise RegrepError(f"the weight of relator {text} is a finite number of at least 0, got {shown(weight)}")
     return tuple(float(weight) for weight in weights)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from regrep.arguments import is_whole, shown
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
 from regrep.placed import Placed
@@ -109,8 +110,9 @@ def trivial(group: FiniteGroup, dim: int = 1) -> PermutationRepresentation:
     >>> trivial(regrep.groups.cyclic(2), 3).invariant_dim
     3
     """
-    if dim < 1:
-        raise RegrepError(f"a trivial representation has dimension at least 1, got {dim}")
+    check_group(group)
+    if not is_whole(dim) or dim < 1:
+        raise RegrepError(f"a trivial representation has dimension at least 1, got {shown(dim)}; pass an integer")
     index = torch.arange(dim).expand(group.order, dim)
     return PermutationRepresentation(group, index, "trivial" if dim == 1 else f"{dim} trivial")
 
@@ -183,17 +185,17 @@ def latent_representation(group: FiniteGroup, dim: int, copies: int | None = Non
     """
     check_group(group)
     n = group.order
-    if not hasattr(dim, "__index__") or dim < n:
+    if not is_whole(dim) or dim < n:
         raise RegrepError(
             f"latent width must be an integer of at least |{group.name}| = {n} to hold one copy of the regular"
-            f" representation, got {dim}; widen the layer or choose a subgroup"
+            f" representation, got {shown(dim)}; widen the layer or choose a subgroup"
         )
     most = dim // n
     copies = most if copies is None else copies
-    if not 1 <= copies <= most:
+    if not is_whole(copies) or not 1 <= copies <= most:
         raise RegrepError(
             f"a latent of width {dim} holds 1 to {most} copies of the regular representation of {group.name},"
-            f" got {copies}; widen the layer or use fewer copies"
+            f" got {shown(copies)}; widen the layer or use fewer copies"
         )
     one = regular(group)
     rest = dim - copies * n
@@ -224,6 +226,9 @@ def tensor_index(left: Tensor, right: Tensor) -> Tensor:
 
 def check_index(group: FiniteGroup, index: Tensor, name: str) -> Tensor:
     """Check that rho(s) rho(g) = rho(sg) for generators s: ``index[sg, k] = index[g, index[s, k]]``."""
+    check_group(group)
+    if not isinstance(index, Tensor):
+        raise RegrepError(f"the index of a representation is an int64 tensor, got {shown(index)}")
     if index.dim() != 2 or index.shape[0] != group.order or index.dtype != torch.int64:
         raise RegrepError(
             f"the index of a permutation representation of {group.name} is an int64 tensor"
@@ -245,6 +250,7 @@ def check_index(group: FiniteGroup, index: Tensor, name: str) -> Tensor:
 
 
 def _points(group: FiniteGroup) -> Tensor:
+    check_group(group)
     if group.points is None:
         raise RegrepError(
             f"{group.name} has no natural points to permute; build it by from_permutations, or use irreps(G)"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from regrep.arguments import shown
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup, real_characters
 from regrep.groups.finite import check_group as check_group
@@ -183,8 +184,8 @@ class DirectSum(Representation):
     """Direct sum of several representations, each acting on its own slice (Eq. (2))."""
 
     def __init__(self, parts: Sequence[Representation]) -> None:
+        self.group = same_group(parts)
         self.parts = tuple(parts)
-        self.group = same_group(self.parts)
         self.name = sum_name(self.parts)
 
     @property
@@ -251,6 +252,11 @@ def restrict(rho: Representation, subgroup: FiniteGroup, elements: Sequence[int 
     """
     from regrep.representations.permutation import PermutationRepresentation
 
+    if not isinstance(rho, Representation):
+        raise RegrepError(f"a Representation is restricted, got {shown(rho)}; take the matrices of a learned one")
+    check_group(subgroup)
+    if not isinstance(elements, Iterable):
+        raise RegrepError(f"the elements of a subgroup are a list of indices or names, got {shown(elements)}")
     group = rho.group
     index = torch.tensor([group.index(element) for element in elements])
     if len(index) != subgroup.order or len(set(index.tolist())) != subgroup.order:
@@ -271,6 +277,11 @@ def restrict(rho: Representation, subgroup: FiniteGroup, elements: Sequence[int 
 
 def same_group(parts: Sequence[Representation]) -> FiniteGroup:
     """The common group of some representations; raises if there is none."""
+    wrong = parts if not isinstance(parts, list | tuple) else [p for p in parts if not isinstance(p, Representation)]
+    if not isinstance(parts, list | tuple) or wrong:
+        raise RegrepError(
+            f"a direct sum has a list of representations, got {shown(wrong)}; learned ones have no direct sums"
+        )
     if not parts:
         raise RegrepError("a direct sum needs at least one representation, got none")
     groups = {part.group for part in parts}
@@ -342,6 +353,7 @@ def check_stack(group: FiniteGroup, matrices: Tensor, count: int | None = None) 
 
 def check_homomorphism(group: FiniteGroup, matrices: Tensor, name: str) -> Tensor:
     """Float64 copy of the matrices after checking rho(e) = 1 and rho(s) rho(g) = rho(sg) for generators s."""
+    check_group(group)
     stack = check_stack(group, matrices).clone()
     if not bool(stack.isfinite().all()):
         raise RegrepError(

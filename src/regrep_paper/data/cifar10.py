@@ -20,6 +20,7 @@ from regrep_paper.data.cifar10_pickle import LARGEST, images_and_labels
 from regrep_paper.data.downloads import Release, checksum
 from regrep_paper.runs.arrays import read_npz
 from regrep_paper.runs.data_folder import data_folder
+from regrep_paper.runs.kept import kept
 
 PIXELS = 3 * 32 * 32
 """Bytes per image: the red, the green and the blue plane, row by row."""
@@ -80,6 +81,7 @@ class Form(NamedTuple):
     decode: Callable[[bytes, str], tuple[np.ndarray, np.ndarray]]
 
 
+@kept
 def cifar10(data_dir: Path | str | None = None, release: Release = CIFAR10, counts: Counts = Counts()) -> Images:  # noqa: B008
     """Read CIFAR10 from a folder, downloading the binary archive if the folder has no form of it.
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from regrep.errors import MissingExtraError, RegrepError
 from regrep_paper.data.samples import Split
+from regrep_paper.runs.kept import kept
 
 Source = Literal["digits", "mnist"]
 
@@ -42,6 +43,7 @@ class Digits:
     name: str
 
 
+@kept
 def load(source: Source, data_dir: Path | str | None = None) -> Digits:
     """Load and split the digits.
 

@@ -15,6 +15,7 @@ from regrep_paper.data.downloads import Release, checksum
 from regrep_paper.data.samples import Split
 from regrep_paper.runs.arrays import read_npz
 from regrep_paper.runs.data_folder import data_folder
+from regrep_paper.runs.kept import kept
 
 Size = Literal[28, 64]
 
@@ -96,6 +97,7 @@ class Volumes:
     name: str
 
 
+@kept
 def medmnist3d(
     name: str,
     size: Size = 28,

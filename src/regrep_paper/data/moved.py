@@ -56,9 +56,9 @@ class MovedData(SplitData):
         """The test samples, randomly transformed and upright."""
         return [self.loader("test"), self.loader("test")]
 
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Views:
+    def moved(self, batch: Batch, loader: int) -> Views:
         """Augment on the device, except the second loader of validation and test, which stays upright."""
-        return self.views(batch, upright=dataloader_idx == 1)
+        return self.views(batch, upright=loader == 1)
 
     def units(self) -> Tensor:
         """The units that each test sample consists of, int64 [n, k]: samples that share a unit are not independent.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -57,7 +58,9 @@ class PairData(SplitData):
         """The fixed test samples."""
         return self.loader("test", batch_size=EVALUATION_BATCH, seed=mix(SPLIT_SEED, 2))
 
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Views:
+    shared_evaluation: ClassVar[bool] = False
+
+    def moved(self, batch: Batch, loader: int) -> Views:
         """Draw and transform on the device."""
         return self.views(batch)
 

@@ -29,6 +29,7 @@ from regrep_paper.data.downloads import checksum
 from regrep_paper.data.smoke_simulation import SIMULATIONS, published_plume, simulate
 from regrep_paper.runs.children import follow_line
 from regrep_paper.runs.executors import without_current_folder
+from regrep_paper.runs.kept import kept
 from regrep_paper.runs.records import FORMAT, RunFolder, read_json, write_atomic
 
 TRAIN = (
@@ -137,8 +138,8 @@ def generate(
         return out
     with RunFolder(out).lock():
         index = _index(out, size, frames)
-        for part in out.glob(".*.part"):  # of a process that was killed while it wrote
-            part.unlink(missing_ok=True)
+        for unfinished in out.glob(".*.part"):  # of a process that was killed while it wrote
+            unfinished.unlink(missing_ok=True)
         todo = _missing(chosen, index)
         several = max(1, min(TOGETHER // max(1, size) ** 2, math.ceil(len(todo) / jobs)))
         parts = [todo[k : k + several] for k in range(0, len(todo), several)]
@@ -153,6 +154,7 @@ def generate(
     return out
 
 
+@kept
 def load(folder: Path | str) -> Simulations:
     """Read a set of simulations: a generated one by its index, or the published files.
 

@@ -193,7 +193,7 @@ class Smoke(SplitData):
         """Future and Domain."""
         return [self.loader("future"), self.loader("domain")]
 
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Views:
+    def moved(self, batch: Batch, loader: int) -> Views:
         """Window, following frames, and group elements."""
         return self.views(batch)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sized
-from typing import Any
+from typing import Any, ClassVar
 
 import lightning
 import torch
@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 
 from regrep.errors import RegrepError
 from regrep_paper.data.batches import BatchSampler, mix
+from regrep_paper.data.samples import Batch, Views
 
 CALIBRATION = 11
 """Salt for the seed of the batches from which statistics are re-estimated."""
@@ -20,7 +21,8 @@ CALIBRATION = 11
 class SplitData(lightning.LightningDataModule, ABC):
     """Splits of samples that are indexed by (indices, seed); a batch depends only on (seed, epoch, number).
 
-    A resumed run therefore sees what an uninterrupted one would have seen.
+    A resumed run therefore sees what an uninterrupted one would have seen. On several processes a batch is the same as
+    on one: each process draws all of it and takes its share of the samples.
 
     Args:
         seed: seed of the order of the samples and of all draws.
@@ -28,6 +30,8 @@ class SplitData(lightning.LightningDataModule, ABC):
 
     Attributes:
         whole_batches: leave out an epoch's last training batch if it is not full; set by the run's protocol.
+        shared_evaluation: whether several processes share the batches of validation and test as well, for models that
+            gather what they measure; otherwise each process has all of them.
 
     Raises:
         RegrepError: an empty batch.
@@ -41,9 +45,22 @@ class SplitData(lightning.LightningDataModule, ABC):
         self.splits: Mapping[Any, Any] = {}
         self.whole_batches = False
 
+    shared_evaluation: ClassVar[bool] = True
+
     @abstractmethod
     def load(self) -> Mapping[Any, Sized]:
         """Read or generate the samples of each split."""
+
+    @abstractmethod
+    def moved(self, batch: Batch, loader: int) -> Views:
+        """The views of a whole batch of a loader, on the device of the batch."""
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Views:
+        """The views of a batch; on several processes this one's share."""
+        views, trainer = self.moved(batch, dataloader_idx), self.trainer
+        if trainer is None or trainer.world_size == 1 or not (trainer.training or self.shared_evaluation):
+            return views
+        return views.of_process(trainer.global_rank, trainer.world_size)
 
     @abstractmethod
     def source(self) -> dict[str, Any]:

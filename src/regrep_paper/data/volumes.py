@@ -87,10 +87,10 @@ class MovedVolumes(MovedData):
         assert self.volumes is not None
         return {"name": self.volumes.name, "files": self.volumes.files}
 
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Views:
+    def moved(self, batch: Batch, loader: int) -> Views:
         """Rotate on the device, unless the loader or the method uses upright volumes."""
         training = self.trainer is not None and self.trainer.training
-        return self.views(batch, upright=dataloader_idx == 1 or (training and self.train_upright))
+        return self.views(batch, upright=loader == 1 or (training and self.train_upright))
 
     def views(self, batch: Batch, upright: bool = False) -> Views:
         """The volumes, rotated unless upright, and the elements of the second view."""

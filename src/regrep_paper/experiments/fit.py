@@ -27,7 +27,8 @@ from regrep_paper.tables.protocol import PROTOCOLS, Schedule, Selection, protoco
 from regrep_paper.training.checkpoints import load_best
 from regrep_paper.training.machine import default_precision
 from regrep_paper.training.measurement import Measurement
-from regrep_paper.training.run import TRAINER, check_run, measured, prepare, train
+from regrep_paper.training.processes import check_processes
+from regrep_paper.training.run import TRAINER, check_run, measured, prepare, train, try_out
 
 HARMLESS = (
     *("max_epochs", "precision"),  # settings
@@ -170,7 +171,8 @@ class ExperimentCLI(LightningCLI):
 def fit(name: str, args: Sequence[str]) -> dict[str, Any]:
     """Train one config, test its best checkpoint once, and write a finished record.
 
-    Continues from ``checkpoints/last.ckpt`` if the run folder has one. Returns the content of ``done.json``.
+    Continues from ``checkpoints/last.ckpt`` if the run folder has one. Returns the content of ``done.json``. Of several
+    processes the first locks the folder and writes the record; the others return nothing.
 
     Raises:
         RegrepError: a wrong setting, the folder of another run, or a loss that is not finite.
@@ -178,17 +180,29 @@ def fit(name: str, args: Sequence[str]) -> dict[str, Any]:
     cli = _cli(name, args)
     out: Path = cli.config.out
     folder, config, options = RunFolder(out), cli.named_config, cli.trainer_options
+    check_processes(cli.trainer, compiled=bool(config.get("compile")))
+    if cli.config.trainer.fast_dev_run:
+        try_out(cli.trainer, cli.model, cli.datamodule)
+        return {}
+    command = ["regrep", "fit", name, *args]
+
+    def trained_run() -> dict[str, Any]:
+        if config.get("compile"):
+            cli.model.compile_step()
+        parts = cli.trainer, cli.model, cli.datamodule
+        return train(folder, *parts, config, command, cli.config.patience, protocol_in(config))
+
+    if not cli.trainer.is_global_zero:
+        try:
+            return {} if folder.finished else trained_run()
+        except RegrepError:  # the first process has the same and tells it
+            raise SystemExit(1) from None
     with folder.lock():
         folder.plan(config, options, str(cli.config.trainer.precision))
         if folder.finished:
             print(f"{out} holds a finished run; nothing to do")
             return folder.done or {}
-        command = ["regrep", "fit", name, *args]
-        if config.get("compile"):
-            cli.model.compile_step()
-        return train(
-            folder, cli.trainer, cli.model, cli.datamodule, config, command, cli.config.patience, protocol_in(config)
-        )
+        return trained_run()
 
 
 def check(command: Sequence[str]) -> None:
@@ -229,8 +243,9 @@ def test_run(run: Path, files: Files) -> dict[str, Any]:
 def tested(cli: ExperimentCLI) -> dict[str, float]:
     """Compute and print the metrics of a module on the test split."""
     metrics = measured(cli.trainer.test(cli.model, datamodule=cli.datamodule, verbose=False))
-    for key, value in metrics.items():
-        print(f"{key:24} {value:.4f}")
+    if cli.trainer.is_global_zero:
+        for key, value in metrics.items():
+            print(f"{key:24} {value:.4f}")
     return metrics
 
 

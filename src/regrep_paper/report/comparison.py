@@ -96,7 +96,7 @@ def _coded(row: Row, seed: int) -> Coded:
 @functools.lru_cache(maxsize=4096)
 def _paired(ones: tuple[Coded, ...], others: tuple[Coded, ...]) -> Interval:
     """The interval of two rows, drawn once for all tables and sentences of a report."""
-    return paired_interval(*([_decoded(one) for one in several] for several in (ones, others)))
+    return paired_interval([_decoded(one) for one in ones], [_decoded(other) for other in others])
 
 
 @functools.lru_cache(maxsize=64)

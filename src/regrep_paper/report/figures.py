@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from regrep_paper.report.curves import Curve, curves
+from regrep_paper.report.durations import durations
 from regrep_paper.report.elements import elements
 from regrep_paper.report.examples import examples
 from regrep_paper.report.forecasts import forecasts, horizon
@@ -37,6 +38,13 @@ def draw(rows: Sequence[Row]) -> list[Drawing]:
         for m in measures
     ]
     plans += [
+        (
+            "durations",
+            "Result and training time",
+            "What a second view of fewer samples costs and saves. Mean over seeds, with one standard deviation, against"
+            " the time that a run took on its machine, other work on it included.",
+            durations(rows),
+        ),
         (
             "whitened-error",
             "Whitened equivariance error over training",

@@ -58,6 +58,9 @@ class Executor(ABC):
     def start(self, command: Sequence[str], log: Path) -> Task:
         """Start a command."""
 
+    def close(self) -> None:  # noqa: B027
+        """End what is left when nothing runs any more."""
+
 
 class LocalExecutor(Executor):
     """Processes on this machine, which share its cores; with several GPUs each process gets one in turn.

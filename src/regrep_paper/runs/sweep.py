@@ -15,13 +15,11 @@ from typing import Any, Literal, Protocol
 
 from regrep.errors import RegrepError
 from regrep_paper.runs.checks import check_runs, refuse
-from regrep_paper.runs.executors import STOPPED, Executor, LocalExecutor, SubmititExecutor, Task
+from regrep_paper.runs.executors import STOPPED, Executor, SubmititExecutor, Task
 from regrep_paper.runs.manifest import Manifest, Settings, read_manifest
 from regrep_paper.runs.records import FolderBusyError, RunFolder, run_id
 from regrep_paper.runs.stopping import Stopped, stopping
-
-PROGRAM = (sys.executable, "-P", "-m", "regrep_paper")
-"""Command that starts a run; with ``-P`` nothing is imported from the current folder."""
+from regrep_paper.runs.workers import PROGRAM, WorkerExecutor
 
 State = Literal["finished", "failed", "running", "partial", "to do"]
 
@@ -161,7 +159,7 @@ def sweep(
         if check is not None:
             check_runs(runs, experiments, check, data_dir)
         return 0
-    executor = LocalExecutor(jobs) if slurm is None else SubmititExecutor(folder / ".submitit", {**slurm})
+    executor = WorkerExecutor(jobs) if slurm is None else SubmititExecutor(folder / ".submitit", {**slurm})
     return Runner(runs, executor).run()
 
 
@@ -228,6 +226,8 @@ class Runner:
                     flush=True,
                 )
             return cause.exit_code if isinstance(cause, Stopped) else 130
+        finally:
+            self.executor.close()
         for run, reason in self._failed:
             print(f"failed: {run.label}: {reason}; see {run.folder.path / 'log.txt'}", file=sys.stderr)
         return 1 if self._failed else 0

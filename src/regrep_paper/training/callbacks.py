@@ -151,7 +151,9 @@ class FiniteLoss(Callback):
         self._check(trainer)
 
     def _check(self, trainer: Trainer) -> None:
-        if self._finite is not None and not bool(self._finite):
+        if self._finite is None:
+            return
+        if not trainer.strategy.reduce_boolean_decision(bool(self._finite)):  # all processes stop together
             kept = (
                 f"the last good checkpoint is {self.checkpoint}"
                 if self.checkpoint.exists()
@@ -167,7 +169,7 @@ class Recalibration(Callback):
     """Re-estimates the statistics of batch normalisations from training batches, before every validation that counts.
 
     Running means lag behind weights that change quickly, which makes the accuracy jump from epoch to epoch. Checkpoints
-    hold the validated statistics.
+    hold the validated statistics. Each of several processes takes whole batches, so that all get the same statistics.
 
     Args:
         every: re-estimate before every epoch's validation; otherwise only before the last one.
@@ -185,6 +187,6 @@ class Recalibration(Callback):
         data = trainer.datamodule  # type: ignore[attr-defined]
         device = pl_module.device
         loader = itertools.islice(data.calibration_dataloader(), self.batches)
-        views = (data.on_after_batch_transfer(data.transfer_batch_to_device(b, device, 0), 0) for b in loader)
+        views = (data.moved(data.transfer_batch_to_device(b, device, 0), 0) for b in loader)
         with trainer.precision_plugin.forward_context():
             update_bn((batch.x for batch in views), pl_module.network, device)  # type: ignore[arg-type]

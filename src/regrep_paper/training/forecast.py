@@ -110,14 +110,14 @@ class ForecastModule(NetworkModule):
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Metrics on the validation split."""
         self._add("validation", batch)
-        self.log_epoch(self.latent_metrics("validation", batch, self.network.encoder(batch.x)), len(batch.y))
+        self.log_epoch(self.latent_metrics("validation", batch, self.network.encoder(batch.x)), batch.size)
 
     def test_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Metrics on Future and Domain."""
         name = TESTS[dataloader_idx]
         self._add(name, batch)
         if name == "future":
-            self.log_epoch(self.latent_metrics("test", batch, self.network.encoder(batch.x)), len(batch.y))
+            self.log_epoch(self.latent_metrics("test", batch, self.network.encoder(batch.x)), batch.size)
 
     def on_validation_epoch_end(self) -> None:
         """Log the roots of the means over the epoch."""
@@ -195,6 +195,8 @@ class ForecastModule(NetworkModule):
         error = roll_out(self.network, batch.x, batch.y.shape[1]).float() - batch.y
         sums = error.square().mean(dim=(-2, -1)).sum(dim=0)
         sums = torch.cat([sums, torch.full_like(sums[:1], len(error))])
+        if not batch.share:  # a sample that stands in for none
+            sums = torch.zeros_like(sums)
         self._squares[name] = self._squares.get(name, torch.zeros_like(sums)) + sums
 
     def _means(self, name: str) -> Tensor:

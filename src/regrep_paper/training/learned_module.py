@@ -17,6 +17,7 @@ from regrep.representations import SingularMatrixError
 from regrep_paper.runs.arrays import as_bytes, write_arrays
 from regrep_paper.training.metrics import accuracy, latent_scale
 from regrep_paper.training.module import ConfiguredModule, EncoderHead
+from regrep_paper.training.processes import weighted
 
 DRAWS = 20
 """Draws of each null control."""
@@ -66,8 +67,9 @@ class RepresentationModule(ConfiguredModule[RepresentationObjective]):
             terms = self.objective(batch.x, batch.y if self.classifies else None, batch.g, batch.gx)
         except SingularMatrixError as error:
             raise RegrepError(f"epoch {self.current_epoch + 1}, step {self.global_step}: {error}") from error
-        self.log_dict(terms.log("train/"), on_step=False, on_epoch=True, batch_size=len(batch.y), sync_dist=True)
-        return terms.total
+        size = len(batch.y) if batch.share else 0
+        self.log_dict(terms.log("train/"), on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
+        return weighted(terms.total, batch)
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Metrics on the validation split."""

@@ -40,6 +40,7 @@ from regrep_paper.runs.hits import Hits
 from regrep_paper.tables.protocol import Schedule
 from regrep_paper.training.measurement import Measurement
 from regrep_paper.training.metrics import Scores, accuracy, latent_scale
+from regrep_paper.training.processes import gathered, weighted
 
 WIDEST = 4096
 """Most coordinates of a latent whose profile is made."""
@@ -169,9 +170,10 @@ class NetworkModule(ConfiguredModule[EquivariantObjective | RolloutObjective]):
     _compiled: Callable[..., Terms] | None = None
 
     def compile_step(self) -> None:
-        """Compile the objective as one graph, which a GPU replays without launching its kernels one by one."""
+        """Compile the objective, on a GPU as a graph that is replayed without launching its kernels one by one."""
         mode = "reduce-overhead" if torch.cuda.is_available() else None
-        self._compiled = torch.compile(self.objective.forward, fullgraph=True, mode=mode)
+        whole = set(self.objective.latents) == {OUTPUT}  # other layers are read by hooks that are set in the step
+        self._compiled = torch.compile(self.objective.forward, fullgraph=whole, mode=mode)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """One update; logs the terms of the objective."""
@@ -181,8 +183,9 @@ class NetworkModule(ConfiguredModule[EquivariantObjective | RolloutObjective]):
         own = self.network.regularizer()
         if own is not None:
             parts["train/regularizer"], total = own.detach(), total + own
-        self.log_dict(parts, on_step=False, on_epoch=True, batch_size=len(batch.y), sync_dist=True)
-        return total
+        size = len(batch.y) if batch.share else 0
+        self.log_dict(parts, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
+        return weighted(total, batch)
 
     @cached_property
     def _own_symmetry(self) -> LatentSymmetry | None:
@@ -243,6 +246,7 @@ class NetworkModule(ConfiguredModule[EquivariantObjective | RolloutObjective]):
     def latent_metrics(self, stage: str, batch: Any, z: Tensor) -> dict[str, Tensor]:
         """Errors and scale of the latents z = E(x) of a batch, by the names they are logged under.
 
+        Of the whole batch, where several processes share it.
         Under the symmetry of :meth:`latent_symmetry`; nothing where there is none. ``whitened_error`` counts as 1, and
         ``moving_share`` as 0, where the latents do not vary.
         """
@@ -254,6 +258,7 @@ class NetworkModule(ConfiguredModule[EquivariantObjective | RolloutObjective]):
         if symmetry is self._own_symmetry:  # gx was moved by another group, whose order is a multiple of this one's
             g, gx = g % act.group.order, None
         z, z_g = z.float(), self.network.encoder(act(batch.x, g) if gx is None else gx).float()
+        z, z_g, g = (gathered(part, batch) for part in (z, z_g, g))
         return {
             f"{stage}/equivariance": equivariance_loss(z, z_g, g, rho),
             f"{stage}/whitened_error": whitened_error(z, z_g, g, rho).nan_to_num(1.0),
@@ -322,21 +327,21 @@ class ClassifierModule(NetworkModule):
 
     def _measure(self, stage: str, batch: Any, upright: bool) -> None:
         z = self.network.encoder(batch.x)
-        scores = self.network.head(z).float()
+        scores, labels = (gathered(part, batch) for part in (self.network.head(z).float(), batch.y))
         if self.ranked:
-            self._ranked.setdefault(f"{stage}/auc{'_upright' if upright else ''}", Scores()).add(scores, batch.y)
+            self._ranked.setdefault(f"{stage}/auc{'_upright' if upright else ''}", Scores()).add(scores, labels)
         if upright:
-            metrics = {f"{stage}/accuracy_upright": accuracy(scores, batch.y)}
+            metrics = {f"{stage}/accuracy_upright": accuracy(scores, labels)}
         else:
             metrics = {
-                f"{stage}/accuracy": accuracy(scores, batch.y),
-                f"{stage}/loss": nn.functional.cross_entropy(scores, batch.y),
+                f"{stage}/accuracy": accuracy(scores, labels),
+                f"{stage}/loss": nn.functional.cross_entropy(scores, labels),
                 **self.latent_metrics(stage, batch, z),
             }
             self._through_rho(stage, batch, z)
             if stage == "test":
-                self._correct.append((scores.argmax(dim=1) == batch.y).cpu())
-        self.log_epoch(metrics, len(batch.y))
+                self._correct.append((scores.argmax(dim=1) == labels).cpu())
+        self.log_epoch(metrics, batch.size)
 
     def through(self, x: Tensor, y: Tensor) -> ThroughRho | None:
         """Accuracy of the head on moved latents; None for networks with a symmetry of their own."""
@@ -350,12 +355,16 @@ class ClassifierModule(NetworkModule):
         symmetry, moved = self.latent_symmetry(), batch.g != 0
         if symmetry is None or symmetry is self._own_symmetry:
             return  # the labels are those of the objective's group: a turn of the whole canvas exchanges two digits
+        right = torch.zeros_like(moved)
         if bool(moved.any()):
             scores = self.network.head(symmetry.rho(z[moved], batch.g[moved])).float()
-            self.log_epoch({f"{stage}/through_rho": accuracy(scores, batch.y[moved])}, int(moved.sum()))
+            right[moved] = scores.argmax(dim=1) == batch.y[moved]
+        right, moved = gathered(right, batch), gathered(moved, batch)
+        if bool(moved.any()):
+            self.log_epoch({f"{stage}/through_rho": right[moved].float().mean()}, int(moved.sum()))
 
     def _rank(self) -> None:
-        """Log the areas under the ROC curve of the scores gathered so far; on several processes the mean of theirs."""
+        """Log the areas under the ROC curve of the scores gathered so far, which are those of all processes."""
         for name, scores in self._ranked.items():
             self.log(name, scores.auc().float(), sync_dist=True)
         self._ranked.clear()

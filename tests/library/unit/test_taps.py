@@ -104,8 +104,8 @@ def test_overwriting_that_begins_later_is_noticed():
 def test_no_copy_is_kept_where_nothing_is_overwritten():
     net, (x, y, g) = Net(lambda net, z: z.relu()), batch()
     objective, kept = EquivariantObjective(net, None, ENTROPY, ACT, {"a": RHO}), []
-    record = objective._copies.needed
-    objective._copies.needed = lambda *arguments: (kept.append(record(*arguments)), kept[-1])[1]
+    record = objective._passes.copies.needed
+    objective._passes.copies.needed = lambda *arguments: (kept.append(record(*arguments)), kept[-1])[1]
     for _ in range(3):
         objective(x, y, g)
     assert kept == [True, False, False]
@@ -301,7 +301,7 @@ def test_a_function_around_several_modules_with_the_layer_says_so():
         EquivariantObjective(lambda x: nets[0](x) + nets[1](x), None, ENTROPY, ACT, {"a": RHO})
 
 
-@pytest.mark.parametrize("share", range(1, 100))
+@pytest.mark.parametrize("share", [1, 7, 14, 28, 29, 55, 56, 57, 58, 99])
 def test_a_fraction_moves_as_many_samples_as_it_says(share):
     seen = []
     objective = EquivariantObjective(

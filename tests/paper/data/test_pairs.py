@@ -17,7 +17,7 @@ from regrep_paper.data.turned_images import TurnedImages
 
 
 def equal(first, second):
-    return all(torch.equal(a, b) for p, q in zip(first, second, strict=True) for a, b in zip(p, q, strict=True))
+    return all(torch.equal(a, b) for p, q in zip(first, second, strict=True) for a, b in zip(p[:4], q[:4], strict=True))
 
 
 KINDS = pytest.mark.parametrize("kind", [GlyphPairs, TurnedDigits, TurnedImages])

@@ -69,6 +69,20 @@ def test_a_step_minimises_the_objective_and_the_networks_own_regularizer(batch):
     assert_near(gradients(losses[1], own), gradients(losses[0], plain) + 6.0 * weights)
 
 
+def test_a_compiled_step_minimises_the_same(batch, monkeypatch):
+    made = []
+
+    def compiled(function, **options):
+        made.append(options)
+        return lambda *views: function(*views)
+
+    monkeypatch.setattr(torch, "compile", compiled)
+    plain, other = module(), module()
+    other.compile_step()
+    assert_near(other.training_step(batch, 0), plain.training_step(batch, 0))
+    assert [options["fullgraph"] for options in made] == [True]
+
+
 def test_errors_of_the_latent_are_logged_in_the_first_of_every_few_steps(batch):
     model = module()
     model.log_steps = 3

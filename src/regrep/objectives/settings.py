@@ -1,0 +1,58 @@
+"""Checks of what an objective is made of: actions, representations, layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from regrep.arguments import check_callable
+from regrep.errors import RegrepError
+from regrep.groups.finite import check_group
+from regrep.objectives.layers import OUTPUT, Latents, Place, find_layer, module_with, named
+from regrep.objectives.modules import current
+
+
+def check_settings(
+    encoder: Any, head: Any, latent: Any, input_action: Any, output_action: Any, latent_augmentation: bool
+) -> Latents:
+    """The representations by layer; raises for different groups, an unknown layer, or what no latent fits.
+
+    Args as for :class:`~regrep.objectives.EquivariantObjective`, with trees of actions made into one action.
+    """
+    latents = named(latent)
+    if not any(rho is not None for rho in latents.values()):
+        raise RegrepError("latent names at least one layer, got an empty mapping")
+    found = [("latent", rho) for rho in latents.values() if rho is not None]
+    for what, moves in (("input_action", input_action), *found):
+        if not callable(moves):
+            raise RegrepError(
+                f"{what} is called as (tensor, elements), got {moves!r}; pass an action or a representation"
+            )
+    check_group(getattr(input_action, "group", input_action))
+    if output_action is not None:
+        check_callable("output_action", output_action)
+        check_group(getattr(output_action, "group", output_action))
+    for _, rho in found:
+        if hasattr(rho, "group") and rho.group != input_action.group:
+            raise RegrepError(
+                f"the latent carries a representation of {rho.group.name}, but {input_action.group.name}"
+                " acts on the data; use one group for both"
+            )
+    if output_action is not None and output_action.group != input_action.group:
+        raise RegrepError(
+            f"{output_action.group.name} acts on the outputs, but {input_action.group.name} on the data;"
+            " use one group for both"
+        )
+    if head is None and OUTPUT in latents and latent is latents[OUTPUT]:
+        raise RegrepError(
+            'without a head the encoder returns outputs, so name its latent layer; pass latent={"layer": rho}'
+        )
+    places = {layer: Place.of(layer) for layer in latents}
+    if latent_augmentation and (head is None or all(place.layer != OUTPUT for place in places.values())):
+        raise RegrepError(
+            "latent augmentation feeds rho(g) E(x) to the head, so it needs a head and a representation on the"
+            " encoder's output; pass both or set latent_augmentation=False"
+        )
+    for place in places.values():
+        if place.layer != OUTPUT:
+            find_layer(module_with(current(encoder), place.layer), place.layer)
+    return latents
