@@ -28,19 +28,19 @@ BAD = (
 )
 """What must not happen; an error of a random call that is none of ours is ``other``."""
 
-PARTS = ("calls", "kills", "disks", "damage")
+PARTS = ("calls", *kills.SHARES, "disks", "damage")
 
 
 def preparers(parts: list[str], share: float, seed: int, base: Path, temporary: str) -> list[Preparer]:
     """What makes the trials of these parts."""
     found: list[Preparer] = []
     for part in parts:
-        folder = base / part
+        folder = base / ("kills" if part in kills.SHARES else part)
         folder.mkdir(exist_ok=True)
         if part == "calls":
             found.append(partial(calls.trials, share, seed))
-        elif part == "kills":
-            found += [partial(kills.trials, name, share, seed, folder, temporary) for name in kills.SHARES]
+        elif part in kills.SHARES:
+            found.append(partial(kills.trials, part, share, seed, folder, temporary))
         elif part == "disks":
             found.append(partial(disks.trials, share, folder, temporary))
         else:
@@ -56,7 +56,9 @@ def main() -> int:
         "--minutes", type=float, help="no trial begins later, in whatever part; the record says how many did"
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", choices=PARTS, action="append", help="a part of it (repeatable)")
+    parser.add_argument(
+        "--only", choices=PARTS, action="append", help="a part of it, or kills of one command (repeatable)"
+    )
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="trials at a time")
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "chaos.json", help="file of the record")
     parser.add_argument("--work", type=Path, help="folder for what goes wrong (default: a temporary one)")
