@@ -102,7 +102,7 @@ def _variables(function: FunctionType) -> Iterator[object]:
     yield from function.__defaults__ or ()
     yield from (function.__kwdefaults__ or {}).values()
     yield getattr(function, "__wrapped__", None)
-    if not function.__module__.startswith("torch."):
+    if not (function.__module__ or "").startswith("torch."):  # none in code that was executed without a module
         yield from (function.__globals__[name] for name in _names(function.__code__) if name in function.__globals__)
 
 

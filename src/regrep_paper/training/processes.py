@@ -29,6 +29,7 @@ def gathered(part: Tensor, batch: Views) -> Tensor:
 def weighted(loss: Tensor, batch: Views) -> Tensor:
     """The mean loss of this process's samples, so that its mean over processes is that of the whole batch.
 
+    >>> import torch
     >>> parts = [Views(torch.zeros(5), torch.zeros(5), torch.zeros(5), None).of_process(k, 2) for k in range(2)]
     >>> means = torch.tensor([10.0, 20.0])  # of three and of two samples
     >>> sum(weighted(mean, part) for mean, part in zip(means, parts)) / 2

@@ -33,7 +33,7 @@ def test_pictures_show_three_sides(volumes):
 def test_only_the_plain_cnn_trains_upright(volumes, method, upright):
     module = MovedVolumes(size=10, per_class=4, method=method)
     module.setup()
-    module.trainer = type("Trainer", (), {"training": True})()
+    module.trainer = type("Trainer", (), {"training": True, "world_size": 1})()
     batch = batch_of(module)
     x = module.on_after_batch_transfer(batch, 0).x
     assert torch.equal(x, module.views(batch, upright=upright).x)

@@ -21,7 +21,8 @@ time.sleep(100)
 """
 
 PARENT = f"""
-import os, sys, time
+import os, signal, sys, time
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored
 from regrep_paper.runs.children import start_child
 children = [start_child([sys.executable, "-c", {CHILD!r}, *sys.argv[1:]], sys.stdout, {{}}) for _ in range(2)]
 time.sleep(100)
