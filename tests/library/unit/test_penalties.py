@@ -438,7 +438,11 @@ def test_the_roll_out_takes_the_settings_of_its_first_frame():
     assert_near(terms.total, terms.task + terms.shifted_task + terms.latent_task + 0.2 * terms.equivariance)
 
 
-@pytest.mark.parametrize("settings", [{"penalty": "whitened"}, {"penalty": "moving"}, {"control": "permuted"}])
+@pytest.mark.parametrize(
+    "settings",
+    [{"penalty": "whitened"}]
+    + [pytest.param(other, marks=pytest.mark.slow) for other in ({"penalty": "moving"}, {"control": "permuted"})],
+)
 def test_compiled_equals_eager(settings):
     encoder, head = encoder_and_head()
     x, y, g = draws((12, 6, 6))[0], torch.arange(12) % 3, elements(D4, 12)

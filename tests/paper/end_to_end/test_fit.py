@@ -138,7 +138,7 @@ def test_measure_finds_the_error_of_the_record(finished):
     assert again["error"] == pytest.approx(before["error"], rel=1e-5)
 
 
-@pytest.mark.parametrize("moment", [1, 2])
+@pytest.mark.parametrize("moment", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_killed_and_resumed_is_bit_identical(finished, tmp_path, moment):
     """SIGKILL after some epochs, at whatever point of a step it hits; the same weights and rows in the end."""
     reference, _ = finished
@@ -166,7 +166,7 @@ def test_killed_and_resumed_is_bit_identical(finished, tmp_path, moment):
     )
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_signal_stops_the_run_with_a_word_and_the_code_of_shells(tmp_path, signum):
     out = tmp_path / "run"
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell inherits it ignored

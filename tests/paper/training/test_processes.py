@@ -76,7 +76,8 @@ def work(rank, folder, port, penalty):
     torch.distributed.destroy_process_group()
 
 
-@pytest.mark.parametrize("penalty", ["mse", pytest.param("whitened", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("penalty", ["mse", "whitened"])
 def test_two_processes_leave_what_one_leaves(tmp_path, penalty):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
