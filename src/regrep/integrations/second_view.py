@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
@@ -76,11 +76,14 @@ class SecondView:
         )
 
     @contextmanager
-    def watching(self, network: nn.Module) -> Iterator[Callable[[], dict[str, Tensor]]]:
-        """Gives a function that returns what each layer returned at its latest run in this block."""
+    def watching(self, network: nn.Module) -> Iterator[Callable[[], dict[str, tuple[Tensor, ...]]]]:
+        """Gives a function that returns what each layer returned in the latest run of the network in this block.
+
+        A layer that runs several times in one run of the network has several outputs.
+        """
         with ExitStack() as stack:
             taps = {layer: stack.enter_context(latent_of(network, layer)) for layer in self.latents}
-            yield lambda: {layer: tap.value for layer, tap in taps.items()}
+            yield lambda: {layer: tap.values for layer, tap in taps.items()}
 
     def move(self, x: Any) -> tuple[Tensor, Any]:
         """Random elements g, int64 [B], and gx."""
@@ -93,23 +96,35 @@ class SecondView:
         g = sample(self.act.group, len(leaves[0]), device=leaves[0].device)
         return g, self.act(x, g)
 
-    def terms(self, first: Mapping[str, Tensor], second: Mapping[str, Tensor], g: Tensor) -> PenaltyTerms:
-        """The penalty, and how equivariant the layers are.
+    def terms(
+        self, first: Mapping[str, Sequence[Tensor]], second: Mapping[str, Sequence[Tensor]], g: Tensor
+    ) -> PenaltyTerms:
+        """The penalty, and how equivariant the layers are: means over the layers, and over the runs of each.
 
         Args:
-            first: latents of x by layer.
+            first: latents of x by layer, one for each run of the layer.
             second: latents of gx by layer.
             g: int64 [B].
+
+        Raises:
+            RegrepError: a layer ran more often for one of the two.
         """
         found = []
         for layer, rho in self.latents.items():
-            z, z_g = check_latent(first[layer], g), check_latent(second[layer], g)
-            found.append(
-                (
-                    equivariance_loss(z, z_g, g, rho, self.penalty),
-                    # Latents that do not vary get the error of unrelated ones: collapse is never a success.
-                    whitened_error(z, z_g, g, rho).nan_to_num(1.0),
-                    moving_share(z, rho, self.act.group).nan_to_num(0.0),
+            if len(first[layer]) != len(second[layer]):
+                raise RegrepError(
+                    f"layer {layer!r} must run equally often for x and for gx, but it ran {len(first[layer])} and"
+                    f" {len(second[layer])} times; choose another layer, or one run of it, {layer + '#0'!r}"
                 )
-            )
+            runs = [self._terms(z, z_g, g, rho) for z, z_g in zip(first[layer], second[layer], strict=True)]
+            found.append([torch.stack(parts).mean() for parts in zip(*runs, strict=True)])
         return PenaltyTerms(*(torch.stack(parts).mean() for parts in zip(*found, strict=True)))
+
+    def _terms(self, z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction) -> tuple[Tensor, Tensor, Tensor]:
+        z, z_g = check_latent(z, g), check_latent(z_g, g)
+        return (
+            equivariance_loss(z, z_g, g, rho, self.penalty),
+            # Latents that do not vary get the error of unrelated ones: collapse is never a success.
+            whitened_error(z, z_g, g, rho).nan_to_num(1.0),
+            moving_share(z, rho, self.act.group).nan_to_num(0.0),
+        )
