@@ -89,3 +89,34 @@ def test_no_gain_of_the_paper_shows_on_pairs_of_digits():
     assert len(wide) == 6
     assert not any(gap.excludes_zero for gap in wide)
     assert max(max(gap.high, -gap.low) for gap in wide) == pytest.approx(0.149, abs=5e-4)
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    """Heading of a setting -> label of a row -> row, of the sweep on pairs of five digits."""
+    rows = rows_of(read_runs(RESULTS / "ddmnist-small.jsonl")[0])
+    return {
+        heading: {row.label: row for row in rows if row.heading == heading} for heading in {r.heading for r in rows}
+    }
+
+
+def test_on_pairs_the_penalty_and_its_control_do_nothing(pairs):
+    assert len(pairs) == 2
+    for rows in pairs.values():
+        assert not any(separates(gain(rows, label), ACCURACY) and gain(rows, label).mean > 0 for label in rows)
+        found = gain(rows, "ours")
+        assert max(found.high, -found.low) < 0.0045
+        assert abs(gain(rows, "ours", "ours-permuted").mean) < 0.0025
+        for label in ("ours", "ours-permuted"):
+            assert 0.6 < mean(rows[label], "latent_scale") / mean(rows["cnn-augmented"], "latent_scale") < 0.8
+            assert mean(rows[label], "whitened_error") > 0.99
+
+
+def test_on_pairs_the_whitened_penalty_is_latent_augmentation(pairs):
+    for heading, errors in (("C4", (0.976, 0.990)), ("D4", (0.994, 0.994))):
+        (rows,) = (rows for name, rows in pairs.items() if heading in name)
+        own, alone = rows["ours-whitened"], rows["latent-augmented"]
+        assert [mean(row, "whitened_error") for row in (own, alone)] == pytest.approx(errors, abs=5e-4)
+        assert abs(mean(own, "through_rho") - mean(alone, "through_rho")) < 0.006
+        assert gain(rows, "ours-whitened").mean == pytest.approx(-0.009, abs=0.001)
+        assert not separates(gain(rows, "ours-whitened", "latent-augmented"), ACCURACY)
