@@ -1,7 +1,6 @@
 """The equivariance of a steerable network is measured under the representation that its latent carries."""
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from regrep.nn import LatentSymmetry
 from regrep.objectives import whitened_error
 from regrep.representations import latent, trivial
 from regrep_paper.cli import main
+from regrep_paper.data.samples import Views
 from regrep_paper.data.smoke_windows import action
 from regrep_paper.experiments.ddmnist import DDMNIST
 from regrep_paper.experiments.smoke import SmokeForecast
@@ -199,7 +199,7 @@ def test_logged_errors_are_those_of_the_own_symmetry(model, shape, order):
         for moved in (None, gx):
             with torch.no_grad():
                 z = module.network.encoder(x)
-                found = module.latent_metrics("test", SimpleNamespace(x=x, g=g, gx=moved), z)
+                found = module.latent_metrics("test", Views(x, torch.zeros(len(x), dtype=torch.long), g, moved), z)
             if network == "cnn":
                 assert found["test/whitened_error"] > 0.3
             else:
