@@ -120,3 +120,21 @@ def test_on_pairs_the_whitened_penalty_is_latent_augmentation(pairs):
         assert abs(mean(own, "through_rho") - mean(alone, "through_rho")) < 0.006
         assert gain(rows, "ours-whitened").mean == pytest.approx(-0.009, abs=0.001)
         assert not separates(gain(rows, "ours-whitened", "latent-augmented"), ACCURACY)
+
+
+def test_on_polycubes_the_control_gains_as_much():
+    rows = {row.label: row for row in rows_of(read_runs(RESULTS / "medmnist3d-polycubes.jsonl")[0])}
+    base = rows["cnn-augmented"].by_seed(ACCURACY)
+    assert [base[seed] for seed in range(3)] == pytest.approx([0.93, 0.83, 0.63], abs=0.005)
+    for label in ("ours", "ours-permuted"):
+        gaps = [value - base[seed] for seed, value in sorted(rows[label].by_seed(ACCURACY).items())]
+        assert gaps[0] < 0.005
+        assert min(gaps[1:]) > 0.07
+        assert gain(rows, label).low > 0
+        assert mean(rows[label], "whitened_error") > 0.99
+        shrunk = mean(rows[label], "latent_scale") / mean(rows["cnn-augmented"], "latent_scale")
+        assert shrunk == pytest.approx(1 / 8, abs=0.01)
+    assert gain(rows, "ours-permuted").mean > gain(rows, "ours").mean
+    for label in ("ours-whitened", "latent-augmented", "ours-shuffled-latent-augmented"):
+        assert gain(rows, label).mean < -0.29
+    assert mean(rows["ours-whitened"], "whitened_error") == pytest.approx(0.80, abs=0.005)
