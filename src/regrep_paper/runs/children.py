@@ -55,13 +55,18 @@ def follow_line(line: Connection) -> None:
     threading.Thread(target=_follow_line, args=(line,), name="lifeline", daemon=True).start()
 
 
+def end_without_parent() -> None:
+    """Ask this process to stop as SIGTERM does, and end it if it has not stopped in time."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE)
+    os._exit(128 + signal.SIGTERM)
+
+
 def _follow_input() -> None:
     with suppress(OSError):
         while os.read(0, 4096):
             pass
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(GRACE)
-    os._exit(128 + signal.SIGTERM)
+    end_without_parent()
 
 
 def _follow_line(line: Connection) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -84,14 +84,27 @@ class LocalExecutor(Executor):
     def start(self, command: Sequence[str], log: Path) -> Task:
         """Start a process that ends with the sweep; Ctrl-C reaches only the sweep."""
         self._tasks = [(slot, task) for slot, task in self._tasks if task.poll() is None]
-        slot = min(set(range(len(self._tasks) + 1)) - {slot for slot, _ in self._tasks})
+        slot = free_slot([slot for slot, _ in self._tasks])
+        with open_log(log) as output:
+            task = LocalTask(start_child(command, output, self.environment(slot)))
+        self._tasks.append((slot, task))
+        return task
+
+    def environment(self, slot: int) -> dict[str, str]:
+        """Variables of a process in one of the slots: its share of the cores, and its GPU."""
         environment = thread_environment(self.jobs)
         if len(self._gpus) > 1:
             environment["CUDA_VISIBLE_DEVICES"] = self._gpus[slot % len(self._gpus)]
-        with open_log(log) as output:
-            task = LocalTask(start_child(command, output, environment))
-        self._tasks.append((slot, task))
-        return task
+        return environment
+
+
+def free_slot(taken: Collection[int]) -> int:
+    """The first slot that is not taken.
+
+    >>> free_slot([0, 2])
+    1
+    """
+    return min(set(range(len(taken) + 1)) - set(taken))
 
 
 class LocalTask(Task):

@@ -6,11 +6,9 @@ import gc
 import json
 import os
 import queue
-import signal
 import subprocess
 import sys
 import threading
-import time
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
@@ -19,16 +17,15 @@ from pathlib import Path
 from typing import IO, Any
 
 from regrep_paper.runs import kept
-from regrep_paper.runs.children import GRACE
+from regrep_paper.runs.children import end_without_parent
 from regrep_paper.runs.executors import (
     STOP_PATIENCE,
     Executor,
     LocalExecutor,
     LocalTask,
     Task,
+    free_slot,
     open_log,
-    thread_environment,
-    visible_gpus,
 )
 
 PROGRAM = (sys.executable, "-P", "-m", "regrep_paper")
@@ -53,7 +50,6 @@ class WorkerExecutor(Executor):
     def __init__(self, jobs: int = 1, worker: Sequence[str] = WORKER, program: Sequence[str] = PROGRAM) -> None:
         self._local = LocalExecutor(jobs)
         self._worker, self._program = tuple(worker), tuple(program)
-        self._gpus = visible_gpus() if jobs > 1 else []
         self._tasks: dict[int, WorkerTask] = {}
         self._idle: dict[int, subprocess.Popen[bytes]] = {}
         self._ended: list[subprocess.Popen[bytes]] = []
@@ -70,7 +66,7 @@ class WorkerExecutor(Executor):
             return self._local.start(command, log)
         open_log(log).close()  # tells now if it cannot be written
         self._tasks = {slot: task for slot, task in self._tasks.items() if task.poll() is None}
-        slot = min(set(range(len(self._tasks) + 1)) - set(self._tasks))
+        slot = free_slot(self._tasks)
         process = self._idle.pop(slot, None)
         if process is not None and process.poll() is not None:  # killed while it had nothing to do
             self._retire(process)
@@ -95,16 +91,13 @@ class WorkerExecutor(Executor):
         self._ended.clear()
 
     def _new(self, slot: int) -> subprocess.Popen[bytes]:
-        environment = thread_environment(self.slots)
-        if len(self._gpus) > 1:
-            environment["CUDA_VISIBLE_DEVICES"] = self._gpus[slot % len(self._gpus)]
         return subprocess.Popen(
             self._worker,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             bufsize=0,
-            env=os.environ | environment,
+            env=os.environ | self._local.environment(slot),
             start_new_session=True,  # Ctrl-C reaches only the sweep
         )
 
@@ -198,9 +191,7 @@ def _receive(commands: IO[str], jobs: queue.SimpleQueue[dict[str, Any] | None], 
         jobs.put(json.loads(line))
     jobs.put(None)
     if busy.is_set():
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(GRACE)
-        os._exit(128 + signal.SIGTERM)
+        end_without_parent()
 
 
 def _run(main: Callable[[Sequence[str]], int], words: Sequence[str]) -> int:
