@@ -12,9 +12,10 @@ from torch.utils._pytree import tree_leaves
 
 from regrep.actions import Action, sample
 from regrep.errors import RegrepError
-from regrep.objectives import OUTPUT, EquivariantObjective, equivariance_loss, latent_of, moving_share, whitened_error
+from regrep.objectives import OUTPUT, EquivariantObjective, equivariance_loss, latent_of
 from regrep.objectives.checks import check_choice, check_latent, check_weight
 from regrep.objectives.functional import LatentAction, Penalty
+from regrep.objectives.terms import Compared
 
 
 class PenaltyTerms(NamedTuple):
@@ -122,9 +123,6 @@ class SecondView:
 
     def _terms(self, z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction) -> tuple[Tensor, Tensor, Tensor]:
         z, z_g = check_latent(z, g), check_latent(z_g, g)
-        return (
-            equivariance_loss(z, z_g, g, rho, self.penalty),
-            # Latents that do not vary get the error of unrelated ones: collapse is never a success.
-            whitened_error(z, z_g, g, rho).nan_to_num(1.0),
-            moving_share(z, rho, self.act.group).nan_to_num(0.0),
-        )
+        compared = Compared(z.detach(), z_g.detach(), g, rho, self.act.group)
+        penalty = equivariance_loss(z, z_g, g, rho, self.penalty)
+        return penalty, compared.whitened_error(), compared.moving_share()
