@@ -263,7 +263,7 @@ class EquivariantObjective(nn.Module):
 
     def _turn(self, encoded: Any, g: Tensor) -> tuple[Any, dict[Layer, Tensor]]:
         """Rho(g) E(x) for the head, and its parts by layer."""
-        applied = {Place.of(layer).path: layer for layer in self.latents if Place.of(layer).layer == OUTPUT}
+        applied = {place.path: layer for layer, place in self._passes.places.items() if place.layer == OUTPUT}
         fixed = {Place.of(layer).path for layer in self._fixed}
         turned: dict[Layer, Tensor] = {}
 

@@ -16,13 +16,10 @@ from regrep.actions.trees import Path, TreeAction, leaves, part_of
 from regrep.deprecated import warn_renamed
 from regrep.errors import RegrepError
 from regrep.objectives.modules import modules_of
-from regrep.objectives.uncompiled import is_compiled, uncompiled
+from regrep.objectives.uncompiled import COMPILED, is_compiled, uncompiled
 
 OUTPUT = "<output>"
 """The name of a model's output where layers are named; no layer can have this name."""
-
-COMPILED = "_orig_mod"
-"""What ``torch.compile`` calls the module that it wraps; names of layers leave it out."""
 
 
 Layer = str | tuple[Any, ...]

@@ -29,6 +29,7 @@ class Passes:
 
     def __init__(self, encoder: Any, head: Any, layers: Collection[Layer], strict: bool) -> None:
         self.network, self.layers, self.strict = (encoder, head), tuple(layers), strict
+        self.places = {layer: Place.of(layer) for layer in self.layers}
         self.copies = Copies()
 
     def __call__(
@@ -61,12 +62,11 @@ class Passes:
     def _once(
         self, encoder: Any, head: Any, inputs: Any, arguments: Mapping[str, Any], turn: Turn | None, mode: object
     ) -> tuple[Any, dict[Layer, Tensor], dict[Layer, Tap]]:
-        places = {layer: Place.of(layer) for layer in self.layers}
         copies = {layer: self.copies.needed(layer, mode) for layer in self.layers}
-        inner = {layer: kept for layer, kept in copies.items() if places[layer].layer != OUTPUT}
+        inner = {layer: kept for layer, kept in copies.items() if self.places[layer].layer != OUTPUT}
         with tapped(encoder, inner) as taps:
             encoded = encoder(inputs, **arguments)
-        for layer, place in places.items():
+        for layer, place in self.places.items():
             if place.layer == OUTPUT:
                 taps[layer] = Tap(layer, copies=copies[layer])
                 taps[layer].record(

@@ -10,6 +10,9 @@ from typing import Any
 import torch
 from torch import nn
 
+COMPILED = "_orig_mod"
+"""What ``torch.compile`` calls the module that it wraps; names of layers leave it out."""
+
 
 class _Eager:
     """Counts who needs compiled code switched off: the switch is one for the whole process."""
@@ -45,13 +48,18 @@ def uncompiled() -> Iterator[None]:
         _EAGER.leave()
 
 
+def _compiled(part: nn.Module) -> bool:
+    """Whether a module is what ``torch.compile`` made, or its own call was compiled."""
+    return COMPILED in part._modules or part._compiled_call_impl is not None
+
+
 def has_compiled(model: nn.Module) -> bool:
     """Whether any part of a model was compiled.
 
     >>> has_compiled(nn.Sequential(nn.Linear(2, 3)))
     False
     """
-    return any("_orig_mod" in part._modules or part._compiled_call_impl is not None for part in model.modules())
+    return any(map(_compiled, model.modules()))
 
 
 def is_compiled(model: nn.Module, layer: str) -> bool:
@@ -68,7 +76,7 @@ def is_compiled(model: nn.Module, layer: str) -> bool:
     for name in names:
         if part is None:
             break
-        if "_orig_mod" in part._modules or part._compiled_call_impl is not None:
+        if _compiled(part):
             return True
         part = part._modules.get(name)
     return part is not None and part._compiled_call_impl is not None
