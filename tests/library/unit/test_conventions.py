@@ -1,6 +1,5 @@
 """docs/conventions.md: its examples print what the page says, and its matrices are those of the code."""
 
-import doctest
 import re
 from pathlib import Path
 
@@ -8,11 +7,11 @@ import pytest
 import torch
 
 import regrep
+from page import run_examples
 from regrep.groups import cyclic, dihedral
 
 PAGE = Path(__file__).parents[3] / "docs" / "conventions.md"
 TEXT = PAGE.read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
 MATRICES = {
     title: [
         (name, torch.tensor([[letter == "1" for letter in line.split()] for line in block.splitlines()]))
@@ -31,11 +30,7 @@ def test_every_printed_matrix(group):
 
 
 def test_every_example_prints_what_the_page_says():
-    example = doctest.DocTestParser().get_doctest("\n".join(EXAMPLES), {}, PAGE.name, str(PAGE), 0)
-    printed = []
-    found = doctest.DocTestRunner(verbose=False).run(example, out=printed.append)
-    assert found.attempted > 60
-    assert found.failed == 0, "".join(printed)
+    assert run_examples(PAGE) > 60
 
 
 def test_every_paragraph_is_followed_by_an_example():
