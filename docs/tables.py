@@ -23,7 +23,7 @@ from regrep_paper.report.table import Row, rows_of, select
 from regrep_paper.report.text import markdown
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"<!-- (\w+) of (\S+) -->\n(.*?)<!-- end -->", flags=re.DOTALL)
 
 

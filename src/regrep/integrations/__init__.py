@@ -4,5 +4,5 @@
 * :mod:`regrep.integrations.huggingface`: a mixin that adds the penalty to a Hugging Face Trainer.
 * :mod:`regrep.integrations.torchmetrics`: the measures as metrics of torchmetrics.
 
-What they need is in the extra ``[integrations]``. The page ``docs/frameworks.md`` shows each at work.
+What they need is in the extra ``[integrations]``. The page ``docs/guide/frameworks.md`` shows each at work.
 """

@@ -1,4 +1,4 @@
-"""Every block of docs/frameworks.md runs, in order, as a reader would run it."""
+"""Every block of docs/guide/frameworks.md runs, in order, as a reader would run it."""
 
 import re
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from torch import nn
 
-PAGE = Path(__file__).parents[3] / "docs" / "frameworks.md"
+PAGE = Path(__file__).parents[3] / "docs" / "guide" / "frameworks.md"
 
 
 class SmallResNet(nn.Module):
@@ -68,4 +68,4 @@ def test_every_block_runs(timm, tmp_path, monkeypatch, capsys):
 
 
 def test_readme_leads_to_this_page():
-    assert "(docs/frameworks.md)" in (PAGE.parents[1] / "README.md").read_text(encoding="utf-8")
+    assert "(docs/guide/frameworks.md)" in (PAGE.parents[2] / "README.md").read_text(encoding="utf-8")

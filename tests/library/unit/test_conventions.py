@@ -1,4 +1,4 @@
-"""docs/conventions.md: its examples print what the page says, and its matrices are those of the code."""
+"""docs/guide/conventions.md: its examples print what the page says, and its matrices are those of the code."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ import regrep
 from page import run_examples
 from regrep.groups import cyclic, dihedral
 
-PAGE = Path(__file__).parents[3] / "docs" / "conventions.md"
+PAGE = Path(__file__).parents[3] / "docs" / "guide" / "conventions.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 MATRICES = {
     title: [
@@ -42,7 +42,7 @@ def test_every_paragraph_is_followed_by_an_example():
 
 
 def test_readme_example_runs():
-    readme = (PAGE.parents[1] / "README.md").read_text(encoding="utf-8")
+    readme = (PAGE.parents[2] / "README.md").read_text(encoding="utf-8")
     code = re.search(r"```python\n(.*?)```", readme, flags=re.DOTALL)
     assert code is not None
     exec(compile(code[1], "README.md", "exec"), {})

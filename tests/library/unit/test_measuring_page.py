@@ -1,10 +1,10 @@
-"""The examples on docs/measuring.md print what the page says."""
+"""The examples on docs/guide/measuring.md print what the page says."""
 
 from pathlib import Path
 
 from page import run_examples
 
-PAGE = Path(__file__).parents[3] / "docs" / "measuring.md"
+PAGE = Path(__file__).parents[3] / "docs" / "guide" / "measuring.md"
 
 
 def test_every_example_prints_what_the_page_says():
@@ -12,5 +12,5 @@ def test_every_example_prints_what_the_page_says():
 
 
 def test_the_uncentred_error_is_shown_on_this_page_alone():
-    pages = [PAGE.parents[1] / "README.md", *PAGE.parent.glob("*.md")]
+    pages = [PAGE.parents[2] / "README.md", *PAGE.parents[1].rglob("*.md")]
     assert [page.name for page in pages if "uncentred" in page.read_text()] == [PAGE.name]

@@ -1,4 +1,4 @@
-"""The examples on docs/structured-data.md print what the page says."""
+"""The examples on docs/guide/structured-data.md print what the page says."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 
 from page import run_examples
 
-PAGE = Path(__file__).parents[3] / "docs" / "structured-data.md"
+PAGE = Path(__file__).parents[3] / "docs" / "guide" / "structured-data.md"
 
 
 @pytest.mark.filterwarnings("ignore::regrep.CapacityWarning")

@@ -1,4 +1,4 @@
-"""The layers of a network as a figure and as tables, and what docs/measuring.md says of those of others."""
+"""The layers of a network as a figure and as tables, and what docs/guide/measuring.md says of those of others."""
 
 import json
 from pathlib import Path
