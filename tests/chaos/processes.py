@@ -30,6 +30,9 @@ from regrep_paper.runs.stopping import SIGNALS
 CODES = (0, 1, 2, 75)
 """Exit codes of a command that no signal ended."""
 
+CLOCKS = ("seconds", "cpu_seconds", "started", "resumed")
+"""Entries of a record that differ between two runs of one command."""
+
 
 def import_all() -> None:
     """Import what commands need, before any is forked."""
@@ -205,5 +208,5 @@ def _lasting(path: Path, folder: Path) -> bytes | None:
 
 def _timeless(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _timeless(entry) for key, entry in value.items() if key not in ("seconds", "started", "resumed")}
+        return {key: _timeless(entry) for key, entry in value.items() if key not in CLOCKS}
     return [_timeless(entry) for entry in value] if isinstance(value, list) else value

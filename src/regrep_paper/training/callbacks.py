@@ -52,18 +52,23 @@ class MetricsFile(Callback):
         self.path = path
         self.rows: list[dict[str, float]] = []
         self.started = False
-        self._before = 0.0
-        self._start = time.perf_counter()
+        self._before, self._work_before = 0.0, 0.0
+        self._start, self._work_start = time.perf_counter(), time.process_time()
 
     @property
     def seconds(self) -> float:
         """Training time, over all resumptions, in seconds."""
         return self._before + time.perf_counter() - self._start
 
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor time of that, of all threads of this process: other work on the machine hardly changes it."""
+        return self._work_before + time.process_time() - self._work_start
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock."""
+        """Start the clocks."""
         self.started = True
-        self._start = time.perf_counter()
+        self._start, self._work_start = time.perf_counter(), time.process_time()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Add the row of this epoch and write the file."""
@@ -80,11 +85,12 @@ class MetricsFile(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Rows and seconds, for the checkpoint."""
-        return {"rows": self.rows, "seconds": self.seconds}
+        return {"rows": self.rows, "seconds": self.seconds, "cpu_seconds": self.cpu_seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from a checkpoint."""
         self.rows, self._before = list(state_dict["rows"]), state_dict["seconds"]
+        self._work_before = state_dict.get("cpu_seconds", 0.0)  # older checkpoints have none
 
 
 class FolderStays(Callback):

@@ -205,7 +205,7 @@ def _evaluate(
     folder: RunFolder, trainer: Trainer, model: ConfiguredModule[Any], data: Any, metrics: MetricsFile
 ) -> dict[str, Any]:
     """Test the best epoch, chosen on validation, once; then diagnose it."""
-    epochs, seconds = trainer.current_epoch, metrics.seconds
+    epochs, seconds, work = trainer.current_epoch, metrics.seconds, metrics.cpu_seconds
     epoch = load_best(folder, model)
     row = next(row for row in metrics.rows if row["epoch"] == epoch)
     tested = measured(trainer.test(model, datamodule=data, verbose=False))
@@ -214,6 +214,7 @@ def _evaluate(
         "best_epoch": epoch,
         "epochs": epochs,
         "seconds": round(seconds, 1),
+        "cpu_seconds": round(work, 1),
         "validation": {k.removeprefix("validation/"): v for k, v in row.items() if k.startswith("validation/")},
         "test": {k.removeprefix("test/"): v for k, v in tested.items()},
         **(model.diagnose(data, folder.path) if trainer.is_global_zero else {}),
