@@ -1,7 +1,7 @@
 """How groups act on data: batched, one element per sample."""
 
-from regrep.actions.action import Action
 from regrep.actions.fields import VectorField2d
+from regrep.actions.functions import FunctionAction, check_law
 from regrep.actions.images import RotateFlip2d
 from regrep.actions.lattice import LatticeAction
 from regrep.actions.permute import Fix, Labels, Permute
@@ -11,11 +11,13 @@ from regrep.actions.sampling import sample
 from regrep.actions.side_by_side import SideBySide
 from regrep.actions.trees import TreeAction
 from regrep.actions.volumes import Rotate3d
+from regrep.groups.action import Action
 
 __all__ = [
     "Action",
     "Boxes2d",
     "Fix",
+    "FunctionAction",
     "Labels",
     "LatticeAction",
     "Permute",
@@ -25,6 +27,7 @@ __all__ = [
     "SideBySide",
     "TreeAction",
     "VectorField2d",
+    "check_law",
     "resample",
     "rotate",
     "sample",

@@ -7,11 +7,11 @@ from typing import get_args
 import torch
 from torch import Tensor, nn
 
-from regrep.actions.action import Action
 from regrep.actions.images import Rows, on_axes, plane_matrices, turn_of
 from regrep.actions.lattice import LatticeAction
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
+from regrep.groups.action import Action
 from regrep.representations import PermutationRepresentation
 
 

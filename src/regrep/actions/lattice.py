@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from regrep.actions.action import Action
 from regrep.actions.strides import StridedCopies
 from regrep.arguments import check_tensor
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
+from regrep.groups.action import Action
 from regrep.groups.finite import check_group
 from regrep.placed import Placed, PlacedFamily
 from regrep.representations import PermutationRepresentation

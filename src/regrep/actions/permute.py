@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from regrep.actions.action import Action
 from regrep.arguments import is_whole, shown
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
+from regrep.groups.action import Action
 from regrep.groups.finite import check_group
 from regrep.representations import PermutationRepresentation
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from regrep.actions.action import Action
 from regrep.actions.images import plane_matrices, turn_of
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
+from regrep.groups.action import Action
 
 
 class Points2d(Action):

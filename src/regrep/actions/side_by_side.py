@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from regrep.actions.action import Action
 from regrep.arguments import shown
 from regrep.errors import RegrepError
 from regrep.groups import product
+from regrep.groups.action import Action
 
 
 class SideBySide(Action):

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from regrep.actions.action import Action
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
+from regrep.groups.action import Action
 
 Path = tuple[Any, ...]
 """Steps into a tree: keys of mappings, places in sequences, names of fields."""

@@ -30,6 +30,7 @@ from regrep.objectives.checks import check_positions
 from regrep.objectives.functional import LatentAction, moving_part
 from regrep.objectives.layers import Layer
 from regrep.objectives.whitening import channels_last
+from regrep.representations import Representation
 
 COLLAPSE = 1e-5
 """A latent whose spread over the samples is below this fraction of its size counts as constant."""
@@ -281,7 +282,7 @@ def equivariance_error(
         scale=math.sqrt(size / dim),
         spread=math.sqrt(variance / dim),
         round_trip=round_trip,
-        is_output=isinstance(rho, Action),
+        is_output=isinstance(rho, Action) and not isinstance(rho, Representation),
     )
     _warn(result, count)
     return result

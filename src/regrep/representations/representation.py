@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
@@ -12,6 +12,8 @@ from torch import Tensor
 from regrep.arguments import shown
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup, real_characters
+from regrep.groups.action import Action
+from regrep.groups.action import check_elements as check_elements
 from regrep.groups.finite import check_group as check_group
 from regrep.placed import Placed
 
@@ -19,14 +21,14 @@ HOMOMORPHISM_TOLERANCE = 1e-8
 """Largest entry of rho(g) rho(h) - rho(gh) that counts as rounding, for float64 matrices."""
 
 
-class Representation(ABC):
+class Representation(Action):
     """A linear action rho of a finite group on R^dim, with rho(g) rho(h) = rho(gh).
 
     ``rho(z, g)`` applies rho(g[b]) to sample b of ``z`` [B, ..., dim]. Representations of the same group
     combine: ``rho1 + rho2`` (direct sum), ``3 * rho`` (three copies), ``rho1 @ rho2`` (tensor product).
 
     Representations hold no parameters and are not modules; index tables and matrices follow the device and
-    dtype of the data.
+    dtype of the data. A representation is an action, and goes wherever one is asked for.
 
     >>> import regrep
     >>> G = regrep.groups.dihedral(4)
@@ -37,7 +39,6 @@ class Representation(ABC):
     tensor([1, 7])
     """
 
-    group: FiniteGroup
     name: str
 
     @property
@@ -55,31 +56,21 @@ class Representation(ABC):
         """All matrices, float64 [n, dim, dim], in the order of the elements."""
 
     @abstractmethod
-    def apply(self, z: Tensor, g: Tensor) -> Tensor:
-        """Apply rho(g[b]) to z[b] without checking the arguments."""
+    def apply(self, x: Tensor, g: Tensor) -> Tensor:
+        """Apply rho(g[b]) to x[b] without checking the arguments; floating point unless rho is a permutation."""
 
     @property
     @abstractmethod
     def character(self) -> Tensor:
         """Traces of the matrices, float64 [n]."""
 
-    def __call__(self, z: Tensor, g: Tensor) -> Tensor:
-        """Apply rho(g) to a batch.
-
-        Args:
-            z: [B, ..., *shape], floating point (any dtype where rho is a permutation).
-            g: int64 [B], one element per sample.
-
-        Raises:
-            RegrepError: the shapes do not match, or an element is out of range.
-        """
-        check_elements(self.group, g, z)
-        if tuple(z.shape[z.dim() - len(self.shape) :]) != self.shape or z.dim() <= len(self.shape):
+    def check(self, x: Tensor) -> None:
+        """Raise unless x is [B, ..., *shape]."""
+        if tuple(x.shape[x.dim() - len(self.shape) :]) != self.shape or x.dim() <= len(self.shape):
             raise RegrepError(
-                f"{self.name} acts on tensors [B, ..., {', '.join(map(str, self.shape))}], got {list(z.shape)};"
+                f"{self.name} acts on tensors [B, ..., {', '.join(map(str, self.shape))}], got {list(x.shape)};"
                 " reshape the latent or choose a representation of its width"
             )
-        return self.apply(z, g)
 
     def matrix(self, element: int | str) -> Tensor:
         """Matrix of one element, float64 [dim, dim]."""
@@ -304,33 +295,6 @@ def sum_name(parts: Sequence[Representation]) -> str:
             counted.append((part.name, 1))
     wrapped = [(f"({name})" if "⊕" in name and n > 1 else name, n) for name, n in counted]
     return " ⊕ ".join(name if n == 1 else f"{n} {name}" for name, n in wrapped)
-
-
-def check_elements(group: FiniteGroup, g: Tensor, x: Tensor) -> None:
-    """Raise unless there is one element of the group per sample.
-
-    The range is checked only on the CPU and outside compiled code: elsewhere the check would wait for the device.
-    """
-    for what, value in (("group elements", g), ("what they move", x)):
-        if not isinstance(value, Tensor):
-            raise RegrepError(
-                f"{what} are one tensor, got a {type(value).__name__}; pass a tensor with the batch first"
-            )
-    if g.dtype != torch.int64 or g.dim() != 1:
-        raise RegrepError(
-            f"group elements are an int64 tensor [B], one per sample, got {str(g.dtype)[6:]} {list(g.shape)}"
-        )
-    if x.dim() == 0 or len(g) != len(x):
-        raise RegrepError(
-            f"one group element per sample is needed, got {len(g)} for data of shape {list(x.shape)};"
-            " put the batch first"
-        )
-    if not torch.compiler.is_compiling() and g.device.type == "cpu" and len(g):
-        low, high = int(g.min()), int(g.max())
-        if low < 0 or high >= group.order:
-            raise RegrepError(
-                f"an element of {group.name} is an index from 0 to {group.order - 1}, got {low if low < 0 else high}"
-            )
 
 
 def check_stack(group: FiniteGroup, matrices: Tensor, count: int | None = None) -> Tensor:
