@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -12,34 +11,20 @@ import torch
 from torch import Tensor, nn
 
 from regrep.actions import sample
-from regrep.actions.trees import Path, as_action, joined, mapped, moved, rows, samples_in, tensor_in, text
-from regrep.arguments import check_callable, is_real, shown, whole
+from regrep.actions.trees import as_action, joined, moved, rows, samples_in, tensor_in
+from regrep.arguments import check_callable
 from regrep.deprecated import positional_until_now
-from regrep.errors import RegrepError
-from regrep.objectives.checks import (
-    Control,
-    check_choice,
-    check_positions,
-    check_task,
-    check_views,
-    check_weight,
-)
-from regrep.objectives.controls import RandomPermutations
-from regrep.objectives.functional import (
-    LatentAction,
-    Penalty,
-    move,
-    penalty_between,
-    relative_to_variance,
-    whitened_pair,
-    wide,
-)
-from regrep.objectives.layers import OUTPUT, Latents, Layer, Place
+from regrep.objectives.checks import Control, check_positions, check_task, check_views
+from regrep.objectives.functional import Penalty
+from regrep.objectives.latent_augmentation import LatentAugmentation
+from regrep.objectives.latent_penalty import LatentPenalty
+from regrep.objectives.layers import OUTPUT, Latents, Layer
 from regrep.objectives.modules import Part, current
 from regrep.objectives.passes import Passes, extended
-from regrep.objectives.processes import check_averaged, of_all_processes, running_wrapper
-from regrep.objectives.settings import check_settings
+from regrep.objectives.processes import check_averaged, running_wrapper
+from regrep.objectives.settings import check_numbers, check_settings
 from regrep.objectives.terms import Compared, Terms
+from regrep.objectives.views import Views
 from regrep.representations import Representation
 from regrep.representations.representation import check_elements
 
@@ -133,21 +118,16 @@ class EquivariantObjective(nn.Module):
         control_seed: int = 0,
     ) -> None:
         super().__init__()
-        check_choice("penalty", penalty, Penalty)
-        if control is not None:
-            check_choice("control", control, Control)
-        check_weight("weight", weight)
-        check_weight("shifted_weight", shifted_weight)
-        check_weight("task_weight", task_weight)
-        if not (is_real(fraction) and 0 <= fraction <= 1):
-            raise RegrepError(
-                f"fraction is the part of the batch that is transformed, from 0 to 1, got {shown(fraction)}"
-            )
-        check_callable("the encoder", current(encoder))
+        check_numbers(
+            penalty,
+            control,
+            control_seed,
+            fraction,
+            weight=weight,
+            shifted_weight=shifted_weight,
+            task_weight=task_weight,
+        )
         check_callable("task_loss", task_loss)
-        if head is not None:
-            check_callable("the head", current(head))
-        whole("control_seed", control_seed, 0, 2**62)
         input_action, output_action = as_action(input_action), as_action(output_action)
         latents = check_settings(encoder, head, latent, input_action, output_action, latent_augmentation)
         # Held in a plain tuple, so that they are not registered: the objective has no state of its own.
@@ -155,16 +135,13 @@ class EquivariantObjective(nn.Module):
         self.task_loss = task_loss
         self.input_action, self.output_action = input_action, output_action
         self.latents = Latents({layer: rho for layer, rho in latents.items() if rho is not None})
-        self._fixed = tuple(layer for layer, rho in latents.items() if rho is None)
         self.weight, self.penalty = float(weight), penalty
         self.shifted_weight, self.task_weight = float(shifted_weight), float(task_weight)
         self.fraction, self.latent_augmentation = float(fraction), bool(latent_augmentation)
         self.control, self.control_seed = control, control_seed
-        self._applied: dict[Layer, LatentAction] = dict(self.latents)
-        if control == "permuted":
-            for k, (layer, rho) in enumerate(self.latents.items()):
-                shape = getattr(rho, "shape", None)
-                self._applied[layer] = RandomPermutations(input_action.group, shape, control_seed + k)
+        self._penalise = LatentPenalty(self.latents, penalty, input_action.group, control, control_seed)
+        fixed = [layer for layer, rho in latents.items() if rho is None]
+        self._turn = LatentAugmentation(self._penalise.applied, fixed)
         self._warned = self._averaging_checked = False
         self._passes = Passes(encoder, head, self.latents, strict=weight > 0)
 
@@ -221,38 +198,29 @@ class EquivariantObjective(nn.Module):
         if not torch.compiler.is_compiling() and torch.is_grad_enabled() and not self._averaging_checked:
             check_averaged((self.encoder, self.head))
             self._averaging_checked = True
-        count = math.ceil(round(self.fraction * size, 9))  # 0.07 · 100 is 7.000000000000001
+        views = Views.of(size, 0, self.fraction)
         if g is None:
             g = sample(self.input_action.group, size, generator=generator, device=tensor_in(x).device)
-        drawn = g[:count]
-        inputs, arguments = x, arguments or {}
-        if count:
-            inputs = joined(
-                [x, moved(self.input_action, rows(x, slice(count)), drawn) if gx is None else rows(gx, slice(count))]
-            )
-            arguments = extended(arguments, size, count)
-        turn = partial(self._turn, g=g) if self.latent_augmentation else None
+        drawn, inputs, arguments = views.first(g), x, arguments or {}
+        if views.moved:
+            inputs = joined([x, moved(self.input_action, views.first(x), drawn) if gx is None else views.first(gx)])
+            arguments = extended(arguments, size, views.moved)
+        turn = partial(self._turned, g=g) if self.latent_augmentation else None
         outputs, turned, latents = self._passes(inputs, arguments, turn)
-        samples_in(outputs, size + count + (size if turn else 0), "the outputs")
+        samples_in(outputs, views.samples + views.moved + (size if turn else 0), "the outputs")
         self._warn_once(outputs, latents)
 
         zero = tensor_in(outputs).new_zeros(())
-        penalty = zero
-        compared: tuple[tuple[Compared, ...], ...] = ()
-        if count:
-            found = [self._compare_runs(layer, runs, drawn, size, turned.get(layer)) for layer, runs in latents.items()]
-            penalty = torch.stack([part for part, _ in found]).mean()
-            compared = tuple(runs for _, runs in found)
-        target = moved(self.output_action, y, g)
-        own = rows(outputs, slice(size))
+        penalty, compared = self._penalty(latents, turned, drawn, views) if views.moved else (zero, ())
+        target, own = moved(self.output_action, y, g), views.plain(outputs)
         task = check_task(self._loss(own, y))
         shifted, augmented = zero, zero
-        if count:
-            shifted = self._loss(rows(outputs, slice(size, size + count)), rows(target, slice(count)))
+        if views.moved:
+            shifted = self._loss(views.shifted(outputs), views.first(target))
         if turn is not None:
-            augmented = self._loss(rows(outputs, slice(size + count, None)), target)
+            augmented = self._loss(views.turned(outputs), target)
         total = self.task_weight * task + self.shifted_weight * shifted + augmented
-        if self.weight > 0 and count:
+        if self.weight > 0 and views.moved:
             total = total + self.weight * penalty
         if samples is not None:
             total = total * (size / samples)
@@ -261,72 +229,18 @@ class EquivariantObjective(nn.Module):
     def _loss(self, outputs: Any, y: Any) -> Tensor:
         return self.task_loss(outputs, y)
 
-    def _turn(self, encoded: Any, g: Tensor) -> tuple[Any, dict[Layer, Tensor]]:
-        """Rho(g) E(x) for the head, and its parts by layer."""
-        applied = {place.path: layer for layer, place in self._passes.places.items() if place.layer == OUTPUT}
-        fixed = {Place.of(layer).path for layer in self._fixed}
-        turned: dict[Layer, Tensor] = {}
+    def _turned(self, encoded: Any, g: Tensor) -> tuple[Any, dict[Layer, Tensor]]:
+        return self._turn(rows(encoded, slice(len(g))), g)
 
-        def turn(path: Path, leaf: Tensor) -> Tensor:
-            if path in fixed or not leaf.dim():
-                return leaf
-            if path not in applied:
-                raise RegrepError(
-                    f"latent augmentation moves every part of the encoder's output, but {text(path)} has no"
-                    " representation; add one to latent, or None for what does not move"
-                )
-            layer = applied[path]
-            turned[layer] = move(leaf, g, self._applied[layer])
-            return turned[layer].to(leaf.dtype)
-
-        return mapped(turn, rows(encoded, slice(len(g)))), turned
-
-    def _compare_runs(
-        self, layer: Layer, runs: tuple[Tensor, ...], g: Tensor, rows: int, turned: Tensor | None
-    ) -> tuple[Tensor, tuple[Compared, ...]]:
-        """Mean penalty over the runs of one layer in the pass, and what was compared; see :meth:`_compare`."""
-        count = len(g)
-        found = [self._compare(layer, z[:count], z[rows:][:count], g, turned) for z in runs]
-        penalty = found[0][0] if len(found) == 1 else torch.stack([part for part, _ in found]).mean()
-        return penalty, tuple(latents for _, latents in found)
-
-    def _compare(
-        self, layer: Layer, z: Tensor, z_g: Tensor, g: Tensor, turned: Tensor | None
-    ) -> tuple[Tensor, Compared]:
-        """Penalty of one run of a layer, and what its errors are computed from; rho is applied only once.
-
-        Args:
-            layer: name of the layer.
-            z: [B, ...], latents of x.
-            z_g: [B, ...], latents of gx.
-            g: int64 [B].
-            turned: [B or more, ...], rho(g) z if it is already known.
-        """
+    def _penalty(
+        self, latents: Mapping[Layer, tuple[Tensor, ...]], turned: Mapping[Layer, Tensor], g: Tensor, views: Views
+    ) -> tuple[Tensor, tuple[tuple[Compared, ...], ...]]:
+        wrapper = None
         if self.penalty != "mse" and not torch.compiler.is_compiling() and torch.is_grad_enabled():
             wrapper = running_wrapper((self.encoder, self.head))
-            if wrapper is not None:
-                with torch.set_grad_enabled(self.weight > 0):
-                    z, z_g, g, turned = (*(of_all_processes(part, wrapper) for part in (z, z_g, g)), None)
-        rho, applied = self.latents[layer], self._applied[layer]
-        target, pair = wide(z_g), None
-        with torch.set_grad_enabled(self.weight > 0 and torch.is_grad_enabled()):
-            if self.control == "shuffled":
-                moved = move(z, g.roll(1), applied)
-            else:
-                moved = move(z, g, applied) if turned is None else turned[: len(z)]
-            if self.control == "shrunk":
-                penalty = (wide(z).square().mean() + target.square().mean()) / 2
-            elif self.penalty == "whitened":
-                with torch.autocast(moved.device.type, enabled=False):
-                    pair = whitened_pair(moved, target, applied)
-                penalty = relative_to_variance(*pair)
-            else:
-                penalty = penalty_between(moved, target, self.penalty, applied, self.input_action.group)
-        latents = Compared(z.detach(), z_g.detach(), g, rho, self.input_action.group)
-        if self.control in ("permuted", "shuffled"):
-            return penalty, latents
-        whitened = None if pair is None else (pair[0].detach(), pair[1].detach())
-        return penalty, latents._replace(moved=moved.detach(), pair=whitened)
+        pairs = {layer: tuple(views.pairs(z) for z in runs) for layer, runs in latents.items()}
+        known = {layer: views.first(z) for layer, z in turned.items()}
+        return self._penalise(pairs, g, known, differentiable=self.weight > 0, wrapper=wrapper)
 
     def _warn_once(self, outputs: Any, latents: Mapping[Layer, tuple[Tensor, ...]]) -> None:
         """Warn in the first step of latents whose positions stay in place, and of invariant outputs without room."""

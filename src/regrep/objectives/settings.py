@@ -1,14 +1,28 @@
-"""Checks of what an objective is made of: actions, representations, layers."""
+"""Checks of what an objective is made of: numbers, actions, representations, layers."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from regrep.arguments import check_callable
+from regrep.arguments import check_callable, is_real, shown, whole
 from regrep.errors import RegrepError
 from regrep.groups.finite import check_group
+from regrep.objectives.checks import Control, check_choice, check_weight
+from regrep.objectives.functional import Penalty
 from regrep.objectives.layers import OUTPUT, Latents, Place, find_layer, module_with, named
 from regrep.objectives.modules import current
+
+
+def check_numbers(penalty: object, control: object, control_seed: Any, fraction: Any, **weights: float) -> None:
+    """Raise for an unknown penalty or control, a fraction outside 0 to 1, or a weight below 0."""
+    check_choice("penalty", penalty, Penalty)
+    if control is not None:
+        check_choice("control", control, Control)
+    for name, weight in weights.items():
+        check_weight(name, weight)
+    if not (is_real(fraction) and 0 <= fraction <= 1):
+        raise RegrepError(f"fraction is the part of the batch that is transformed, from 0 to 1, got {shown(fraction)}")
+    whole("control_seed", control_seed, 0, 2**62)
 
 
 def check_settings(
@@ -18,6 +32,9 @@ def check_settings(
 
     Args as for :class:`~regrep.objectives.EquivariantObjective`, with trees of actions made into one action.
     """
+    check_callable("the encoder", current(encoder))
+    if head is not None:
+        check_callable("the head", current(head))
     latents = named(latent)
     if not any(rho is not None for rho in latents.values()):
         raise RegrepError("latent names at least one layer, got an empty mapping")

@@ -330,7 +330,7 @@ def test_errors_are_computed_when_they_are_read(monkeypatch):
         return whitened_pair(*views)
 
     monkeypatch.setattr("regrep.objectives.terms.whitened_pair", counted)
-    monkeypatch.setattr("regrep.objectives.equivariant.whitened_pair", counted)
+    monkeypatch.setattr("regrep.objectives.latent_penalty.whitened_pair", counted)
     terms = EquivariantObjective(
         encoder, head, nn.functional.cross_entropy, ACT, REPRESENTATIONS["permutation"], penalty="mse"
     )(x, y, g)

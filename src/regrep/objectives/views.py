@@ -1,0 +1,81 @@
+"""Which rows of a pass are which: samples with labels, samples without, and their transformed copies."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from regrep.actions.trees import joined, rows
+
+
+class Views(NamedTuple):
+    """The rows of one forward pass, in order: x, u, the transformed part of x, the transformed part of u.
+
+    The first samples of x and of u are transformed. A head that is trained on rho(g) E(x) as well has these outputs
+    behind all others.
+
+    Attributes:
+        labelled: samples of x, with labels.
+        unlabelled: samples of u, without.
+        moved_labelled: how many of x have a transformed copy.
+        moved_unlabelled: how many of u have one.
+
+    >>> import torch
+    >>> views = Views.of(3, 2, fraction=0.5)
+    >>> views, views.samples, views.moved
+    (Views(labelled=3, unlabelled=2, moved_labelled=2, moved_unlabelled=1), 5, 3)
+    >>> outputs = torch.tensor([0, 1, 2, 10, 11, 100, 101, 110])
+    >>> views.plain(outputs), views.shifted(outputs), *views.pairs(outputs)
+    (tensor([0, 1, 2]), tensor([100, 101]), tensor([ 0,  1, 10]), tensor([100, 101, 110]))
+    """
+
+    labelled: int
+    unlabelled: int
+    moved_labelled: int
+    moved_unlabelled: int
+
+    @classmethod
+    def of(cls, labelled: int, unlabelled: int, fraction: float) -> Views:
+        """The views of a batch of which this fraction is transformed."""
+        # 0.07 · 100 is 7.000000000000001
+        moved = (math.ceil(round(fraction * count, 9)) for count in (labelled, unlabelled))
+        return cls(labelled, unlabelled, *moved)
+
+    @property
+    def samples(self) -> int:
+        """Samples before any is transformed."""
+        return self.labelled + self.unlabelled
+
+    @property
+    def moved(self) -> int:
+        """Samples that have a transformed copy."""
+        return self.moved_labelled + self.moved_unlabelled
+
+    def plain(self, tree: Any) -> Any:
+        """The rows of x."""
+        return rows(tree, slice(self.labelled))
+
+    def shifted(self, tree: Any) -> Any:
+        """The rows of gx."""
+        return rows(tree, slice(self.samples, self.samples + self.moved_labelled))
+
+    def turned(self, tree: Any) -> Any:
+        """The rows of rho(g) E(x), which stand behind all others."""
+        return rows(tree, slice(self.samples + self.moved, None))
+
+    def first(self, tree: Any) -> Any:
+        """The rows of x and u that have a transformed copy."""
+        if not self.unlabelled:
+            return rows(tree, slice(self.moved))
+        if self.moved == self.samples:
+            return rows(tree, slice(self.samples))
+        end = self.labelled + self.moved_unlabelled
+        return joined([rows(tree, slice(self.moved_labelled)), rows(tree, slice(self.labelled, end))])
+
+    def second(self, tree: Any) -> Any:
+        """The rows of their transformed copies, in the same order."""
+        return rows(tree, slice(self.samples, self.samples + self.moved))
+
+    def pairs(self, tree: Any) -> tuple[Any, Any]:
+        """Both."""
+        return self.first(tree), self.second(tree)
