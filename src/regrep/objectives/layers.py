@@ -271,10 +271,30 @@ def tapped(function: object, copies: Mapping[Layer, bool]) -> Iterator[dict[Laye
 def _hook(stack: ExitStack, tap: Tap, function: object) -> nn.Module:
     layer = tap.place.layer
     model = module_with(function, layer)
-    stack.callback(find_layer(model, layer).register_forward_hook(tap).remove)
-    if not torch.compiler.is_compiling() and is_compiled(model, layer):
+    part = find_layer(model, layer)
+    if torch.compiler.is_compiling():
+        stack.callback(_replace_hooks, part, _traced(part, tap))
+        return model
+    stack.callback(part.register_forward_hook(tap).remove)
+    if is_compiled(model, layer):
         stack.enter_context(uncompiled())
     return model
+
+
+def _traced(part: nn.Module, tap: Tap) -> Any:
+    """Hook a module while ``torch.compile`` traces, which cannot make torch's handles of hooks; returns its own hooks.
+
+    The module gets another dictionary of hooks, and then its own one back, which leaves no trace in the graph.
+    """
+    own = vars(part)["_forward_hooks"]
+    hooks = own.copy()
+    hooks[-1 - len(own)] = tap  # torch counts its hooks from 0
+    _replace_hooks(part, hooks)
+    return own
+
+
+def _replace_hooks(part: nn.Module, hooks: Any) -> None:
+    vars(part)["_forward_hooks"] = hooks
 
 
 def module_with(function: object, layer: str) -> nn.Module:

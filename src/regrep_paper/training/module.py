@@ -172,8 +172,7 @@ class NetworkModule(ConfiguredModule[EquivariantObjective | RolloutObjective]):
     def compile_step(self) -> None:
         """Compile the objective, on a GPU as a graph that is replayed without launching its kernels one by one."""
         mode = "reduce-overhead" if torch.cuda.is_available() else None
-        whole = set(self.objective.latents) == {OUTPUT}  # other layers are read by hooks that are set in the step
-        self._compiled = torch.compile(self.objective.forward, fullgraph=whole, mode=mode)
+        self._compiled = torch.compile(self.objective.forward, fullgraph=True, mode=mode)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """One update; logs the terms of the objective."""
