@@ -1,6 +1,6 @@
 """Finite groups: the catalogue, builders, presentations, classes and characters."""
 
-from regrep.groups.builders import from_matrices, from_permutations, from_presentation, from_table
+from regrep.groups.builders import from_permutations, from_presentation, from_table
 from regrep.groups.catalogue import (
     alternating,
     cyclic,
@@ -16,6 +16,7 @@ from regrep.groups.catalogue import (
 from regrep.groups.characters import CharacterTable, RealCharacter, real_characters
 from regrep.groups.cosets import COSET_LIMIT, CosetLimitError
 from regrep.groups.finite import MAX_ORDER, FiniteGroup
+from regrep.groups.matrices import from_matrices
 from regrep.groups.presentations import Presentation
 from regrep.groups.spelling import parse
 from regrep.groups.words import evaluate

@@ -212,7 +212,11 @@ def _of_axes(name: str, matrices: np.ndarray) -> FiniteGroup:
     moved = np.einsum("gij,kj->gki", matrices, diagonals)
     points = (np.abs(np.einsum("gki,li->gkl", moved, diagonals)) == 3).argmax(-1)
     return FiniteGroup(
-        name=name, names=_axes_names(matrices), mul=torch.from_numpy(table), points=torch.from_numpy(points)
+        name=name,
+        names=_axes_names(matrices),
+        mul=torch.from_numpy(table),
+        points=torch.from_numpy(points),
+        matrices=torch.from_numpy(matrices).double(),
     )
 
 

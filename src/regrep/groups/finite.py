@@ -16,6 +16,7 @@ from regrep.errors import RegrepError
 from regrep.html import table
 
 if TYPE_CHECKING:
+    import regrep
     from regrep.groups.characters import CharacterTable
     from regrep.groups.presentations import Presentation, Word
 
@@ -46,10 +47,14 @@ class FiniteGroup:
         presentation_given: generators and relators on exactly these generators; by default derived on first
             use. The relators are checked to hold, not to suffice.
         points: int64 tensor [n, degree], the natural action on points, ``points[g, i]`` = g(i), if there is one.
+        matrices: float64 tensor [n, d, d], the matrices of the elements if it is a group of matrices; ``defining`` is
+            the representation by them.
+        given_order: int64 tensor [k], the element that each table row, permutation or matrix became from which the
+            group was made: ``matrices[given_order]`` are the matrices given, in the order given.
 
     Raises:
         RegrepError: the table is not a group with identity 0, it is larger than ``MAX_ORDER``, or the generators,
-            relators or points are not those of this group.
+            relators, points or matrices are not those of this group.
 
     >>> from regrep.groups import dihedral
     >>> G = dihedral(4)
@@ -66,6 +71,8 @@ class FiniteGroup:
     generators: tuple[int, ...] = ()
     presentation_given: Presentation | None = None
     points: torch.Tensor | None = None
+    matrices: torch.Tensor | None = None
+    given_order: torch.Tensor | None = None
 
     identity = 0
 
@@ -103,6 +110,7 @@ class FiniteGroup:
         object.__setattr__(self, "names", tuple(self.names))
         object.__setattr__(self, "generators", tuple(int(g) for g in generators))
         self._check_points()
+        self._check_matrices()
         self._check_presentation()
 
     def _check_points(self) -> None:
@@ -126,6 +134,25 @@ class FiniteGroup:
             raise RegrepError(
                 f"points[g] permutes the points and points[gh] is points[g] after points[h], but not in these points"
                 f" of {self.name}; check their order"
+            )
+
+    def _check_matrices(self) -> None:
+        if self.matrices is None:
+            return
+        matrices = self.matrices
+        if not isinstance(matrices, torch.Tensor) or matrices.dtype != torch.float64 or matrices.device.type != "cpu":
+            raise RegrepError(f"the matrices of {self.name} are a float64 tensor on the CPU, got {shown(matrices)}")
+        if matrices.dim() != 3 or not 0 < matrices.shape[1] == matrices.shape[2] or len(matrices) != self.order:
+            raise RegrepError(
+                f"the matrices of {self.name} are a float64 tensor [{self.order}, d, d], got {list(matrices.shape)}"
+            )
+        from regrep.groups.tolerances import defect, tolerance
+
+        error = defect(self.mul.numpy(), self.generators, matrices.numpy())
+        if not error <= tolerance(matrices.dtype):
+            raise RegrepError(
+                f"the matrices of {self.name} multiply as its elements, but these do not, by {error:.1e};"
+                " check their order"
             )
 
     def _check_presentation(self) -> None:
@@ -210,6 +237,21 @@ class FiniteGroup:
         from regrep.groups.characters import character_table
 
         return character_table(self)
+
+    @cached_property
+    def defining(self) -> regrep.Representation:
+        """The representation that the group was given by: its ``matrices``, else the permutations of its ``points``.
+
+        >>> from regrep.groups import octahedral
+        >>> octahedral().defining.multiplicities()["T1"]
+        1.0
+
+        Raises:
+            RegrepError: the group has neither.
+        """
+        import regrep
+
+        return regrep.defining(self)
 
     def index(self, element: int | str) -> int:
         """Index of an element given by name or index.

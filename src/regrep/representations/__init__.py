@@ -1,6 +1,8 @@
 """Exact representations, by permutations where possible and by matrices otherwise; learned ones over a presentation."""
 
 from regrep.representations import layouts
+from regrep.representations.generated import representation_from
+from regrep.representations.given import defining, det
 from regrep.representations.irreducible import Irrep, irreps
 from regrep.representations.layouts import FeatureMap, Tokens
 from regrep.representations.learned import LearnedRepresentation, SingularMatrixError
@@ -32,6 +34,8 @@ __all__ = [
     "Representation",
     "SingularMatrixError",
     "Tokens",
+    "defining",
+    "det",
     "direct_sum",
     "irreps",
     "latent",
@@ -39,6 +43,7 @@ __all__ = [
     "layouts",
     "natural",
     "regular",
+    "representation_from",
     "restrict",
     "sign",
     "standard",

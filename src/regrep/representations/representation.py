@@ -15,10 +15,8 @@ from regrep.groups import FiniteGroup, real_characters
 from regrep.groups.action import Action
 from regrep.groups.action import check_elements as check_elements
 from regrep.groups.finite import check_group as check_group
+from regrep.groups.tolerances import defect, polished, tolerance
 from regrep.placed import Placed
-
-HOMOMORPHISM_TOLERANCE = 1e-8
-"""Largest entry of rho(g) rho(h) - rho(gh) that counts as rounding, for float64 matrices."""
 
 
 class Representation(Action):
@@ -130,7 +128,8 @@ class MatrixRepresentation(Representation):
 
     Args:
         group: the group.
-        matrices: float64 [n, dim, dim], one matrix per element, in the order of the elements.
+        matrices: [n, dim, dim], one matrix per element, in the order of the elements. They may be rounded: up to
+            1e-6 (1e-4 in half and single precision) the exact representation near them is taken.
         name: name of the representation.
 
     Raises:
@@ -309,6 +308,7 @@ def check_stack(group: FiniteGroup, matrices: Tensor, count: int | None = None) 
         raise RegrepError(
             f"one square matrix for each of the {rows} {'elements' if count is None else 'generators'} of {group.name}"
             f" is needed, got shape {list(matrices.shape)}; stack them in the group's order"
+            + ("" if count is not None else ", or pass those of generators to representation_from")
         )
     if matrices.is_complex():
         raise RegrepError(f"the matrices of {group.name} are real, got {str(matrices.dtype)[6:]}; use a real form")
@@ -316,7 +316,10 @@ def check_stack(group: FiniteGroup, matrices: Tensor, count: int | None = None) 
 
 
 def check_homomorphism(group: FiniteGroup, matrices: Tensor, name: str) -> Tensor:
-    """Float64 copy of the matrices after checking rho(e) = 1 and rho(s) rho(g) = rho(sg) for generators s."""
+    """Float64 copy of the matrices after checking rho(e) = 1 and rho(s) rho(g) = rho(sg) for generators s.
+
+    Those of lower precision, or rounded, are replaced by the exact representation near them.
+    """
     check_group(group)
     stack = check_stack(group, matrices).clone()
     if not bool(stack.isfinite().all()):
@@ -324,12 +327,21 @@ def check_homomorphism(group: FiniteGroup, matrices: Tensor, name: str) -> Tenso
             f"the matrices of {name} hold finite numbers, got {int((~stack.isfinite()).sum())} entries that are not;"
             " check where they come from"
         )
-    defect = float((stack[0] - torch.eye(stack.shape[1], dtype=torch.float64)).abs().max())
-    for s in group.generators:
-        defect = max(defect, float((stack[s] @ stack - stack[group.mul[s]]).abs().max()))
-    if not defect <= HOMOMORPHISM_TOLERANCE * max(1.0, float(stack.abs().max()) ** 2):
+    mul, values = group.mul.numpy(), stack.numpy()
+    error, limit = defect(mul, group.generators, values), tolerance(matrices.dtype)
+    if error <= limit:
+        return torch.from_numpy(polished(mul, group.generators, values))
+    given = group.given_order
+    if (
+        given is not None
+        and len(given.unique()) == len(given) == group.order
+        and defect(mul, group.generators, values[given.argsort().numpy()]) <= limit
+    ):
         raise RegrepError(
-            f"rho(g) rho(h) differs from rho(gh) by {defect:.1e} (limit {HOMOMORPHISM_TOLERANCE:.0e});"
-            f" the matrices of {name} are no representation of {group.name}"
+            f"the matrices of {name} come in the order in which they were given to make {group.name}, whose identity is"
+            " element 0; pass matrices[G.given_order.argsort()], or take G.defining"
         )
-    return stack
+    raise RegrepError(
+        f"rho(g) rho(h) differs from rho(gh) by {error:.1e} (limit {limit:.0e});"
+        f" the matrices of {name} are no representation of {group.name}"
+    )
