@@ -8,7 +8,7 @@ READY := .venv/.ready
 BASELINES := .venv-baselines/bin
 BASELINES_READY := .venv-baselines/.ready
 
-.PHONY: setup setup-baselines demo test test-baselines test-all mutants lint types bench chaos clean
+.PHONY: setup setup-baselines demo test test-baselines test-all test-lowest test-highest mutants lint types bench chaos clean
 
 setup: $(READY)
 
@@ -46,6 +46,20 @@ test-all: setup setup-baselines
 	OMP_NUM_THREADS=1 $(BIN)/$(PYTEST) -m "slow or not slow"
 	OMP_NUM_THREADS=1 $(BASELINES)/$(PYTEST) -m "slow or not slow" tests/paper/networks tests/paper/steerable
 
+# Once on the lowest and once on the highest versions that pyproject.toml allows, each in an environment of its own.
+test-lowest: .venv-lowest/.ready
+	OMP_NUM_THREADS=1 .venv-lowest/bin/$(PYTEST)
+
+test-highest: .venv-highest/.ready
+	OMP_NUM_THREADS=1 .venv-highest/bin/$(PYTEST)
+
+.venv-lowest/.ready .venv-highest/.ready: .venv-%/.ready: pyproject.toml tools/lowest.py
+	test -x .venv-$*/bin/python || $(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	if [ $* = lowest ]; then .venv-$*/bin/python tools/lowest.py; fi > .venv-$*/constraints.txt
+	.venv-$*/bin/python -m pip install --quiet --upgrade -c .venv-$*/constraints.txt -e ".[all]" --group dev
+	touch $@
+
 # Under half an hour on two cores: wrong changes of a sample of lines, each of which a test should notice.
 mutants: setup
 	$(BIN)/python tools/mutants.py --out results/mutants.json
@@ -65,5 +79,5 @@ chaos: setup
 	PYTHONPATH=tests OMP_NUM_THREADS=1 $(BIN)/python -m chaos $(CHAOS)
 
 clean:
-	rm -rf .venv .venv-baselines build demo .mypy_cache .pytest_cache .ruff_cache .hypothesis src/*.egg-info
+	rm -rf .venv .venv-* build demo .mypy_cache .pytest_cache .ruff_cache .hypothesis src/*.egg-info
 	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""Draw the figures of README's first screen, from the records of the study on single digits, and of docs/guide/measuring.md.
+"""Draw the figures of README's first screen, from the records of the study on single digits, and of the measuring page.
 
 python docs/figure.py [RECORDS]
 """

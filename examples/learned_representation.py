@@ -8,16 +8,16 @@ from __future__ import annotations
 import sys
 
 import torch
-from sklearn.datasets import load_digits
 from torch import nn
 
 import regrep
+from regrep_paper.data.digits import embedded
 
 
 def main(epochs: int = 90) -> None:
     torch.manual_seed(0)
-    x, y = (torch.tensor(array) for array in load_digits(return_X_y=True))
-    x = x.float().reshape(-1, 1, 8, 8) / 16
+    images, y = embedded()
+    x = images[:, None] / 16
     group = regrep.groups.cyclic(4)
     encoder = nn.Sequential(nn.Flatten(), nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 16))
     head = nn.Linear(16, 10)

@@ -253,7 +253,7 @@ def learn(words: Sequence[str]) -> int:
         for config in read_manifest(file, experiments.check_config).configs({**settings, "seed": 0}):
             check(experiments.config_command(config, out, options.data_dir))
         code = sweeps.sweep(file, experiments, out=out, data_dir=options.data_dir, jobs=options.jobs, settings=settings)
-    return code or _report(out)
+    return code or _report(out, drawn=False)
 
 
 def report(words: Sequence[str]) -> int:
@@ -344,7 +344,7 @@ def demo(words: Sequence[str]) -> int:
 
     with as_file(files("regrep_paper.tables") / "sweeps" / "ddmnist" / "demo.yaml") as file:
         code = sweeps.sweep(file, experiments, out=options.out, jobs=options.jobs)
-    return code or _report(options.out)
+    return code or _report(options.out, drawn=False)
 
 
 def doctor(words: Sequence[str]) -> int:
@@ -391,10 +391,17 @@ def _experiment(command: str, words: Sequence[str], *usages: str) -> tuple[str, 
     return name, list(words[1:])
 
 
-def _report(runs: Path, out: Path | None = None) -> int:
+def _report(runs: Path, out: Path | None = None, drawn: bool = True) -> int:
+    """Make a report; unless it has to be drawn, the tables are enough where the packages for figures are missing."""
     from regrep_paper.report import build
 
-    made = build(runs, out)
+    try:
+        made = build(runs, out)
+    except MissingExtraError as error:
+        if drawn:
+            raise
+        print(f"tables: {(out or runs / 'report') / 'table.md'}; for figures: {error}")
+        return 0
     print(made.text)
     print(f"report: {made.page}")
     return 0

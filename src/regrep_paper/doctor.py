@@ -13,11 +13,11 @@ from importlib.util import find_spec
 from regrep._version import __version__
 
 EXTRAS = {
-    "train": ("lightning", "jsonargparse", "rich", "yaml"),
-    "data": ("pooch", "sklearn", "PIL"),
+    "train": ("lightning", "torchmetrics", "jsonargparse", "rich", "yaml"),
+    "data": ("pooch", "PIL"),
     "sim": ("phi",),
     "sweep": ("submitit",),
-    "report": ("matplotlib", "jinja2"),
+    "report": ("matplotlib", "jinja2", "scipy", "PIL"),
     "integrations": ("torchmetrics", "transformers", "accelerate"),
     "baselines": ("escnn",),
 }

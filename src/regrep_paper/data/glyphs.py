@@ -20,8 +20,8 @@ from regrep_paper.tables import exploration
 DEFAULTS = exploration.TMNIST.defaults
 """Defaults of the settings; None if the default depends on other settings."""
 
-FONTS = ("DejaVuSans.ttf", "DejaVuSerif-BoldItalic.ttf")
-"""The default fonts, which matplotlib ships."""
+FONTS = ("digits-sans.ttf", "digits-serif-bold-italic.ttf")
+"""The default fonts: the digits of DejaVu Sans and DejaVu Serif Bold Italic, which come with the package."""
 
 SIZE, FILLED = 28, 20
 """Side of the square image and longer side of the glyph in it, in pixels."""
@@ -162,16 +162,12 @@ def rotate_and_scale(x: Tensor, angle: Tensor, scale: Tensor) -> Tensor:
 
 
 def default_font(name: str) -> Path:
-    """A font that matplotlib ships.
+    """A font that comes with the package.
 
-    >>> default_font("DejaVuSans.ttf").name
-    'DejaVuSans.ttf'
+    >>> default_font("digits-sans.ttf").name
+    'digits-sans.ttf'
     """
-    try:
-        import matplotlib
-    except ImportError as cause:
-        raise MissingExtraError("report") from cause
-    return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name
+    return Path(__file__).parent / "embedded" / name
 
 
 def render(font: Path) -> Tensor:
@@ -186,7 +182,7 @@ def render(font: Path) -> Tensor:
     Raises:
         RegrepError: no such file, not a scalable font, or a font without ten different digits.
 
-    >>> render(default_font("DejaVuSans.ttf")).amax(dim=(1, 2)).min() > 200
+    >>> render(default_font("digits-sans.ttf")).amax(dim=(1, 2)).min() > 200
     tensor(True)
     """
     try:

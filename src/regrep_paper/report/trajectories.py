@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
 from regrep_paper.report.learned_part import members, root_name
 from regrep_paper.report.runs import Run
@@ -88,8 +89,7 @@ def read_trajectories(arrays: Mapping[str, NDArray], last: int | None = None) ->
 def followed(values: NDArray) -> NDArray:
     """Eigenvalues [E, d] with each epoch reordered so that every column continues.
 
-    The closest pair of consecutive epochs is matched first, then the closest of what is left; pairs are then exchanged
-    as long as that makes the sum of squared distances smaller, since what is left last may lie far apart.
+    Of consecutive epochs, those values are taken for the same whose squared distances have the smallest sum.
 
     >>> followed(np.array([[1, -1], [-0.9, 0.9], [1, -1]]))
     array([[ 1. , -1. ],
@@ -98,26 +98,9 @@ def followed(values: NDArray) -> NDArray:
     """
     result = np.array(values)
     for before, row in itertools.pairwise(result):
-        row[:] = row[_matched(np.abs(before[:, None] - row).astype(np.float64) ** 2)]
+        distance = np.abs(before[:, None] - row).astype(np.float64)
+        row[:] = row[linear_sum_assignment(distance**2)[1]]
     return result
-
-
-def _matched(cost: NDArray) -> NDArray:
-    """A column for each row of a square matrix, with a small sum that no exchange of two lowers."""
-    width = len(cost)
-    chosen, left = np.empty(width, dtype=np.int64), cost.copy()
-    for _ in range(width):
-        row, column = divmod(int(left.argmin()), width)
-        chosen[row] = column
-        left[row], left[:, column] = np.inf, np.inf
-    while True:
-        mixed = cost[:, chosen]
-        own = mixed.diagonal()
-        gain = own[:, None] + own - mixed - mixed.T
-        one, other = divmod(int(gain.argmax()), width)
-        if not gain[one, other] > 1e-9 * cost.max():  # rounding would exchange for ever
-            return chosen
-        chosen[[one, other]] = chosen[[other, one]]
 
 
 def trajectories(rows: Sequence[Row]) -> Figure | None:

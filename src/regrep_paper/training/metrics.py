@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
+from torchmetrics.functional.classification import binary_auroc, multiclass_auroc
 
 from regrep.errors import RegrepError
 
 
-def binary_auc(score: Tensor, positive: Tensor) -> Tensor:
-    """Area under the ROC curve: the probability that a positive sample outscores a negative one, ties count half.
-
-    From the ranks of the scores (Mann and Whitney), in double precision; NaN without both kinds of samples.
-
-    Args:
-        score: [N], any real numbers.
-        positive: bool [N].
-
-    >>> binary_auc(torch.tensor([0.1, 0.4, 0.4, 0.8]), torch.tensor([False, False, True, True]))
-    tensor(0.8750, dtype=torch.float64)
-    """
-    _, place, count = torch.unique(score, return_inverse=True, return_counts=True)
-    rank = (count.cumsum(0) - (count - 1) / 2).double()[place]  # ties share the mean of their ranks
-    n = positive.sum().double()
-    return (rank[positive].sum() - n * (n + 1) / 2) / (n * (len(score) - n))
-
-
 def auc(probabilities: Tensor, labels: Tensor) -> Tensor:
     """The AUC of MedMNIST's evaluator: for two classes that of class 1, else the mean of one-versus-rest AUCs.
+
+    Computed by torchmetrics, exactly; NaN where a class has no sample, since its AUC is then not defined.
 
     Args:
         probabilities: [N, classes], softmax outputs.
@@ -35,11 +22,15 @@ def auc(probabilities: Tensor, labels: Tensor) -> Tensor:
 
     >>> auc(torch.eye(3), torch.arange(3)).item()
     1.0
+    >>> auc(torch.eye(3)[:2], torch.arange(2)).item()
+    nan
     """
     classes = probabilities.shape[1]
+    if not labels.bincount(minlength=classes).all():
+        return probabilities.new_tensor(math.nan)
     if classes == 2:
-        return binary_auc(probabilities[:, 1], labels == 1)
-    return torch.stack([binary_auc(probabilities[:, k], labels == k) for k in range(classes)]).mean()
+        return binary_auroc(probabilities[:, 1], labels)
+    return multiclass_auroc(probabilities, labels, classes)
 
 
 def accuracy(scores: Tensor, labels: Tensor) -> Tensor:

@@ -1,9 +1,39 @@
 """Single digits: no image is in two splits."""
 
+import hashlib
+
 import pytest
+import torch
 
 from regrep.errors import RegrepError
-from regrep_paper.data.digits import load
+from regrep_paper.data.digits import embedded, load
+
+PIXELS = "8f26b2bd9d135c256808f68f14fdabddde6d9c7f869ae419704b051f0f14b3b3"
+LABELS = "8ba4f891220f5e4c9c819638d1602d74b83618f167043c6da52a2a247841ddf0"
+"""SHA-256 of scikit-learn 1.9.1's digits as bytes."""
+
+
+def test_embedded_digits_are_those_of_scikit_learn():
+    images, labels = embedded()
+    assert images.dtype == torch.uint8
+    assert hashlib.sha256(images.numpy().tobytes()).hexdigest() == PIXELS
+    assert hashlib.sha256(labels.numpy().astype("uint8").tobytes()).hexdigest() == LABELS
+
+
+def test_embedded_digits_equal_those_of_an_installed_scikit_learn():
+    theirs = pytest.importorskip("sklearn.datasets").load_digits()
+    images, labels = embedded()
+    assert (images.numpy() == theirs.images).all()
+    assert (labels.numpy() == theirs.target).all()
+
+
+def test_enlarged_digits_are_those_that_records_were_made_with():
+    digits = load("digits")
+    every = torch.cat([digits.images[split] for split in ("train", "validation", "test")])
+    assert (
+        hashlib.sha256(every.numpy().tobytes()).hexdigest()
+        == "ba339c381971a4325f03f54411b7c14cae36f3075821761a5debe98b8c5dfbc8"
+    )
 
 
 def test_no_digit_crosses_splits():

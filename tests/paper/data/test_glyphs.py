@@ -1,10 +1,13 @@
 """Digits drawn in two fonts: splits by angle, glyphs, and fonts that cannot be used."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
-pytest.importorskip("matplotlib")
-pytest.importorskip("sklearn")
+pytest.importorskip("PIL")
 
 from regrep.actions import rotate
 from regrep.errors import RegrepError
@@ -38,7 +41,7 @@ def test_rotate_and_scale():
 
 
 def test_glyphs_are_centred_and_of_one_size():
-    digits = render(default_font("DejaVuSans.ttf"))
+    digits = render(default_font("digits-sans.ttf"))
     assert digits.dtype == torch.uint8
     assert digits.shape == (10, 28, 28)
     for digit in digits:
@@ -62,6 +65,20 @@ def test_the_swap_changes_the_font_and_nothing_else(make):
     assert module.action is None
 
 
+def of_matplotlib(name):
+    """A font that matplotlib ships, or one that does not exist."""
+    matplotlib = pytest.importorskip("matplotlib")
+    return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name
+
+
+@pytest.mark.parametrize(
+    ("own", "whole"),
+    [("digits-sans.ttf", "DejaVuSans.ttf"), ("digits-serif-bold-italic.ttf", "DejaVuSerif-BoldItalic.ttf")],
+)
+def test_the_fonts_draw_the_digits_of_the_whole_ones(own, whole):
+    assert torch.equal(render(default_font(own)), render(of_matplotlib(whole)))
+
+
 def test_fonts_that_cannot_be_used(tmp_path):
     text = tmp_path / "text.ttf"
     text.write_text("no font")
@@ -69,18 +86,24 @@ def test_fonts_that_cannot_be_used(tmp_path):
         (tmp_path / "absent.ttf", "absent.ttf does not exist"),
         (tmp_path, "a font is a file"),
         (text, "is not a scalable font"),
-        (default_font("STIXSizOneSymReg.ttf"), "draws each of 0..9, but .* lacks the digits 0, 1,"),
+        (of_matplotlib("STIXSizOneSymReg.ttf"), "draws each of 0..9, but .* lacks the digits 0, 1,"),
     ]:
         with pytest.raises(RegrepError, match=message):
             render(font)
-    font = default_font("DejaVuSans.ttf")
+    font = default_font("digits-sans.ttf")
     with pytest.raises(RegrepError, match="draw the same digits"):
         GlyphPairs(font, font).setup()
 
 
 def test_pictures_alike_are_no_digits():
-    last_resort = default_font("LastResortHE-Regular.ttf")
+    last_resort = of_matplotlib("LastResortHE-Regular.ttf")
     if not last_resort.exists():
         pytest.skip("this matplotlib has no font that draws all digits alike")
     with pytest.raises(RegrepError, match="lacks ten different digits"):
         render(last_resort)
+
+
+def test_the_default_fonts_need_no_matplotlib():
+    code = "import sys; sys.modules['matplotlib'] = None\n"
+    code += "from regrep_paper.data.glyphs import GlyphPairs; GlyphPairs(train_samples=10).setup()"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -112,7 +112,7 @@ def smoke(request, **seed):
 
 def fonts(request, **seed):
     """The splits share the glyphs and differ in the bands of 5 degrees that angles are drawn from."""
-    pytest.importorskip("matplotlib")
+    pytest.importorskip("PIL")
     seen = []
 
     def spied(x, angle, scale):

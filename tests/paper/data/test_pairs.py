@@ -4,8 +4,7 @@ import pytest
 import torch
 from batches_fixture import pairs
 
-pytest.importorskip("matplotlib")
-pytest.importorskip("sklearn")
+pytest.importorskip("PIL")
 
 from regrep.errors import RegrepError
 from regrep.groups import cyclic

@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-pytest.importorskip("matplotlib")
-pytest.importorskip("sklearn")
+pytest.importorskip("PIL")
 
 from regrep.actions import RotateFlip2d, rotate
 from regrep.actions.images import plane_matrices

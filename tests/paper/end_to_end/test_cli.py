@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+from records_fixture import write_run
 
 from regrep._version import __version__
 from regrep.errors import MissingExtraError
@@ -299,3 +300,13 @@ def test_learning_from_a_folder_that_is_not_there(capsys, tmp_path):
     assert code == 1
     assert "the data digits are read from no file" in text
     assert not (tmp_path / "out").exists()
+
+
+def test_tables_of_what_was_learned_need_no_extra_for_figures(tmp_path, monkeypatch, capsys):
+    write_run(tmp_path / "a")
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    assert cli._report(tmp_path, drawn=False) == 0
+    text = capsys.readouterr().out
+    assert text.startswith(f"tables: {tmp_path / 'report' / 'table.md'}; for figures: this needs the extra [report]")
+    assert (tmp_path / "report" / "table.md").is_file()
+    assert main(["report", str(tmp_path)]) == 1
