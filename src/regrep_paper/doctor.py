@@ -30,10 +30,15 @@ def examine() -> str:
     >>> examine().splitlines()[0].startswith("regrep")
     True
     """
+    return "\n".join(f"{name:10} {text}" for name, text in lines())
+
+
+def lines() -> list[tuple[str, str]]:
+    """What is examined, and what was found."""
     import torch
 
     device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none visible"
-    lines = [
+    return [
         ("regrep", __version__),
         ("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
         ("torch", torch.__version__),
@@ -46,7 +51,6 @@ def examine() -> str:
             baselines(sys.version_info[:2], version("numpy"), shutil.which("gfortran") is not None),
         ),
     ]
-    return "\n".join(f"{name:10} {text}" for name, text in lines)
 
 
 def version(package: str) -> str:

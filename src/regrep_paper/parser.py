@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from regrep_paper.suggestions import MisuseError, repair
 
@@ -23,8 +27,35 @@ DATA = ("mnist", "cifar10", *VOLUMES, "smoke")
 """Data sets to download or, for the last one, to simulate."""
 
 
+HELP = {
+    "groups": "elements, table, classes, characters and irreducibles of a group",
+    "models": "every network of the tables: latent, parameters, symmetry, the paper's numbers",
+    "measure": "how equivariant a trained model is, by group element or by layer",
+    "fit": "train a run, or continue it",
+    "test": "evaluate a trained run",
+    "learn": "learn the representation of a latent and analyse it",
+    "sweep": "run every config of a sweep file, or continue a sweep",
+    "report": "tables and figures of all runs in a folder or a file",
+    "data": "download or simulate a data set, or verify its files",
+    "demo": "a small sweep on embedded digits, with its report",
+    "doctor": "what is installed, what is missing, and what needs it",
+}
+"""Each command with its line of help."""
+
+
 class Parser(argparse.ArgumentParser):
-    """argparse that reports a mistake in one sentence with the probable fix."""
+    """argparse that reports a mistake in one sentence with the probable fix.
+
+    Args:
+        prints: add ``--json`` and ``--quiet``, see :func:`result_of`.
+        options: as for argparse.
+    """
+
+    def __init__(self, *, prints: bool = False, **options: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **options})
+        if prints:
+            self.add_argument("--json", action="store_true", help="print the result as JSON, and all else to stderr")
+            self.add_argument("--quiet", action="store_true", help="print nothing but errors, and JSON if asked for")
 
     def parse_all(self, words: Sequence[str]) -> argparse.Namespace:
         """Parse all arguments; an unknown option ends the program with exit code 2."""
@@ -40,6 +71,42 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print the sentence and end the program."""
         self.exit(MISUSED, f"{self.prog}: {message}\n")
+
+
+def command_parser(command: str, prints: bool = True) -> Parser:
+    """The parser of a command, with its line of help."""
+    return Parser(prog=f"regrep {command}", description=HELP[command], prints=prints)
+
+
+Tell = Callable[..., None]
+
+
+@contextmanager
+def result_of(options: argparse.Namespace) -> Iterator[Tell]:
+    """What a command prints: its result as text or as JSON, and what is said on the way to it.
+
+    Gives a function of the result as data and as text (None where the command has already said it). With ``--json``
+    the data are the only thing on stdout, and what else is printed goes to stderr; with ``--quiet`` that goes nowhere.
+
+    >>> with result_of(argparse.Namespace(json=True, quiet=True)) as tell:
+    ...     print("working")
+    ...     tell({"order": 8}, "a group of order 8")
+    {"order": 8}
+    """
+    stdout = sys.stdout
+
+    def tell(data: Any, text: str | None = None) -> None:
+        if options.json:
+            print(json.dumps(data, ensure_ascii=False, default=str), file=stdout)
+        elif text is not None:
+            print(text)
+
+    if options.quiet:
+        with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+            yield tell
+    else:
+        with redirect_stdout(sys.stderr if options.json else stdout):
+            yield tell
 
 
 def overview(commands: Mapping[str, str]) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 from regrep_paper.report.table import ORDER
-from regrep_paper.report.text import DASH, plain
+from regrep_paper.report.text import DASH, wrapped
 from regrep_paper.tables.index import TABLES, entries, experiment
-from regrep_paper.tables.network import Entry
+from regrep_paper.tables.network import WITHOUT, Entry
 from regrep_paper.tables.published import PaperTable, Published
+
+NEEDS = "*"
+"""Mark of a network that an extra is missing for."""
 
 
 def models() -> list[dict[str, Any]]:
@@ -24,10 +28,18 @@ def models() -> list[dict[str, Any]]:
     return [_record(entry, method) for name in TABLES for entry in entries(name) for method in _methods(entry)]
 
 
-def models_text() -> str:
-    """The same records as aligned text, one part per table."""
+def models_text(width: int | None = None) -> str:
+    """The same records as aligned text, one part per table; long entries are wrapped.
+
+    Args:
+        width: columns of the text, by default those of the terminal, or 80.
+
+    >>> max(map(len, models_text(80).splitlines())) <= 80
+    True
+    """
     records = models()
-    return "\n\n".join(_part(name, [one for one in records if one["experiment"] == name]) for name in TABLES)
+    width = width or shutil.get_terminal_size((80, 24)).columns
+    return "\n\n".join(_part(name, [one for one in records if one["experiment"] == name], width) for name in TABLES)
 
 
 def _methods(entry: Entry) -> list[str]:
@@ -70,21 +82,26 @@ def _millions(numbers: list[Published | None]) -> float | None:
     return next((number.parameters for number in numbers if number), None)
 
 
-def _part(name: str, records: list[dict[str, Any]]) -> str:
+def _part(name: str, records: list[dict[str, Any]], width: int) -> str:
     whats = _columns(TABLES[name], "")
-    columns = ["model", "group", "latent", "parameters", "symmetry before training", "in the paper", "millions"]
-    lines = []
+    lines, notes = [], []
     for one in records:
-        parameters = f"{one['parameters']:,}"
-        if one["parameters_as_published"] != one["parameters"]:
-            parameters += f" ({one['parameters_as_published']:,} as published)"
-        line = [one["model"], one["group"], one["latent"], parameters, one["symmetry"], one["paper_row"] or DASH]
-        line.append(_number(one["paper_million_parameters"], 2))
+        model = f"{one['model']}{NEEDS if one['missing'] else ''}"
+        line = [model, one["group"], one["latent"], f"{one['parameters']:,}", one["paper_row"] or DASH]
+        millions = one["paper_million_parameters"]
+        line.append(DASH if millions is None else f"{millions:.3g}")
         for what in whats:
             value, deviation = one[f"paper_{what}"], one[f"paper_{what}_deviation"]
-            line.append(DASH if value is None else f"{_number(value)} ({_number(deviation)})")
-        lines.append([f"{TABLES[name].name}, {experiment(name).title}", *line, one["missing"] or DASH])
-    return plain(["table", *columns, *whats, "missing"], lines).rstrip("\n")
+            line.append(DASH if value is None else f"{_number(value)} ({_number(deviation).removeprefix('0')})")
+        lines.append([f"{TABLES[name].name}, {experiment(name).title}", *line])
+        remarks = [] if one["symmetry"] == WITHOUT else [f"before training {one['symmetry']}"]
+        if one["parameters_as_published"] != one["parameters"]:
+            remarks.append(f"{one['parameters_as_published']:,} parameters as published")
+        notes.append("; ".join(remarks))
+    columns = ["table", "model", "group", "latent", "parameters", "in the paper", "10⁶", *whats]
+    missing = dict.fromkeys(one["missing"] for one in records if one["missing"])
+    extras = [f"{NEEDS} needs the extra {extra}, which is not installed" for extra in missing]
+    return "\n".join([wrapped(columns, lines, notes, width), *extras])
 
 
 def _number(value: float | None, digits: int = 3) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import textwrap
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -108,6 +110,46 @@ def plain(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     for k, (problem, part) in enumerate(by_problem([line[0] for line in lines], lines).items()):
         text += [*([""] if k else []), problem, *map(aligned, part)]
     return "\n".join(text) + "\n"
+
+
+def wrapped(columns: Sequence[str], lines: Sequence[Sequence[str]], notes: Sequence[str], width: int) -> str:
+    """The same within a number of columns: the widest are narrowed, and their entries run over several lines.
+
+    Args:
+        columns: headings, the first of them not shown.
+        lines: the problem, and an entry for each of the other columns.
+        notes: a text under each line, or nothing.
+        width: columns of the terminal; a word that is longer than its column stays whole.
+
+    >>> print(wrapped(["", "a", "words"], [["of all", "1", "one two three"], ["of all", "22", "four"]], ["", "!"], 11))
+    a   words
+    -----------
+    of all
+    1   one two
+        three
+    22  four
+        !
+    """
+    every = list(zip(*(columns[1:], *(line[1:] for line in lines)), strict=True))
+    widths = [max(map(len, column)) for column in every]
+    least = [max(len(word) for entry in column for word in entry.split() or [""]) for column in every]
+    while sum(widths) + 2 * (len(widths) - 1) > width and widths != least:
+        loose = [k for k in range(len(widths)) if widths[k] > least[k]]
+        widths[max(loose, key=lambda k: widths[k])] -= 1
+
+    def rows(line: Sequence[str], note: str = "") -> str:
+        cells = [textwrap.wrap(entry, size) or [""] for entry, size in zip(line[1:], widths, strict=True)]
+        found = [
+            "  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip()
+            for row in itertools.zip_longest(*cells, fillvalue="")
+        ]
+        return "\n".join([*found, *textwrap.wrap(note, width - 4, initial_indent="    ", subsequent_indent="    ")])
+
+    text = [rows(columns), "-" * (sum(widths) + 2 * (len(widths) - 1))]
+    shown = [["", rows(line, note)] for line, note in zip(lines, notes, strict=True)]
+    for k, (problem, part) in enumerate(by_problem([line[0] for line in lines], shown).items()):
+        text += [*([""] if k else []), problem, *(one for (one,) in part)]
+    return "\n".join(text)
 
 
 def plain_cell(value: object) -> object:

@@ -7,16 +7,17 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from regrep.errors import RegrepError
-from regrep_paper.runs.checks import check_runs, refuse
+from regrep_paper.runs.checks import refuse
 from regrep_paper.runs.executors import STOPPED, Executor, SubmititExecutor, Task
 from regrep_paper.runs.manifest import Manifest, Settings, read_manifest
+from regrep_paper.runs.outlook import duration
 from regrep_paper.runs.records import FolderBusyError, RunFolder, run_id
 from regrep_paper.runs.stopping import Stopped, stopping
 from regrep_paper.runs.workers import PROGRAM, WorkerExecutor
@@ -123,6 +124,25 @@ def _folder(out: Path, name: str, run: Settings, config: Settings) -> RunFolder:
     return earlier
 
 
+def planned(
+    file: Path,
+    experiments: Experiments,
+    out: Path | None = None,
+    data_dir: Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> tuple[Path, list[PlannedRun]]:
+    """The folder and the runs of a sweep file; see :func:`sweep` for the arguments."""
+    manifest = read_manifest(file, experiments.check_config)
+    folder = manifest.out if out is None else out
+    return folder, plan(manifest, experiments, folder, data_dir, settings)
+
+
+def start(runs: Sequence[PlannedRun], folder: Path, jobs: int = 1, slurm: Mapping[str, Any] | None = None) -> int:
+    """Start the unfinished ones of planned runs; return the exit code of the sweep."""
+    executor = WorkerExecutor(jobs) if slurm is None else SubmititExecutor(folder / ".submitit", {**slurm})
+    return Runner(runs, executor).run()
+
+
 def sweep(
     file: Path,
     experiments: Experiments,
@@ -131,11 +151,8 @@ def sweep(
     data_dir: Path | None = None,
     jobs: int = 1,
     settings: Mapping[str, Any] | None = None,
-    slurm: Mapping[str, Any] | None = None,
-    dry_run: bool = False,
-    check: Callable[[Sequence[str]], None] | None = None,
 ) -> int:
-    """Start the unfinished runs of a sweep file; ``regrep sweep`` is this function.
+    """Start the unfinished runs of a sweep file.
 
     Args:
         file: the sweep file.
@@ -144,33 +161,29 @@ def sweep(
         data_dir: folder of data files.
         jobs: processes at a time on this machine.
         settings: applied to every run, last of all.
-        slurm: options for Slurm; None runs on this machine.
-        dry_run: only check the runs and print them with their states.
-        check: raises for the arguments of an impossible run; with ``dry_run``, every run is checked.
 
     Returns:
         Exit code: 0 when all runs are finished, 1 when one failed, 130 after Ctrl-C, 143 after SIGTERM.
     """
-    manifest = read_manifest(file, experiments.check_config)
-    folder = manifest.out if out is None else out
-    runs = plan(manifest, experiments, folder, data_dir, settings)
-    if dry_run:
-        print_plan(runs, folder)
-        if check is not None:
-            check_runs(runs, experiments, check, data_dir)
-        return 0
-    executor = WorkerExecutor(jobs) if slurm is None else SubmititExecutor(folder / ".submitit", {**slurm})
-    return Runner(runs, executor).run()
+    folder, runs = planned(file, experiments, out, data_dir, settings)
+    return start(runs, folder, jobs)
 
 
-def print_plan(runs: Sequence[PlannedRun], folder: Path) -> None:
-    """Print each run with its state and the name of its folder."""
+def plan_text(runs: Sequence[PlannedRun], folder: Path) -> str:
+    """Each run with its state and the name of its folder, and how many have which state."""
     width = max(len(run.label) for run in runs)
     states = [run.state for run in runs]
-    for run, state in zip(runs, states, strict=True):
-        print(f"{state:8}  {run.label:{width}}  {run.folder.path.name}")
+    lines = [f"{state:8}  {run.label:{width}}  {run.folder.path.name}" for run, state in zip(runs, states, strict=True)]
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
-    print(f"{len(runs)} runs in {folder}: {counts}")
+    return "\n".join([*lines, f"{len(runs)} runs in {folder}: {counts}"])
+
+
+def plan_dict(runs: Sequence[PlannedRun], folder: Path) -> dict[str, Any]:
+    """The same as data."""
+    return {
+        "folder": str(folder),
+        "runs": [{"label": run.label, "folder": str(run.folder.path), "state": run.state} for run in runs],
+    }
 
 
 class Runner:
@@ -293,7 +306,7 @@ class Runner:
             parts.append(f"{done['seconds']:.0f} s")
         left = len(self.runs) - self._finished - len(self._failed)
         if left and self._own:
-            parts.append(f"about {_duration((time.monotonic() - self._begin) / self._own * left)} left")
+            parts.append(f"about {duration((time.monotonic() - self._begin) / self._own * left)} left")
         self._say(f"{run.label}: {', '.join(parts) or 'finished'}")
 
     def _say(self, text: str) -> None:
@@ -361,13 +374,3 @@ def _last_line(log: Path) -> str:
 
 def _terminal_width() -> int:
     return os.get_terminal_size(sys.stdout.fileno()).columns or 80
-
-
-def _duration(seconds: float) -> str:
-    """Minutes, or hours if there are many.
-
-    >>> _duration(100), _duration(40 * 60), _duration(3 * 3600)
-    ('2 min', '40 min', '3.0 h')
-    """
-    minutes = seconds / 60
-    return f"{minutes / 60:.1f} h" if minutes >= 100 else f"{max(1, round(minutes))} min"

@@ -14,6 +14,7 @@ from regrep._version import __version__
 from regrep.errors import MissingExtraError
 from regrep_paper import cli, doctor, tables
 from regrep_paper.cli import main
+from regrep_paper.commands.answers import reported
 from regrep_paper.report.models import models
 from regrep_paper.runs.manifest import read_manifest
 from regrep_paper.runs.records import FolderBusyError
@@ -109,7 +110,7 @@ def raising(error):
     def command(words):
         raise error
 
-    return {"fit": ("", command)}
+    return {"fit": command}
 
 
 @pytest.mark.parametrize(
@@ -210,7 +211,7 @@ def test_the_entry_point_exists():
 def test_packaged_sweeps_have_names(name, tmp_path, capfd):
     words = ["sweep", name, "--dry-run", "--out", str(tmp_path), "--set", "method=ours", "--set", "group=D1"]
     assert main(words) == 0
-    assert capfd.readouterr().out.splitlines()[-1] == f"5 runs in {tmp_path}: 5 to do"
+    assert capfd.readouterr().out.splitlines()[-2] == f"5 runs in {tmp_path}: 5 to do"
 
 
 @pytest.mark.parametrize(
@@ -305,8 +306,34 @@ def test_learning_from_a_folder_that_is_not_there(capsys, tmp_path):
 def test_tables_of_what_was_learned_need_no_extra_for_figures(tmp_path, monkeypatch, capsys):
     write_run(tmp_path / "a")
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    assert cli._report(tmp_path, drawn=False) == 0
-    text = capsys.readouterr().out
+    found, text = reported(tmp_path, drawn=False)
+    assert found["page"] is None
+    assert len(found["rows"]) == 1
     assert text.startswith(f"tables: {tmp_path / 'report' / 'table.md'}; for figures: this needs the extra [report]")
     assert (tmp_path / "report" / "table.md").is_file()
     assert main(["report", str(tmp_path)]) == 1
+
+
+@pytest.mark.parametrize(
+    "words", [["groups", "D4"], ["models"], ["doctor"], ["sweep", "ddmnist/demo", "--dry-run"], ["report", "."]]
+)
+def test_json_is_all_on_stdout_and_quiet_leaves_nothing_else(tmp_path, capsys, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    write_run(tmp_path / "a")
+    assert main([*words, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert main([*words, "--json", "--quiet"]) == 0
+    assert json.loads(capsys.readouterr().out) == found
+    assert main([*words, "--quiet"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_a_dry_run_shows_its_plan_and_cost_before_it_loads_lightning():
+    code = "import sys; sys.modules['lightning'] = None\n"
+    code += "from regrep_paper.cli import main; sys.exit(main(['sweep', 'ddmnist/table4', '--dry-run', '--jobs=3']))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    lines = found.stdout.splitlines()
+    assert lines[-2] == "90 runs in runs/ddmnist-table4: 90 to do"
+    assert lines[-1].startswith("about ")
+    assert "with --jobs 3" in lines[-1]
+    assert "[train]" in found.stderr  # what the runs themselves need is told last

@@ -46,8 +46,10 @@ def test_a_network_that_the_paper_lacks():
 def test_parameters_as_published():
     (line,) = lines_of(model="pscnn", group="D4")
     assert (line["parameters"], line["parameters_as_published"]) == (1_040_332, 1_226_092)
-    assert "1,040,332 (1,226,092 as published)" in models_text()
-    assert "145,636 (" not in models_text()
+    text = " ".join(models_text(200).split())
+    assert "1,040,332 PSCNN 1.23 0.842 (.011) before training invariant until its likelihood learns" in text
+    assert "1,226,092 parameters as published" in text
+    assert "145,636 parameters" not in text
 
 
 @pytest.mark.parametrize("found", [None, object()])
@@ -60,3 +62,8 @@ def test_what_is_missing_is_told(monkeypatch, found):
 
 def test_records_are_flat():
     assert all(value is None or isinstance(value, (str, int, float)) for one in models() for value in one.values())
+
+
+def test_networks_fit_a_terminal_of_80_columns():
+    assert max(map(len, models_text(80).splitlines())) <= 80
+    assert len(models_text(200).splitlines()) < len(models_text(80).splitlines())

@@ -17,7 +17,7 @@ from regrep.errors import RegrepError
 from regrep_paper.runs.executors import LocalExecutor, SubmititExecutor, thread_environment
 from regrep_paper.runs.manifest import Manifest, check_keys
 from regrep_paper.runs.records import RunFolder, run_id
-from regrep_paper.runs.sweep import Runner, plan, sweep
+from regrep_paper.runs.sweep import Runner, plan, plan_dict, plan_text, planned
 
 WORKER = """
 import json, os, sys, time
@@ -286,28 +286,32 @@ def file(tmp_path):
     return path
 
 
-def test_dry_run_prints_states_and_makes_nothing(tmp_path, file, capsys):
+def test_a_plan_tells_states_and_makes_nothing(tmp_path, file):
     out = tmp_path / "out"
-    assert sweep(file, Trials(), out=out, dry_run=True) == 0
+
+    def lines():
+        return plan_text(*reversed(planned(file, Trials(), out))).splitlines()
+
+    first = lines()
     assert not out.exists()
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[-1] == f"4 runs in {out}: 4 to do"
-    folder = out / lines[0].split()[-1]
-    RunFolder(folder).finish({"status": "finished"})
-    partial = RunFolder(out / lines[1].split()[-1])
+    assert first[-1] == f"4 runs in {out}: 4 to do"
+    RunFolder(out / first[0].split()[-1]).finish({"status": "finished"})
+    partial = RunFolder(out / first[1].split()[-1])
     partial.checkpoint("last").parent.mkdir(parents=True)
     partial.checkpoint("last").touch()
-    sweep(file, Trials(), out=out, dry_run=True)
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split("  ")[0].strip() for line in lines[:4]] == ["finished", "partial", "to do", "to do"]
-    assert lines[-1].endswith("1 finished, 1 partial, 2 to do")
+    assert [line.split("  ")[0].strip() for line in lines()[:4]] == ["finished", "partial", "to do", "to do"]
+    assert lines()[-1].endswith("1 finished, 1 partial, 2 to do")
+    assert [run["state"] for run in plan_dict(planned(file, Trials(), out)[1], out)["runs"]][:2] == [
+        "finished",
+        "partial",
+    ]
 
 
-def test_settings_are_checked_and_applied(tmp_path, file, capsys):
+def test_settings_are_checked_and_applied(tmp_path, file):
     with pytest.raises(RegrepError, match="no key 'sede'; did you mean seed"):
-        sweep(file, Trials(), settings={"sede": 1}, dry_run=True)
-    sweep(file, Trials(), out=tmp_path / "out", settings={"seed": 5, "method": "ours"}, dry_run=True)
-    assert "1 runs in" in capsys.readouterr().out
+        planned(file, Trials(), settings={"sede": 1})
+    _, runs = planned(file, Trials(), tmp_path / "out", settings={"seed": 5, "method": "ours"})
+    assert len(runs) == 1
 
 
 def test_jobs_share_the_cores(tmp_path, monkeypatch):

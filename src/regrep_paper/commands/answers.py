@@ -1,0 +1,119 @@
+"""Commands that answer at once: groups, models, measure, report, doctor."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from regrep.errors import MissingExtraError
+from regrep_paper.parser import add_files, command_parser, files_of, result_of, svg_file
+
+
+def groups(words: Sequence[str]) -> int:
+    """``regrep groups NAME``: describe a group."""
+    parser = command_parser("groups")
+    parser.add_argument(
+        "name",
+        metavar="NAME",
+        help="a name from the catalogue (C6, D4, S4, A5, Q8, O), a product (D4xD4) or a presentation"
+        ' ("<r,s | r^4, s^2, (r s)^2>")',
+    )
+    options = parser.parse_all(words)
+
+    from regrep.groups import parse
+    from regrep.groups.description import describe, describe_json
+
+    group = parse(options.name)
+    with result_of(options) as tell:
+        tell(describe_json(group), describe(group))
+    return 0
+
+
+def models(words: Sequence[str]) -> int:
+    """``regrep models``: every network of the tables, with the paper's numbers for comparison."""
+    parser = command_parser("models")
+    parser.add_argument(
+        "--width", metavar="N", type=int, help="columns of the text (default: those of the terminal, or 80)"
+    )
+    options = parser.parse_all(words)
+
+    from regrep_paper.report import models as found
+
+    with result_of(options) as tell:
+        tell(found.models(), found.models_text(options.width))
+    return 0
+
+
+def measure(words: Sequence[str]) -> int:
+    """``regrep measure RUN``: how equivariant a trained model is, and where it loses equivariance."""
+    parser = command_parser("measure")
+    parser.add_argument("run", metavar="RUN", type=Path, help="the run folder")
+    parser.add_argument("--samples", metavar="N", type=int, help="validation samples (default 256, with --layers 1024)")
+    parser.add_argument("--layers", action="store_true", help="measure every layer, to see where equivariance is lost")
+    parser.add_argument("--figure", metavar="FILE.svg", type=svg_file, help="with --layers, also draw a figure")
+    add_files(parser)
+    options = parser.parse_all(words)
+    if options.figure:
+        if not options.layers:
+            parser.error("--figure draws the layers of a network; add --layers, or leave it out")
+        from regrep_paper.report.layer_profile import (
+            write_figure,
+        )  # first, so that a missing matplotlib is noticed at once
+
+    from regrep_paper.experiments import fit as runs
+
+    measured = runs.measure_layers if options.layers else runs.measure
+    with result_of(options) as tell:
+        found = measured(options.run, options.samples, files_of(options))
+        if options.figure:
+            write_figure(options.figure, found.as_dict(), options.run.name)
+        tell(found.as_dict(), str(found))
+    return 0
+
+
+def report(words: Sequence[str]) -> int:
+    """``regrep report RUNS``: tables and figures of all runs in a folder or a file of records."""
+    parser = command_parser("report")
+    parser.add_argument("runs", metavar="RUNS", type=Path, help="folder of run folders, or a .jsonl file of records")
+    parser.add_argument("-o", "--out", metavar="DIR", type=Path, help="where to write (default RUNS/report)")
+    options = parser.parse_all(words)
+    with result_of(options) as tell:
+        tell(*reported(options.runs, options.out))
+    return 0
+
+
+def doctor(words: Sequence[str]) -> int:
+    """``regrep doctor``: what is installed, what is missing, and which commands need it."""
+    options = command_parser("doctor").parse_all(words)
+
+    from regrep_paper.doctor import examine, lines
+
+    with result_of(options) as tell:
+        tell(dict(lines()), examine())
+    return 0
+
+
+def reported(runs: Path, out: Path | None = None, drawn: bool = True) -> tuple[dict[str, Any], str]:
+    """Make a report; its files and rows, and the same as text.
+
+    Unless it has to be drawn, the tables are enough where the packages for figures are missing.
+    """
+    from regrep_paper.report import build
+    from regrep_paper.report.page import report_folder
+
+    folder = report_folder(runs) if out is None else out
+    try:
+        made = build(runs, out)
+    except MissingExtraError as error:
+        if drawn:
+            raise
+        found = {"page": None, "figures": []}
+        text = f"tables: {folder / 'table.md'}; for figures: {error}"
+    else:
+        found = {"page": str(made.page), "figures": [str(file) for file in made.figures]}
+        text = f"{made.text}\nreport: {made.page}"
+    rows = csv.DictReader(io.StringIO((folder / "table.csv").read_text(encoding="utf-8")))
+    return {"folder": str(folder), **found, "rows": list(rows)}, text
