@@ -110,7 +110,7 @@ def reported(runs: Path, out: Path | None = None, drawn: bool = True) -> tuple[d
     except MissingExtraError as error:
         if drawn:
             raise
-        found = {"page": None, "figures": []}
+        found: dict[str, Any] = {"page": None, "figures": []}
         text = f"tables: {folder / 'table.md'}; for figures: {error}"
     else:
         found = {"page": str(made.page), "figures": [str(file) for file in made.figures]}

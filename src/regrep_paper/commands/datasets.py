@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from regrep_paper.parser import DATA, VOLUMES, Parser, command_parser, result_of
 from regrep_paper.suggestions import repair
@@ -40,7 +41,7 @@ def _downloaded(name: str, words: Sequence[str]) -> int:
     return 0
 
 
-def _verified(name: str, data_dir: Path | None, size: int) -> tuple[dict[str, dict[str, str]], dict[str, int]]:
+def _verified(name: str, data_dir: Path | None, size: Any) -> tuple[dict[str, dict[str, str]], dict[str, int]]:
     """The files with checksums, and the number of samples in each part."""
     if name == "mnist":
         from regrep_paper.data.downloads import mnist
