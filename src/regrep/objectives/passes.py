@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from regrep.actions.trees import joined, mapped, part_of, tensor_in
+from regrep.actions.trees import joined, part_of, tensor_in
 from regrep.errors import RegrepError
 from regrep.objectives.checks import check_latent
 from regrep.objectives.layers import OUTPUT, Copies, Layer, Place, Tap, tapped
@@ -78,12 +78,3 @@ class Passes:
             return head(encoded), {}, taps
         moved, turned = turn(encoded)
         return head(joined([encoded, moved])), turned, taps
-
-
-def extended(arguments: Mapping[str, Any], rows: int, count: int) -> dict[str, Any]:
-    """Arguments of the encoder for x and the first ``count`` samples of gx: tensors with a row per sample get more."""
-
-    def extend(path: object, leaf: Tensor) -> Tensor:
-        return joined([leaf, leaf[:count]]) if leaf.dim() and len(leaf) == rows else leaf
-
-    return {name: mapped(extend, value) for name, value in arguments.items()}
