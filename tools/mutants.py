@@ -6,8 +6,10 @@
 
 The working tree is never touched: every worker has a copy. Each test is run once to see which functions it calls; a
 changed function is then tested by those that call it, quickest first, until one fails. A change that passes them is
-tried on the rest of their files before it counts as alive. tools/equivalents.json lists changes that no test can
-notice, with a reason each.
+tried on the rest of their files before it counts as alive. A change counts as noticed if the test that fails on it
+fails on it again, and passes without it; limits of time count what processors did, so that a busy machine changes
+nothing but the time that all this takes. tools/equivalents.json lists changes that no test can notice, with a reason
+each.
 """
 
 from __future__ import annotations
@@ -15,10 +17,12 @@ from __future__ import annotations
 import argparse
 import difflib
 import hashlib
+import importlib
 import json
 import multiprocessing
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -26,6 +30,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +38,11 @@ from changes import Change, changes
 
 ROOT = Path(__file__).resolve().parents[1]
 FIRST, REST = 20.0, 60.0
-"""Seconds of tests (as measured without changes) in the first and in the second attempt on a change."""
+"""Seconds of tests (of a processor, without changes) in the first and in the second attempt on a change."""
+IDLE = 120.0
+"""Tests that did next to nothing for so many seconds wait for something that does not come."""
+MEMORY = 8 << 30
+"""Bytes that a process of tests may have: a loop that no longer ends fails before the machine does."""
 
 ALIVE, KILLED, SLOW, UNTESTED, UNCLEAR, LATE = (
     "alive", "killed", "too slow", "untested", "unclear", "late",
@@ -71,6 +80,8 @@ def main() -> None:
                     outcomes.append((mutant, outcome))
                     place = f"{mutant.file}:{mutant.change.line}"
                     print(f"{len(outcomes):4} {outcome:8} {place} {mutant.change.kind}", flush=True)
+                    if outcome != KILLED:
+                        print(_diff(mutant.file, mutant.change), flush=True)
     _report(outcomes, options)
 
 
@@ -111,7 +122,18 @@ def _calls(copy: Path, options: argparse.Namespace) -> dict[str, dict]:
         if kept["sources"] == state:
             return kept["tests"]
     with tempfile.TemporaryDirectory(prefix="calls-") as folder:
-        words = [sys.executable, "-m", "pytest", "-q", "-p", "calls", "-p", "no:cacheprovider", *options.tests]
+        words = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "calls",
+            "-p",
+            "no:cacheprovider",
+            "--timeout=0",
+            *options.tests,
+        ]
         environment = {**_environment(copy), "CALLS_FOLDER": folder}
         subprocess.run([*words, "-n", str(options.jobs)], cwd=copy, env=environment, check=False)
         parts = [json.loads(path.read_text()) for path in Path(folder).iterdir()]
@@ -130,10 +152,10 @@ def _calls(copy: Path, options: argparse.Namespace) -> dict[str, dict]:
 
 
 def _sample(known: dict[str, dict], options: argparse.Namespace) -> list[Mutant]:
-    """Changes drawn kind by kind, each with its tests."""
+    """Changes drawn folder by folder and kind by kind, each with its tests."""
     source = random.Random(options.seed)
     equivalent = {(one["file"], one["from"], one["to"]) for one in json.loads(_equivalents().read_text())}
-    kinds: dict[str, list[tuple[str, Change]]] = defaultdict(list)
+    folders: dict[str, dict[str, list[tuple[str, Change]]]] = defaultdict(lambda: defaultdict(list))
     for path in sorted((ROOT / "src").rglob("*.py")):
         name = path.relative_to(ROOT).as_posix()
         lines = {int(one.rpartition(":")[2]) for one in options.only if one.startswith(f"{name}:")}
@@ -141,14 +163,25 @@ def _sample(known: dict[str, dict], options: argparse.Namespace) -> list[Mutant]
             continue
         for change in changes(path.read_bytes()):
             if (not lines or change.line in lines) and (name, *_changed_line(name, change)) not in equivalent:
-                kinds[change.kind].append((name, change))
-    for drawn in kinds.values():
-        source.shuffle(drawn)
-    chosen = []
-    while any(kinds.values()) and len(chosen) < options.count:
-        chosen += [kinds[kind].pop() for kind in sorted(kinds) if kinds[kind]]
+                folders[str(Path(name).parent)][change.kind].append((name, change))
     callers = callers_of(known)
-    return [with_tests(file, change, known, callers) for file, change in chosen[: options.count]]
+    return [with_tests(file, change, known, callers) for file, change in drawn(folders, options.count, source)]
+
+
+def drawn(
+    folders: dict[str, dict[str, list[tuple[str, Change]]]], count: int, source: random.Random
+) -> list[tuple[str, Change]]:
+    """As many of each folder as there are, and of each kind in a folder."""
+    turns = {}
+    for folder, kinds in sorted(folders.items()):
+        for found in kinds.values():
+            source.shuffle(found)
+        names = sorted(kinds)
+        source.shuffle(names)
+        most = max(map(len, kinds.values()))
+        turns[folder] = [kinds[name][k] for k in range(most) for name in names if k < len(kinds[name])]
+    most = max(map(len, turns.values()), default=0)
+    return [turn[k] for k in range(most) for turn in turns.values() if k < len(turn)][:count]
 
 
 def callers_of(known: dict[str, dict]) -> dict[str, set[str]]:
@@ -189,64 +222,116 @@ def _within(names: list[str], known: dict[str, dict], limit: float) -> list[str]
 
 def _prepare(queue: multiprocessing.Queue, end: float) -> None:
     """What every test needs is imported once per worker; its children inherit it."""
-    global _here, _controlled, _end
-    _here, _controlled, _end = queue.get(), False, end
+    global _here, _sound, _end
+    _here, _sound, _end = queue.get(), set(), end
     os.environ.update(_environment(_here))
     os.chdir(_here)
     sys.dont_write_bytecode = True
     sys.path[:0] = [str(_here / "src")]
+    for name in ("pytest", "lightning", "matplotlib.pyplot"):
+        with suppress(ImportError):
+            importlib.import_module(name)
     import torch
 
     torch.set_num_threads(1)
 
 
 def _run(mutant: Mutant) -> tuple[Mutant, str]:
-    global _controlled
     if time.monotonic() > _end:
         return mutant, LATE
     path = _here / mutant.file
     before = path.read_bytes()
     limit = 60 + 10 * mutant.seconds
-    if mutant.calling and not _controlled:
-        _controlled = True
-        _pass_unchanged(mutant.calling, limit)
-    path.write_bytes(mutant.change.apply(before))
+    outcome = ALIVE if mutant.calling or mutant.others else UNTESTED
     try:
-        outcome = ALIVE if mutant.calling or mutant.others else UNTESTED
         for tests in (mutant.calling, mutant.others):
-            if tests and outcome == ALIVE:
-                outcome = _tested(tests, limit)
+            if outcome == ALIVE:
+                outcome = _noticed(path, before, mutant.change.apply(before), tests, limit)
     finally:
         path.write_bytes(before)
-    if outcome == UNCLEAR:  # pytest could not start: because of the change, unless it cannot without it either
-        _pass_unchanged(tests, limit)
-        outcome = KILLED
     return mutant, outcome
 
 
-def _pass_unchanged(tests: tuple[str, ...], limit: float) -> None:
-    if _tested(tests, limit) != ALIVE:
-        raise RuntimeError(f"tests fail without a change; run them first: pytest {' '.join(tests)}")
+def _noticed(path: Path, before: bytes, after: bytes, tests: tuple[str, ...], limit: float) -> str:
+    """Outcome of tests on a changed file; one that fails once by chance, or without the change, is left out."""
+    while tests:
+        path.write_bytes(after)
+        outcome, failed = _tested(tests, limit)
+        if outcome in (ALIVE, SLOW):
+            return outcome
+        # A file that cannot be imported fails with its first test; where pytest did not even start, all are suspect.
+        firsts = {name.split("::")[0]: name for name in reversed(tests)}
+        again = tuple(firsts.get(one, one) for one in failed) or tests
+        fails = _tested(again, limit)[0] != ALIVE
+        path.write_bytes(before)
+        if fails and (_sound.issuperset(again) or _tested(again, limit)[0] == ALIVE):
+            _sound.update(again)
+            return KILLED
+        print(f"fails without a change or by chance: {' '.join(again)[:300]}", flush=True)
+        if not failed:
+            return UNCLEAR
+        tests = tuple(name for name in tests if name not in again)
+    return ALIVE
 
 
-def _tested(tests: tuple[str, ...], limit: float) -> str:
-    """Outcome of some tests in a child, which is stopped at the limit."""
+def _tested(tests: tuple[str, ...], limit: float) -> tuple[str, list[str]]:
+    """Outcome of some tests in a child, which may use the limit of a processor, and what failed."""
+    reader, writer = os.pipe()
     child = os.fork()
     if not child:
+        os.close(reader)
         os.setsid()
-        _exit_after(tests)
-    end = time.monotonic() + limit
+        resource.setrlimit(resource.RLIMIT_CPU, (int(limit), int(limit) + 5))
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+        _exit_after(tests, writer)
+    os.close(writer)
+    begin = moved = time.monotonic()
+    used = 0.0
     while not (done := os.waitpid(child, os.WNOHANG))[0]:
-        if time.monotonic() > end:
-            os.killpg(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            return SLOW
-        time.sleep(0.05)
+        now = time.monotonic()
+        if now - moved > IDLE:
+            before, used, moved = used, _used(child), now
+            if used - before < 0.03 * IDLE or now - begin > 20 * limit:
+                os.killpg(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+                os.close(reader)
+                return SLOW, []
+        time.sleep(0.02)
+    with os.fdopen(reader) as file:
+        failed = list(dict.fromkeys(file.read().split("\0")[:-1]))
     # 1: a test failed, 2: a file of tests could not be imported.
-    return {0: ALIVE, 1: KILLED, 2: KILLED}.get(os.waitstatus_to_exitcode(done[1]), UNCLEAR)
+    outcomes = {0: ALIVE, 1: KILLED, 2: KILLED, -signal.SIGXCPU: SLOW}
+    return outcomes.get(os.waitstatus_to_exitcode(done[1]), UNCLEAR), failed
 
 
-def _exit_after(tests: tuple[str, ...]) -> None:
+def _used(session: int) -> float:
+    """Seconds of processors that the processes of a session and their ended children used; infinite if unknown."""
+    if not Path("/proc/self/stat").exists():
+        return time.monotonic()
+    ticks = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = path.read_text().rpartition(")")[2].split()
+            if int(fields[3]) == session:
+                ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+class Failures:
+    """A pytest plugin that tells which tests fail, and which files of tests."""
+
+    def __init__(self, handle: int) -> None:
+        self.handle = handle
+
+    def pytest_runtest_logreport(self, report):
+        """Tell it through a pipe."""
+        if report.failed:
+            os.write(self.handle, f"{report.nodeid}\0".encode())
+
+    pytest_collectreport = pytest_runtest_logreport
+
+
+def _exit_after(tests: tuple[str, ...], handle: int) -> None:
     code = 70
     try:
         import pytest
@@ -254,7 +339,11 @@ def _exit_after(tests: tuple[str, ...]) -> None:
         nothing = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(nothing, stream)
-        code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *tests]))
+        code = int(
+            pytest.main(
+                ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout=0", *tests], [Failures(handle)]
+            )
+        )
     finally:
         os._exit(code)
 
