@@ -37,7 +37,7 @@ from pathlib import Path
 from changes import Change, changes
 
 ROOT = Path(__file__).resolve().parents[1]
-FIRST, REST = 20.0, 60.0
+FIRST, REST = 20.0, 20.0
 """Seconds of tests (of a processor, without changes) in the first and in the second attempt on a change."""
 IDLE = 120.0
 """Tests that did next to nothing for so many seconds wait for something that does not come."""
