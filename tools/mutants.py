@@ -15,6 +15,7 @@ each.
 from __future__ import annotations
 
 import argparse
+import ast
 import difflib
 import hashlib
 import importlib
@@ -22,9 +23,7 @@ import json
 import multiprocessing
 import os
 import random
-import resource
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -32,21 +31,17 @@ import time
 from collections import Counter, defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
-from changes import Change, changes
+from attempts import ALIVE, KILLED, SLOW, UNCLEAR, tested
+from changes import Change, candidates, changes_meaning
 
 ROOT = Path(__file__).resolve().parents[1]
 FIRST, REST = 20.0, 20.0
 """Seconds of tests (of a processor, without changes) in the first and in the second attempt on a change."""
-IDLE = 120.0
-"""Tests that did next to nothing for so many seconds wait for something that does not come."""
-MEMORY = 8 << 30
-"""Bytes that a process of tests may have: a loop that no longer ends fails before the machine does."""
 
-ALIVE, KILLED, SLOW, UNTESTED, UNCLEAR, LATE = (
-    "alive", "killed", "too slow", "untested", "unclear", "late",
-)  # fmt: skip
+UNTESTED, LATE = "untested", "late"
 
 
 @dataclass(frozen=True)
@@ -88,6 +83,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", default=["src"], help="folders or files of src; FILE:LINE for one line")
+    parser.add_argument("--without", nargs="*", default=[], help="folders or files to leave out")
     parser.add_argument("--count", type=int, default=400, help="at most this many changes")
     parser.add_argument("--minutes", type=float, default=25, help="no change is started after this time")
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
@@ -153,25 +149,35 @@ def _calls(copy: Path, options: argparse.Namespace) -> dict[str, dict]:
 
 def _sample(known: dict[str, dict], options: argparse.Namespace) -> list[Mutant]:
     """Changes drawn folder by folder and kind by kind, each with its tests."""
-    source = random.Random(options.seed)
     equivalent = {(one["file"], one["from"], one["to"]) for one in json.loads(_equivalents().read_text())}
     folders: dict[str, dict[str, list[tuple[str, Change]]]] = defaultdict(lambda: defaultdict(list))
+    trees: dict[str, str] = {}
     for path in sorted((ROOT / "src").rglob("*.py")):
         name = path.relative_to(ROOT).as_posix()
         lines = {int(one.rpartition(":")[2]) for one in options.only if one.startswith(f"{name}:")}
-        if not lines and not any(name == one or name.startswith(f"{one}/") for one in options.only):
+        if _lies_in(name, options.without) or not (lines or _lies_in(name, options.only)):
             continue
-        for change in changes(path.read_bytes()):
-            if (not lines or change.line in lines) and (name, *_changed_line(name, change)) not in equivalent:
+        trees[name] = ast.dump(ast.parse(path.read_bytes()))
+        for change in candidates(path.read_bytes()):
+            if not lines or change.line in lines:
                 folders[str(Path(name).parent)][change.kind].append((name, change))
+    turns = drawn(folders, random.Random(options.seed))
+    fit = (
+        (name, change)
+        for name, change in turns
+        if changes_meaning(change, (ROOT / name).read_bytes(), trees[name])
+        and (name, *_changed_line(name, change)) not in equivalent
+    )
     callers = callers_of(known)
-    return [with_tests(file, change, known, callers) for file, change in drawn(folders, options.count, source)]
+    return [with_tests(name, change, known, callers) for name, change in islice(fit, options.count)]
 
 
-def drawn(
-    folders: dict[str, dict[str, list[tuple[str, Change]]]], count: int, source: random.Random
-) -> list[tuple[str, Change]]:
-    """As many of each folder as there are, and of each kind in a folder."""
+def _lies_in(name: str, places: list[str]) -> bool:
+    return any(name == place or name.startswith(f"{place}/") for place in places)
+
+
+def drawn(folders: dict[str, dict[str, list[tuple[str, Change]]]], source: random.Random) -> list[tuple[str, Change]]:
+    """All in random order: at each place of it as many of each folder, and of each kind in a folder, as there are."""
     turns = {}
     for folder, kinds in sorted(folders.items()):
         for found in kinds.values():
@@ -181,7 +187,7 @@ def drawn(
         most = max(map(len, kinds.values()))
         turns[folder] = [kinds[name][k] for k in range(most) for name in names if k < len(kinds[name])]
     most = max(map(len, turns.values()), default=0)
-    return [turn[k] for k in range(most) for turn in turns.values() if k < len(turn)][:count]
+    return [turn[k] for k in range(most) for turn in turns.values() if k < len(turn)]
 
 
 def callers_of(known: dict[str, dict]) -> dict[str, set[str]]:
@@ -256,15 +262,15 @@ def _noticed(path: Path, before: bytes, after: bytes, tests: tuple[str, ...], li
     """Outcome of tests on a changed file; one that fails once by chance, or without the change, is left out."""
     while tests:
         path.write_bytes(after)
-        outcome, failed = _tested(tests, limit)
+        outcome, failed = tested(tests, limit)
         if outcome in (ALIVE, SLOW):
             return outcome
         # A file that cannot be imported fails with its first test; where pytest did not even start, all are suspect.
         firsts = {name.split("::")[0]: name for name in reversed(tests)}
         again = tuple(firsts.get(one, one) for one in failed) or tests
-        fails = _tested(again, limit)[0] != ALIVE
+        fails = tested(again, limit)[0] != ALIVE
         path.write_bytes(before)
-        if fails and (_sound.issuperset(again) or _tested(again, limit)[0] == ALIVE):
+        if fails and (_sound.issuperset(again) or tested(again, limit)[0] == ALIVE):
             _sound.update(again)
             return KILLED
         print(f"fails without a change or by chance: {' '.join(again)[:300]}", flush=True)
@@ -272,80 +278,6 @@ def _noticed(path: Path, before: bytes, after: bytes, tests: tuple[str, ...], li
             return UNCLEAR
         tests = tuple(name for name in tests if name not in again)
     return ALIVE
-
-
-def _tested(tests: tuple[str, ...], limit: float) -> tuple[str, list[str]]:
-    """Outcome of some tests in a child, which may use the limit of a processor, and what failed."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if not child:
-        os.close(reader)
-        os.setsid()
-        resource.setrlimit(resource.RLIMIT_CPU, (int(limit), int(limit) + 5))
-        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
-        _exit_after(tests, writer)
-    os.close(writer)
-    begin = moved = time.monotonic()
-    used = 0.0
-    while not (done := os.waitpid(child, os.WNOHANG))[0]:
-        now = time.monotonic()
-        if now - moved > IDLE:
-            before, used, moved = used, _used(child), now
-            if used - before < 0.03 * IDLE or now - begin > 20 * limit:
-                os.killpg(child, signal.SIGKILL)
-                os.waitpid(child, 0)
-                os.close(reader)
-                return SLOW, []
-        time.sleep(0.02)
-    with os.fdopen(reader) as file:
-        failed = list(dict.fromkeys(file.read().split("\0")[:-1]))
-    # 1: a test failed, 2: a file of tests could not be imported.
-    outcomes = {0: ALIVE, 1: KILLED, 2: KILLED, -signal.SIGXCPU: SLOW}
-    return outcomes.get(os.waitstatus_to_exitcode(done[1]), UNCLEAR), failed
-
-
-def _used(session: int) -> float:
-    """Seconds of processors that the processes of a session and their ended children used; infinite if unknown."""
-    if not Path("/proc/self/stat").exists():
-        return time.monotonic()
-    ticks = 0
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            fields = path.read_text().rpartition(")")[2].split()
-            if int(fields[3]) == session:
-                ticks += sum(map(int, fields[11:15]))
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-class Failures:
-    """A pytest plugin that tells which tests fail, and which files of tests."""
-
-    def __init__(self, handle: int) -> None:
-        self.handle = handle
-
-    def pytest_runtest_logreport(self, report):
-        """Tell it through a pipe."""
-        if report.failed:
-            os.write(self.handle, f"{report.nodeid}\0".encode())
-
-    pytest_collectreport = pytest_runtest_logreport
-
-
-def _exit_after(tests: tuple[str, ...], handle: int) -> None:
-    code = 70
-    try:
-        import pytest
-
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for stream in (0, 1, 2):
-            os.dup2(nothing, stream)
-        code = int(
-            pytest.main(
-                ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout=0", *tests], [Failures(handle)]
-            )
-        )
-    finally:
-        os._exit(code)
 
 
 def _changed_line(file: str, change: Change) -> tuple[str, str]:
