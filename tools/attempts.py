@@ -14,6 +14,11 @@ IDLE = 120.0
 MEMORY = 8 << 30
 """Bytes that a process of tests may have: a loop that no longer ends fails before the machine does."""
 
+OPTIONS = (
+    *("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout=0"),
+    # Some packages that are imported before the fork have parts for pytest, which it now does not rewrite.
+    *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
+)
 ALIVE, KILLED, SLOW, UNCLEAR = "alive", "killed", "too slow", "unclear"
 
 
@@ -82,10 +87,6 @@ def _exit_after(tests: tuple[str, ...], handle: int) -> None:
         nothing = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(nothing, stream)
-        code = int(
-            pytest.main(
-                ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout=0", *tests], [Failures(handle)]
-            )
-        )
+        code = int(pytest.main([*OPTIONS, *tests], [Failures(handle)]))
     finally:
         os._exit(code)
