@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -90,8 +90,14 @@ class Views(NamedTuple):
         Raises:
             RegrepError: a row per sample of x alone where there are samples without labels.
         """
+        return self._changed(arguments, lambda leaf: joined([leaf, self.first(leaf)]) if self.moved else leaf)
 
-        def extend(path: object, leaf: Tensor) -> Tensor:
+    def moved_only(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Arguments of the encoder for the transformed copies alone, likewise."""
+        return self._changed(arguments, self.first)
+
+    def _changed(self, arguments: Mapping[str, Any], change: Callable[[Tensor], Tensor]) -> dict[str, Any]:
+        def changed(path: object, leaf: Tensor) -> Tensor:
             if not leaf.dim() or len(leaf) != self.samples:
                 if self.unlabelled and leaf.dim() and len(leaf) == self.labelled:
                     raise RegrepError(
@@ -99,6 +105,6 @@ class Views(NamedTuple):
                         f" {self.samples}, got {list(leaf.shape)}; join those of both"
                     )
                 return leaf
-            return joined([leaf, self.first(leaf)]) if self.moved else leaf
+            return change(leaf)
 
-        return {name: mapped(extend, value) for name, value in arguments.items()}
+        return {name: mapped(changed, value) for name, value in arguments.items()}
