@@ -39,7 +39,7 @@ PAPER = [
     {"data"},
     {"training"},
     {"experiments"},
-    {"cli", "commands", "doctor", "parser", "worker", "__init__", "__main__"},
+    {"cli", "commands", "completion", "doctor", "parser", "worker", "__init__", "__main__"},
 ]
 """Parts of the reproduction, likewise; all of them may import the library."""
 

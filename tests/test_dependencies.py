@@ -21,7 +21,7 @@ CORE = {"torch", "numpy"}
 
 ROOMS = {
     "regrep": {"integrations"},
-    "regrep_paper": set(),
+    "regrep_paper": {"completion"},
     "regrep_paper/data": {"data", "sim", "train"},
     "regrep_paper/report": {"report"},
     "regrep_paper/runs": {"train", "data", "sweep"},

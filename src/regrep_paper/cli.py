@@ -12,6 +12,7 @@ from regrep.errors import MissingExtraError, RegrepError
 from regrep_paper.commands.answers import doctor, groups, measure, models, report
 from regrep_paper.commands.datasets import data
 from regrep_paper.commands.trainings import demo, evaluate, fit, learn, sweep
+from regrep_paper.completion import complete, requested
 from regrep_paper.parser import HELP, MISUSED, overview
 from regrep_paper.suggestions import repair
 
@@ -31,6 +32,8 @@ def main(words: Sequence[str] | None = None) -> int:
         words: the command line after the program's name; defaults to that of the process.
     """
     words = list(sys.argv[1:] if words is None else words)
+    if requested():
+        complete(COMMANDS)
     if not words or words[0] in ("-h", "--help", "help"):
         print(overview(HELP))
         return 0

@@ -19,6 +19,7 @@ EXTRAS = {
     "sweep": ("submitit",),
     "report": ("matplotlib", "jinja2", "scipy", "PIL"),
     "integrations": ("torchmetrics", "transformers", "accelerate"),
+    "completion": ("argcomplete",),
     "baselines": ("escnn",),
 }
 """Modules of each extra, by import name."""

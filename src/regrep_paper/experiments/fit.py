@@ -16,6 +16,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from regrep.diagnostics import LayerProfile, RepresentationAnalysis
 from regrep.errors import RegrepError
 from regrep_paper.experiments.options_file import OptionsFile
+from regrep_paper.experiments.options_help import described
 from regrep_paper.experiments.recorded import Files, check_recorded, recorded_command
 from regrep_paper.experiments.settings_file import OPTION, expanded
 from regrep_paper.runs.records import RunFolder
@@ -41,6 +42,9 @@ HARMLESS = (
 class _Parser(LightningArgumentParser):
     """Reports a mistake in one sentence instead of printing the usage, and never reads a value from a file."""
 
+    definition: Definition | None = None
+    """Of the experiment whose options these are."""
+
     def add_class_arguments(self, *args: Any, **kwargs: Any) -> Any:
         """Arguments of a class; a value that happens to be the name of a file is kept as it is."""
         return super().add_class_arguments(*args, **{**kwargs, "sub_configs": False})
@@ -59,9 +63,18 @@ class _Parser(LightningArgumentParser):
             near = near if near.startswith("did you mean") else "see regrep fit EXPERIMENT --help"  # too many to list
             text = f"there is no option {unknown[1]}; {near}"
         wrong = re.search(r'Parser key "(\S+)": .*(?:Got|Given) value: (.*)', text)
-        if wrong:
+        told = [line for line in re.findall(r"(?m)^ *- (.+)", message) if not line.startswith("Expected a")]
+        if wrong and not told:
             text = f"--{wrong[1]} takes {_kinds(text)}, got {wrong[2]}; see regrep fit EXPERIMENT --help"
-        raise kind(text) from ex
+        elif wrong:  # a class that lacks an argument, say
+            text = f"--{wrong[1]}: {'; '.join(dict.fromkeys(told))}; see --{wrong[1]}.help"
+        raise kind(re.sub(r'Parser key "(\S+)"', r"--\1", text)) from ex
+
+    def format_help(self) -> str:
+        """Our options first."""
+        if self.definition is None:  # of a class named by an option
+            return str(super().format_help())
+        return described(self.definition, self._actions)
 
 
 def _kinds(text: str) -> str:
@@ -114,6 +127,7 @@ class ExperimentCLI(LightningCLI):
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
         """The parser that reports mistakes in one sentence and reads a file of options with ``--config``."""
         parser = _Parser(**kwargs)
+        parser.definition = self.definition
         parser.add_argument("-c", "--config", action=OptionsFile, help="a file with options, such as a config.yaml")
         return parser
 

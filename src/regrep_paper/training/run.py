@@ -7,14 +7,15 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping, RichProgressBar
 
+from regrep import CapacityWarning
 from regrep.errors import RegrepError
 from regrep_paper.runs.records import RunFolder
 from regrep_paper.runs.stopping import Stopped
@@ -145,7 +146,8 @@ def train(
         )
     try:
         try:
-            trainer.fit(model, datamodule=data, ckpt_path=start and str(start), weights_only=True)
+            with noted(CapacityWarning) as notes:
+                trainer.fit(model, datamodule=data, ckpt_path=start and str(start), weights_only=True)
         except Exception as cause:
             if start is None or metrics.started or isinstance(cause, RegrepError):
                 raise
@@ -155,6 +157,8 @@ def train(
             ) from cause
         folder.check_there()
         record = _evaluate(folder, trainer, model, data, metrics)
+        if notes:
+            record["notes"] = notes
     except RegrepError as error:
         if owner:
             with suppress(RegrepError):  # on a full disk the first error counts
@@ -179,6 +183,31 @@ def try_out(trainer: Trainer, model: ConfiguredModule[Any], data: Any) -> None:
     trainer.test(model, datamodule=data, verbose=False)
     if trainer.is_global_zero:
         print("training, validation and test have been tried out; nothing was recorded")
+
+
+@contextmanager
+def noted(kind: type[Warning]) -> Iterator[list[str]]:
+    """Collect the texts of one kind of warning instead of printing them, each once.
+
+    >>> with noted(UserWarning) as notes:
+    ...     warnings.warn("little room", UserWarning)
+    ...     warnings.warn("little room", UserWarning)
+    >>> notes
+    ['little room']
+    """
+    notes: list[str] = []
+    with warnings.catch_warnings():
+        warnings.filterwarnings("always", category=kind)
+        show = warnings.showwarning
+
+        def note(message: Any, category: type[Warning], *args: Any, **kwargs: Any) -> None:
+            if not issubclass(category, kind):
+                show(message, category, *args, **kwargs)
+            elif str(message) not in notes:
+                notes.append(str(message))
+
+        warnings.showwarning = note
+        yield notes
 
 
 def keep_threads(folder: RunFolder) -> None:

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import subprocess
 import sys
 from importlib import resources
@@ -337,3 +338,56 @@ def test_a_dry_run_shows_its_plan_and_cost_before_it_loads_lightning():
     assert lines[-1].startswith("about ")
     assert "with --jobs 3" in lines[-1]
     assert "[train]" in found.stderr  # what the runs themselves need is told last
+
+
+@pytest.mark.parametrize(
+    ("line", "some", "none"),
+    [
+        ("regrep s", {"sweep"}, {"fit"}),
+        ("regrep fit dd", {"ddmnist"}, {"smoke"}),
+        ("regrep fit ddmnist --data.gr", {"--data.group"}, {"--data.source"}),
+        ("regrep sweep smoke/", {"smoke/small"}, {"ddmnist/demo"}),
+        ("regrep groups D4 --js", {"--json"}, {"--quiet"}),
+    ],
+)
+def test_a_shell_completes(tmp_path, line, some, none):
+    pytest.importorskip("argcomplete")
+    asked = {"_ARGCOMPLETE": "1", "_ARGCOMPLETE_STDOUT_FILENAME": str(tmp_path / "out"), "_ARGCOMPLETE_IFS": "\n"}
+    words = {"COMP_LINE": line, "COMP_POINT": str(len(line)), "_ARGCOMPLETE_SHELL": "bash"}
+    code = "import sys; sys.argv = ['regrep']; from regrep_paper.cli import main; main()"
+    subprocess.run([sys.executable, "-c", code], env={**os.environ, **asked, **words}, check=True)
+    found = {word.strip() for word in (tmp_path / "out").read_text().splitlines()}
+    assert some <= found
+    assert not none & found
+
+
+def test_help_of_an_experiment_shows_ours_first_with_choices_and_defaults(capsys):
+    with pytest.raises(SystemExit):
+        main(["fit", "ddmnist", "--help"])
+    text = capsys.readouterr().out
+    assert "--data.group=C4|D1|D4 (D4)" in text
+    assert "--model.weight=WEIGHT (depends on the others)" in text
+    assert "--data.second_noise=true|false (false)" in text
+    assert text.index("--model.method=cnn|") < text.index("--out=OUT") < text.index("--trainer.strategy")
+    assert max(map(len, text.splitlines())) <= 90
+
+
+def test_experiments_are_listed(capsys):
+    with pytest.raises(SystemExit):
+        main(["fit", "--help"])
+    assert "  medmnist3d" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--trainer.logger=CSVLogger", "--trainer.logger: the following arguments are required: save_dir; see"),
+        ("--trainer.callbacks=EarlyStopping", "--trainer.callbacks: the following arguments are required: monitor"),
+        ("--model.latent=abc", "--model.latent takes an integer, got abc"),
+        ("--model=5", "--model: Unable to load config"),
+    ],
+)
+def test_what_the_parser_of_options_says_is_shown(capsys, option, message):
+    code, text = mistake(capsys, "fit", "ddmnist", option)
+    assert code == 1
+    assert message in text

@@ -244,3 +244,15 @@ def test_wrong_settings_get_one_sentence(tmp_path, capsys, args, message):
     assert re.search(message, told), told
     assert told.count("\n") == 1
     assert not (tmp_path / "run" / "run.json").exists()
+
+
+def test_little_room_for_invariants_is_noted_in_the_record_alone(tmp_path):
+    """Three of the latent's coordinates are invariant under D4 x D4, for nine classes."""
+    out = tmp_path / "run"
+    words = ["fit", "ddmnist", f"--out={out}", *COMMON, "--data.classes=3", "--data.group=D4", "--trainer.max_epochs=1"]
+    process = regrep(*words, "--data.train_pairs=4", "--quiet", "--json")
+    text, _ = process.communicate(timeout=240)
+    assert process.returncode == 0, text
+    (note,) = json.loads(text)["notes"]
+    assert "3 invariant coordinates" in note
+    assert json.loads((out / "done.json").read_text())["notes"] == [note]

@@ -11,6 +11,15 @@ from regrep_paper.suggestions import repair
 FOLDER = Path(__file__).parent
 
 
+def packaged() -> list[str]:
+    """Names of the packaged sweeps.
+
+    >>> "ddmnist/table4" in packaged()
+    True
+    """
+    return sorted(file.relative_to(FOLDER).with_suffix("").as_posix() for file in FOLDER.rglob("*.yaml"))
+
+
 def sweep_file(path: Path) -> Path:
     """The file of a sweep: the path itself if it exists, or else the packaged sweep of that name.
 
@@ -24,11 +33,11 @@ def sweep_file(path: Path) -> Path:
     """
     if path.exists():
         return path
-    packaged = FOLDER / Path(*path.with_suffix(".yaml").parts[-2:])
-    if packaged.is_file():
-        return packaged
+    file = FOLDER / Path(*path.with_suffix(".yaml").parts[-2:])
+    if file.is_file():
+        return file
     wanted = path.with_suffix("").parts[-2:]
-    names = sorted(file.relative_to(FOLDER).with_suffix("").as_posix() for file in FOLDER.rglob("*.yaml"))
+    names = packaged()
     last = {name.partition("/")[2]: name for name in names}
     near = repair("/".join(wanted), names)
     if not near.startswith("did you mean") and difflib.get_close_matches(wanted[-1], last, n=1):
