@@ -70,10 +70,10 @@ class _Parser(LightningArgumentParser):
             text = f"--{wrong[1]}: {'; '.join(dict.fromkeys(told))}; see --{wrong[1]}.help"
         raise kind(re.sub(r'Parser key "(\S+)"', r"--\1", text)) from ex
 
-    def format_help(self) -> str:
+    def format_help(self, *args: Any, **kwargs: Any) -> str:
         """Our options first."""
         if self.definition is None:  # of a class named by an option
-            return str(super().format_help())
+            return str(super().format_help(*args, **kwargs))
         return described(self.definition, self._actions)
 
 
