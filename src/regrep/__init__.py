@@ -24,7 +24,6 @@ if TYPE_CHECKING:
         RepresentationObjective,
         equivariance_loss,
         latent_of,
-        output_consistency,
         relative_error,
         whitened_error,
     )
@@ -65,7 +64,6 @@ _HOME = {
         "RepresentationObjective",
         "equivariance_loss",
         "latent_of",
-        "output_consistency",
         "relative_error",
         "whitened_error",
     ),

@@ -17,16 +17,20 @@ from regrep.groups.characters import CharacterTable, RealCharacter, real_charact
 from regrep.groups.cosets import COSET_LIMIT, CosetLimitError
 from regrep.groups.finite import MAX_ORDER, FiniteGroup
 from regrep.groups.matrices import from_matrices
+from regrep.groups.mulliken import PointGroup
+from regrep.groups.point_groups import CRYSTALLOGRAPHIC, point_group
 from regrep.groups.presentations import Presentation
 from regrep.groups.spelling import parse
 from regrep.groups.words import evaluate
 
 __all__ = [
     "COSET_LIMIT",
+    "CRYSTALLOGRAPHIC",
     "MAX_ORDER",
     "CharacterTable",
     "CosetLimitError",
     "FiniteGroup",
+    "PointGroup",
     "Presentation",
     "RealCharacter",
     "alternating",
@@ -40,6 +44,7 @@ __all__ = [
     "full_octahedral",
     "octahedral",
     "parse",
+    "point_group",
     "product",
     "quaternion",
     "real_characters",

@@ -12,11 +12,12 @@ from regrep.arguments import brief, is_whole, shown
 from regrep.errors import RegrepError
 from regrep.groups.builders import cycle_name
 from regrep.groups.finite import MAX_ORDER, FiniteGroup, check_group
+from regrep.groups.mulliken import PointGroup
 from regrep.groups.presentations import Presentation
 
 
 def cyclic(n: int) -> FiniteGroup:
-    """The cyclic group C_n; element i is r^i.
+    """The cyclic group C_n; element i is r^i. As matrices, r turns by 360/n degrees about z.
 
     >>> cyclic(4).names
     ('e', 'r', 'r2', 'r3')
@@ -31,13 +32,17 @@ def cyclic(n: int) -> FiniteGroup:
         generators=(1,) if n > 1 else (),
         presentation_given=Presentation.parse("r", f"r^{n}") if n > 1 else Presentation.parse("", ""),
         points=torch.from_numpy(table),
+        matrices=torch.from_numpy(turns(n)),
+        point_group=PointGroup(f"C{n}", f"{n}", turn=1 if n > 1 else 0),
     )
 
 
 def dihedral(n: int) -> FiniteGroup:
     """The dihedral group D_n of order 2n; index i < n is r^i, index n + i is r^i s (first s, then r^i).
 
-    The natural points are the n corners of a polygon: r turns corner k to k + 1, s takes k to -k.
+    The natural points are the n corners of a polygon: r turns corner k to k + 1, s takes k to -k. As matrices, r turns
+    by 360/n degrees about z and s by 180 degrees about y, so that in the plane s is the mirror x -> -x; the group
+    whose matrices are mirrors is C_nv, ``point_group("C4v")``.
 
     >>> dihedral(1).names, dihedral(3).order
     (('e', 's'), 6)
@@ -57,6 +62,10 @@ def dihedral(n: int) -> FiniteGroup:
         generators = (1, n)
         presentation = Presentation.parse("r,s", f"r^{n}, s^2, (r s)^2")
     names = tuple(_rotation(k) for k in range(n))
+    around = turns(n)
+    symbols = PointGroup(f"D{n}", f"{n}2" if n % 2 else f"{n}22", turn=1, second=n)
+    if n == 2:
+        symbols = PointGroup("D2", "222", turn=1, halves=(1, 2, 3))
     return FiniteGroup(
         name=f"D{n}",
         names=names + tuple("s" if k == "e" else k + "s" for k in names),
@@ -64,6 +73,8 @@ def dihedral(n: int) -> FiniteGroup:
         generators=generators,
         presentation_given=presentation,
         points=torch.from_numpy(corners),
+        matrices=torch.from_numpy(np.concatenate([around, around @ np.diag([-1.0, 1, -1])])),
+        point_group=symbols if n > 1 else None,
     )
 
 
@@ -162,7 +173,8 @@ def octahedral() -> FiniteGroup:
     >>> G.order, sorted(set(G.element_orders.tolist()))
     (24, [1, 2, 3, 4])
     """
-    return _of_axes("O", rotation_matrices())
+    matrices = rotation_matrices()
+    return of_axes("O", matrices, PointGroup("O", "432", turn=_quarter(matrices)))
 
 
 def full_octahedral() -> FiniteGroup:
@@ -172,7 +184,8 @@ def full_octahedral() -> FiniteGroup:
     48
     """
     matrices = rotation_matrices()
-    return _of_axes("Oh", np.concatenate([matrices, -matrices]))
+    symbols = PointGroup("Oh", "m-3m", turn=_quarter(matrices), centre=24)
+    return of_axes("Oh", np.concatenate([matrices, -matrices]), symbols)
 
 
 def tetrahedral() -> FiniteGroup:
@@ -183,7 +196,7 @@ def tetrahedral() -> FiniteGroup:
     """
     matrices = rotation_matrices()
     even = [m for m in matrices if (np.abs(m).argmax(axis=0) == np.roll(range(3), -np.abs(m)[:, 0].argmax())).all()]
-    return _of_axes("T", np.stack(even))
+    return of_axes("T", np.stack(even), PointGroup("T", "23"))
 
 
 def rotation_matrices() -> np.ndarray:
@@ -201,7 +214,32 @@ def rotation_matrices() -> np.ndarray:
     return np.stack(found)
 
 
-def _of_axes(name: str, matrices: np.ndarray) -> FiniteGroup:
+def turns(n: int) -> np.ndarray:
+    """The turns about z by multiples of 360/n degrees, counter-clockwise seen from +z: float64 [n, 3, 3].
+
+    >>> turns(4)[1].astype(int).tolist()
+    [[0, -1, 0], [1, 0, 0], [0, 0, 1]]
+    """
+    angles = 2 * np.pi * np.arange(n) / n
+    matrices = np.zeros((n, 3, 3))
+    matrices[:, 0, 0] = matrices[:, 1, 1] = _halves(np.cos(angles))
+    matrices[:, 1, 0] = _halves(np.sin(angles))
+    matrices[:, 0, 1], matrices[:, 2, 2] = -matrices[:, 1, 0], 1
+    return matrices + 0.0
+
+
+def _halves(values: np.ndarray) -> np.ndarray:
+    """Sines and cosines that are multiples of one half, exactly."""
+    near = np.rint(2 * values) / 2
+    return np.where(np.abs(values - near) < 1e-14, near, values)
+
+
+def _quarter(matrices: np.ndarray) -> int:
+    """The first quarter turn among rotations: its trace is 1."""
+    return int(np.flatnonzero(np.trace(matrices, axis1=1, axis2=2) == 1)[0])
+
+
+def of_axes(name: str, matrices: np.ndarray, symbols: PointGroup) -> FiniteGroup:
     """The group of signed permutation matrices, all of them given, acting on the cube's four space diagonals."""
     weights = 3 ** np.arange(9)
     keys = matrices.reshape(-1, 9) @ weights
@@ -217,11 +255,14 @@ def _of_axes(name: str, matrices: np.ndarray) -> FiniteGroup:
         mul=torch.from_numpy(table),
         points=torch.from_numpy(points),
         matrices=torch.from_numpy(matrices).double(),
+        point_group=symbols,
     )
 
 
 def product(left: FiniteGroup, right: FiniteGroup) -> FiniteGroup:
     """The direct product G x H; index of (g, h) is g·|H| + h.
+
+    Points and matrices, where both factors have them, lie side by side.
 
     >>> G = product(cyclic(2), cyclic(3))
     >>> G.name, G.order, G.names[1 * 3 + 2]
@@ -238,6 +279,12 @@ def product(left: FiniteGroup, right: FiniteGroup) -> FiniteGroup:
     a, b = left.mul, right.mul
     table = (a[:, None, :, None] * m + b[None, :, None, :]).reshape(n * m, n * m)
     known = left.presentation_given is not None and right.presentation_given is not None
+    matrices = None
+    if left.matrices is not None and right.matrices is not None:
+        d, e = left.matrices.shape[1], right.matrices.shape[1]
+        matrices = torch.zeros(n * m, d + e, d + e, dtype=torch.float64)
+        matrices[:, :d, :d] = left.matrices.repeat_interleave(m, dim=0)
+        matrices[:, d:, d:] = right.matrices.repeat(n, 1, 1)
     points = None
     if left.points is not None and right.points is not None:
         p, q = left.points, right.points
@@ -249,6 +296,7 @@ def product(left: FiniteGroup, right: FiniteGroup) -> FiniteGroup:
         generators=tuple(g * m for g in left.generators) + right.generators,
         presentation_given=left.presentation.product(right.presentation) if known else None,
         points=points,
+        matrices=matrices,
     )
 
 

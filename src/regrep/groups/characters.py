@@ -62,7 +62,8 @@ class RealCharacter:
     """Character of an irreducible representation over the real numbers.
 
     Attributes:
-        name: Mulliken's letters (A and B of dimension 1, E 2, T 3, G 4, H 5, then X with the dimension).
+        name: the usual label in a point group (A1g, T1u, E1, B2); in other groups Mulliken's letters, numbered (A and
+            B of dimension 1, E 2, T 3, G 4, H 5, then X with the dimension).
         values: float64 [n], one value per element.
         dim: dimension over the real numbers: d for type R, 2d for types C and H.
         type: R (real), C (complex) or H (quaternionic).
@@ -166,15 +167,23 @@ def real_characters(group: FiniteGroup) -> tuple[RealCharacter, ...]:
             used.add(conjugate[i])
             rows.append((2 * values[i].real, 2 * degree, "C", (i, conjugate[i])))
     rows.sort(key=lambda row: row[1])  # stable: within a dimension in the order of the complex table
-    letters = [_letter(group, row[class_of], dim) for row, dim, _, _ in rows]
-    names = []
-    for k, letter in enumerate(letters):
-        alone = letters.count(letter) == 1
-        names.append(letter.rstrip("_") if alone else f"{letter}{letters[: k + 1].count(letter)}")
+    if group.point_group is not None:
+        turns = int(group.element_orders[group.point_group.turn])
+        names = [group.point_group.label(row[class_of], turns) for row, _, _, _ in rows]
+    else:
+        names = _numbered([_letter(group, row[class_of], dim) for row, dim, _, _ in rows])
     return tuple(
         RealCharacter(name, torch.from_numpy(row[class_of].copy()), dim, kind, members)
         for name, (row, dim, kind, members) in zip(names, rows, strict=True)
     )
+
+
+def _numbered(letters: list[str]) -> list[str]:
+    """A letter that stands alone stays; those that repeat are numbered."""
+    return [
+        letter.rstrip("_") if letters.count(letter) == 1 else f"{letter}{letters[: k + 1].count(letter)}"
+        for k, letter in enumerate(letters)
+    ]
 
 
 def _letter(group: FiniteGroup, values: np.ndarray, dim: int) -> str:

@@ -49,7 +49,7 @@ def describe(group: FiniteGroup) -> str:
     table = group.character_table
     first = [group.names[c[0]] for c in table.classes]
     sections = [
-        f"{group.name}: order {group.order}, exponent {group.exponent}, {kind}",
+        f"{group.name}: order {group.order}, exponent {group.exponent}, {kind}" + _symbols(group),
         f"presentation {group.presentation}\n"
         + "generators   "
         + (", ".join(group.names[g] for g in group.generators) or "none"),
@@ -108,6 +108,18 @@ def describe(group: FiniteGroup) -> str:
     return "\n\n".join(sections)
 
 
+def _symbols(group: FiniteGroup) -> str:
+    """The line on a point group: its symbols, and how it moves vectors."""
+    if group.point_group is None:
+        return ""
+    vector = [(name, round(count)) for name, count in group.defining.multiplicities().items() if count]
+    text = " + ".join(name if count == 1 else f"{count} {name}" for name, count in vector)
+    return (
+        f"\npoint group  {group.point_group.schoenflies} (Schoenflies), {group.point_group.hermann_mauguin}"
+        f" (Hermann-Mauguin); vectors (x, y, z) are {text}"
+    )
+
+
 def describe_json(group: FiniteGroup) -> dict[str, Any]:
     """The same information as plain values: complex numbers are pairs [re, im], elements are indices.
 
@@ -121,6 +133,13 @@ def describe_json(group: FiniteGroup) -> dict[str, Any]:
         "order": group.order,
         "exponent": group.exponent,
         "is_abelian": group.is_abelian,
+        "point_group": None
+        if group.point_group is None
+        else {
+            "schoenflies": group.point_group.schoenflies,
+            "hermann_mauguin": group.point_group.hermann_mauguin,
+        },
+        "matrices": None if group.matrices is None else group.matrices.tolist(),
         "elements": list(group.names),
         "element_orders": group.element_orders.tolist(),
         "inverse": group.inverse.tolist(),

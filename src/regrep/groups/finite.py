@@ -18,6 +18,7 @@ from regrep.html import table
 if TYPE_CHECKING:
     import regrep
     from regrep.groups.characters import CharacterTable
+    from regrep.groups.mulliken import PointGroup
     from regrep.groups.presentations import Presentation, Word
 
 MAX_ORDER = 1000
@@ -73,6 +74,7 @@ class FiniteGroup:
     points: torch.Tensor | None = None
     matrices: torch.Tensor | None = None
     given_order: torch.Tensor | None = None
+    point_group: PointGroup | None = None
 
     identity = 0
 

@@ -11,6 +11,7 @@ from regrep.groups import catalogue
 from regrep.groups.builders import from_presentation
 from regrep.groups.finite import FiniteGroup
 from regrep.groups.limits import FACTORS, NAME, TEXT
+from regrep.groups.point_groups import UnknownSymbolError, point_group
 
 FAMILIES: dict[str, Callable[[int], FiniteGroup]] = {
     "C": catalogue.cyclic,
@@ -20,29 +21,23 @@ FAMILIES: dict[str, Callable[[int], FiniteGroup]] = {
     "Q": catalogue.quaternion,
 }
 
-SINGLES: dict[str, Callable[[], FiniteGroup]] = {
-    "T": catalogue.tetrahedral,
-    "O": catalogue.octahedral,
-    "Oh": catalogue.full_octahedral,
-}
-
 _PRESENTATION = re.compile(r"<[^<>]*>")
 
-_TOKEN = re.compile(r"\s*(Oh|[A-Z]\d*|[()]|[x×]|<[^>]*>)\s*")
+_TOKEN = re.compile(r"\s*([CD]\d+[vhdi]|C[si]|[TOI][hd]?|[A-Z]\d*|-?[\dm][\d/m-]*|[()]|[x×]|<[^>]*>)\s*")
 
 
 def parse(text: str) -> FiniteGroup:
     """The group that a text names.
 
-    ``C4`` (cyclic), ``D4`` (dihedral, order 8), ``S4``, ``A5``, ``Q8`` (quaternion), ``T`` and ``O`` (rotations of
-    tetrahedron and cube), ``Oh`` (all symmetries of the cube); presentations ``<r,s | r^4, s^2, (r s)^2>``; products
-    of all these, ``D4xD4``, ``(C2xC2)xS3``.
+    ``C4`` (cyclic), ``D4`` (dihedral, order 8), ``S4`` (symmetric), ``A5``, ``Q8`` (quaternion); point groups by their
+    symbols, ``T``, ``Oh``, ``C4v``, ``m-3m``, ``-4``, see :func:`point_group`; presentations
+    ``<r,s | r^4, s^2, (r s)^2>``; products of all these, ``D4xD4``, ``(C2xC2)xS3``.
 
     Raises:
         RegrepError: the text does not name a group.
 
-    >>> parse("D4 x C2").order, parse("<a | a^7>").order
-    (16, 7)
+    >>> parse("D4 x C2").order, parse("<a | a^7>").order, parse("Th").order, parse("-43m").name
+    (16, 7, 24, 'Td')
     """
     if not isinstance(text, str):
         raise _unknown(text)
@@ -92,15 +87,16 @@ def _factor(tokens: list[str], text: str) -> tuple[FiniteGroup, list[str]]:
         if not bar:
             raise RegrepError(f"a presentation is written <generators | relators>, got {shown(head)}; add the bar")
         return from_presentation(names, relators), rest
-    if head in SINGLES:
-        return SINGLES[head](), rest
     if head[0] in FAMILIES and head[1:].isdecimal():
         return FAMILIES[head[0]](int(head[1:])), rest
-    raise _unknown(text)
+    try:
+        return point_group(head), rest
+    except UnknownSymbolError as error:
+        raise _unknown(text) from error
 
 
 def _unknown(text: object) -> RegrepError:
     return RegrepError(
-        f"{shown(text)} names no group; write C4, D4, S4, A5, Q8, T, O or Oh, a product like D4xD4,"
-        " or a presentation like '<r,s | r^4, s^2, (r s)^2>'"
+        f"{shown(text)} names no group; write C4, D4, S4, A5, Q8, a point group like Oh, C4v or m-3m, a product like"
+        " D4xD4, or a presentation like '<r,s | r^4, s^2, (r s)^2>'"
     )

@@ -18,10 +18,12 @@ def groups(words: Sequence[str]) -> int:
     parser.add_argument(
         "name",
         metavar="NAME",
-        help="a name from the catalogue (C6, D4, S4, A5, Q8, O), a product (D4xD4) or a presentation"
-        ' ("<r,s | r^4, s^2, (r s)^2>")',
+        help="a name from the catalogue (C6, D4, S4, A5, Q8), a point group (Oh, C4v, m-3m), a product (D4xD4)"
+        ' or a presentation ("<r,s | r^4, s^2, (r s)^2>")',
     )
-    options = parser.parse_all(words)
+    symbols = [word for word in words if word[:1] == "-" and word[1:2].isdigit()]  # -43m is a name and no option
+    rest = [word for word in words if word not in symbols]
+    options = parser.parse_all([*rest, "--", *symbols] if symbols else rest)
 
     from regrep.groups import parse
     from regrep.groups.description import describe, describe_json

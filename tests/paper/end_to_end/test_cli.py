@@ -146,6 +146,14 @@ def test_groups_for_people_and_machines(capsys):
     assert isinstance(json.loads(capsys.readouterr().out), dict)
 
 
+def test_point_groups_by_either_symbol(capsys):
+    for words in (["groups", "Th"], ["groups", "m-3"]):
+        assert main(words) == 0
+        assert "vectors (x, y, z) are Tu" in capsys.readouterr().out
+    assert main(["groups", "--json", "-43m"]) == 0
+    assert json.loads(capsys.readouterr().out)["point_group"] == {"schoenflies": "Td", "hermann_mauguin": "-43m"}
+
+
 def test_models_for_people_and_machines(capsys):
     assert main(["models"]) == 0
     text = capsys.readouterr().out
