@@ -3,6 +3,8 @@
 import ast
 import importlib.util
 import json
+import os
+import subprocess
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -16,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 def tools(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "tools"))
     found = {}
-    for name in ("changes", "mutants"):
+    for name in ("changes", "attempts", "mutants"):
         spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
         found[name] = importlib.util.module_from_spec(spec)
         monkeypatch.setitem(sys.modules, name, found[name])
@@ -113,3 +115,61 @@ def test_known_equivalents_exist_and_have_reasons():
         source = " ".join((ROOT / entry["file"]).read_text(encoding="utf-8").split())
         assert entry["from"] in source, entry
         assert len(entry["why"]) > 10
+
+
+def test_a_sample_is_even_over_folders_and_kinds(tools):
+    folders = {"a": {"x": list(range(100)), "y": [100]}, "b": {"x": [200, 201]}, "c": {"z": [300]}}
+    sample = tools.mutants.drawn(folders, tools.mutants.random.Random(0))[:8]
+    assert [sum(one // 100 == 2 for one in sample), sum(one == 300 for one in sample)] == [2, 1]
+    assert 100 in sample[:4], "the second kind of the first folder comes before the second change of the first kind"
+    assert len(set(sample)) == 8
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "noticed"),
+    [
+        ({"a": [0, 0], "b": [0, 0]}, "killed"),  # fails twice, and passes without the change
+        ({"a": [0, 1], "b": [1, 1]}, "alive"),  # fails once by chance
+        ({"a": [0, 0, 0], "b": [1, 1]}, "alive"),  # fails without the change too
+        ({"a": [0, 1], "b": [0, 0, 1]}, "killed"),
+    ],
+)
+def test_what_notices_a_change_fails_twice_and_passes_without_it(tools, monkeypatch, tmp_path, outcomes, noticed):
+    path = tmp_path / "m.py"
+    mutants = tools.mutants
+    seen = []
+
+    def tested(tests, limit):
+        seen.append(path.read_text())
+        for name in tests:
+            passes = outcomes[name].pop(0) if outcomes[name] else True
+            if not passes:
+                return mutants.KILLED, [name]
+        return mutants.ALIVE, []
+
+    monkeypatch.setattr(mutants, "tested", tested)
+    monkeypatch.setattr(mutants, "_sound", set(), raising=False)
+    path.write_text("before")
+    assert mutants._noticed(path, b"before", b"after", ("a", "b"), 1.0) == noticed
+    assert seen[:2] == ["after", "after"]
+    assert noticed != "killed" or seen[-1] == "before"
+
+
+def test_tests_are_stopped_by_the_time_of_processors(tmp_path):
+    texts = {
+        "passes": "def test_one():\n    assert 1",
+        "fails": "def test_one():\n    assert 1\ndef test_two():\n    assert 0",
+        "broken": "assert 0",
+        "endless": "def test_one():\n    while True: pass",
+    }
+    for name, text in texts.items():
+        (tmp_path / f"test_{name}.py").write_text(text)
+    names = [f"test_{name}.py" for name in texts]
+    program = f"import attempts\nfor name in {names}:\n    print(*attempts.tested((name,), 2.0))"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tools"), "PYTHONDONTWRITEBYTECODE": "1"}
+    ended = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.splitlines() == [
+        "alive []", "killed ['test_fails.py::test_two']", "killed ['test_broken.py']", "too slow []",
+    ]  # fmt: skip

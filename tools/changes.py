@@ -49,25 +49,33 @@ class Change:
 def changes(source: bytes) -> list[Change]:
     r"""All changes of a source that still compile, in its order.
 
-    >>> [change.text for change in changes(b"def f(a):\\n    return a + 1")]
-    ['(a - 1)', '2', 'None']
+    >>> [change.text for change in changes(b"def f(a):\n    return a + 1")]
+    ['return None', '(a - 1)', '2']
     """
+    before = ast.dump(ast.parse(source))
+    return [change for change in candidates(source) if changes_meaning(change, source, before)]
+
+
+def candidates(source: bytes) -> list[Change]:
+    """Changes of a source in its order, with a few that do not compile or mean the same: those take long to see."""
     lines = [0]
     for line in source.splitlines(keepends=True):
         lines.append(lines[-1] + len(line))
-    tree = ast.parse(source)
     found = {}
-    for node, new, kind, function in _walk(tree, None):
+    for node, new, kind, function in _walk(ast.parse(source), None):
         start = lines[node.lineno - 1] + node.col_offset
         end = lines[node.end_lineno - 1] + node.end_col_offset
-        change = Change(kind, node.lineno, start, end, new, function)
-        try:
-            same = ast.dump(ast.parse(change.apply(source))) == ast.dump(tree)
-        except SyntaxError:
-            continue
-        if not same:
-            found.setdefault((start, end, new), change)
+        if source[start:end] != new.encode():
+            found.setdefault((start, end, new), Change(kind, node.lineno, start, end, new, function))
     return sorted(found.values(), key=lambda change: (change.start, change.end))
+
+
+def changes_meaning(change: Change, source: bytes, before: str) -> bool:
+    """Whether a changed source compiles, to another tree than the one it had."""
+    try:
+        return ast.dump(ast.parse(change.apply(source))) != before
+    except SyntaxError:
+        return False
 
 
 def _walk(node: ast.AST, function: int | None) -> Iterator[tuple[ast.AST, str, str, int | None]]:

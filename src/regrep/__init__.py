@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         RepresentationObjective,
         equivariance_loss,
         latent_of,
+        output_consistency,
         relative_error,
         whitened_error,
     )
@@ -64,6 +65,7 @@ _HOME = {
         "RepresentationObjective",
         "equivariance_loss",
         "latent_of",
+        "output_consistency",
         "relative_error",
         "whitened_error",
     ),

@@ -9,6 +9,8 @@ from regrep.actions.points import Boxes2d, Points2d
 from regrep.actions.rotation import resample, rotate
 from regrep.actions.sampling import sample
 from regrep.actions.side_by_side import SideBySide
+from regrep.actions.signed import SignedPermute
+from regrep.actions.tensor_fields import TensorField3d, VectorField3d
 from regrep.actions.trees import TreeAction
 from regrep.actions.volumes import Rotate3d
 from regrep.groups.action import Action
@@ -25,8 +27,11 @@ __all__ = [
     "Rotate3d",
     "RotateFlip2d",
     "SideBySide",
+    "SignedPermute",
+    "TensorField3d",
     "TreeAction",
     "VectorField2d",
+    "VectorField3d",
     "check_law",
     "resample",
     "rotate",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import get_args
 
 import torch
@@ -18,10 +19,10 @@ from regrep.representations import PermutationRepresentation
 class VectorField2d(Action):
     """C1, C2, C4, D1, D2, D4 on vector fields [B, 2·frames, H, H] with channels (vx, vy) per frame.
 
-    ``(g v)(p) = g v(g^-1 p)``, exactly. vx points to the right (growing column), vy upwards; r turns
-    counter-clockwise, s mirrors left and right. ``rows`` says which way the row index runs: ``"down"`` as in displayed
-    pictures, ``"up"`` where it grows with +y, as in simulations. With the wrong one, quarter turns negate
-    the vectors.
+    ``(g v)(p) = g v(g^-1 p)``, exactly; all but C4 and D4 also on fields [B, 2·frames, H, W]. vx points to the right
+    (growing column), vy upwards; r turns counter-clockwise, s mirrors left and right. ``rows`` says which way the row
+    index runs: ``"down"`` as in displayed pictures, ``"up"`` where it grows with +y, as in simulations. With the wrong
+    one, quarter turns negate the vectors.
 
     Args:
         group: one of the six.
@@ -52,18 +53,19 @@ class VectorField2d(Action):
         self._points = LatticeAction(group, on_axes(plane, rows), "square fields")
 
     def check(self, x: Tensor) -> None:
-        """Pairs of channels, square, signed."""
-        if x.dim() != 4 or x.shape[1] % 2 or x.shape[-1] != x.shape[-2]:
+        """Pairs of channels, of a shape that the group keeps, signed."""
+        if x.dim() != 4 or x.shape[1] % 2:
             raise RegrepError(
                 f"VectorField2d needs fields [B, 2·frames, H, H] with channels (vx, vy) per frame, got {list(x.shape)}"
             )
+        self._points.check_sizes(x, "VectorField2d")
         if x.dtype in (torch.uint8, torch.bool):
             raise RegrepError(
                 f"transformed vectors change signs, which {str(x.dtype)[6:]} has none of; convert to a signed type"
             )
 
-    def pixels(self, size: int) -> PermutationRepresentation:
-        """The permutation representation on the size² points, with the rows in the direction of this action.
+    def pixels(self, size: int | Sequence[int]) -> PermutationRepresentation:
+        """The permutation representation on the points, H² or H·W, with the rows in the direction of this action.
 
         >>> import regrep
         >>> up, down = (VectorField2d(regrep.groups.cyclic(4), rows).pixels(2) for rows in ("up", "down"))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from regrep.actions.strides import StridedCopies
-from regrep.arguments import check_tensor
+from regrep.arguments import check_tensor, is_whole, shown
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
 from regrep.groups.action import Action
@@ -21,7 +21,9 @@ from regrep.representations import PermutationRepresentation
 
 
 class LatticeAction(Action):
-    """Signed permutation matrices acting on the points of data [B, ..., S, S] or [B, ..., S, S, S].
+    """Signed permutation matrices acting on the points of data [B, ..., H, W] or [B, ..., D, H, W].
+
+    Axes that some element exchanges have the same size; others, as under mirrors and half turns, may differ.
 
     Args:
         group: the group.
@@ -35,31 +37,54 @@ class LatticeAction(Action):
 
     def __init__(self, group: FiniteGroup, matrices: Tensor, what: str, signs: Tensor | None = None) -> None:
         self.group, self.matrices, self.what = group, check_matrices(group, matrices), what
+        self._orbits = orbits_of_axes(self.matrices)
         self.signs = signs
         self._copies = StridedCopies(group, self.matrices, signs)
         self._signs = None if signs is None else Placed(signs)
         self._indices = PlacedFamily(partial(lattice_index, self.matrices))
 
     def check(self, x: Tensor) -> None:
-        """All lattice axes have the same size."""
-        k = self.matrices.shape[-1]
-        if x.dim() < k + 1 or len(set(x.shape[x.dim() - k :])) != 1:
-            sizes = " x ".join(map(str, x.shape[-k:])) if x.dim() >= k + 1 else f"shape {list(x.shape)}"
-            raise RegrepError(
-                f"{type(self).__name__} needs {self.what} [B, ..., {', '.join('S' * k)}], got {sizes}; crop or pad them"
-            )
+        """Axes that are exchanged have the same size."""
+        self.check_sizes(x, type(self).__name__)
 
-    def pixels(self, size: int) -> PermutationRepresentation:
-        """The permutation representation on the size^k points.
+    def check_sizes(self, x: Tensor, name: str) -> None:
+        """Raise, under the name of an action, unless the group keeps the shape of x."""
+        k = self.matrices.shape[-1]
+        sizes = tuple(x.shape[x.dim() - k :])
+        if x.dim() >= k + 1 and all(sizes[axis] == sizes[orbit[0]] for orbit in self._orbits for axis in orbit):
+            return
+        got = " x ".join(map(str, sizes)) if x.dim() >= k + 1 else f"shape {list(x.shape)}"
+        kept = self.keeping(sizes) if x.dim() >= k + 1 else ()
+        some = ", ".join(self.group.names[g] for g in kept[:8]) + (", ..." if len(kept) > 8 else "")
+        choice = f", or act by the {len(kept)} elements that keep this shape: {some}" if len(kept) > 1 else ""
+        what = self.what if len(self._orbits) == 1 else self.what.removeprefix("square ").removeprefix("cubic ")
+        alone = {orbit[0] for orbit in self._orbits if len(orbit) == 1}
+        letters = ", ".join("DHW"[axis - k] if axis in alone else "HS"[k - 2] for axis in range(k))
+        raise RegrepError(f"{name} needs {what} [B, ..., {letters}], got {got}; crop or pad them{choice}")
+
+    def keeping(self, sizes: Sequence[int]) -> tuple[int, ...]:
+        """The elements that keep the shape of a lattice: those that exchange axes of equal size alone.
+
+        >>> import regrep
+        >>> act = regrep.actions.Rotate3d(regrep.groups.octahedral())
+        >>> [act.group.names[g] for g in act.keeping((12, 16, 20))]
+        ['e', 'x-y-z', '-xy-z', '-x-yz']
+        """
+        lengths = torch.tensor(sizes)
+        moved = (self.matrices.abs() * lengths).sum(dim=2)
+        return tuple((moved == lengths).all(dim=1).nonzero().flatten().tolist())
+
+    def pixels(self, size: int | Sequence[int]) -> PermutationRepresentation:
+        """The permutation representation on the points: size^k, or the product of k sizes.
 
         Raises:
-            RegrepError: a size below 1.
+            RegrepError: a size below 1, or sizes that the group does not keep.
         """
-        if size < 1:
-            raise RegrepError(f"a lattice has at least 1 point along a side, got {size}")
-        return PermutationRepresentation(
-            self.group, lattice_index(self.matrices, (size,) * self.matrices.shape[-1]), "lattice"
-        )
+        sizes = tuple(size) if isinstance(size, Sequence) else (size,) * self.matrices.shape[-1]
+        if len(sizes) != self.matrices.shape[-1] or not all(is_whole(one) and one >= 1 for one in sizes):
+            raise RegrepError(f"a lattice has at least 1 point along a side, got {shown(size)}")
+        self.check_sizes(torch.empty((1, *sizes), device="meta"), "the lattice")
+        return PermutationRepresentation(self.group, lattice_index(self.matrices, sizes), "lattice")
 
     def apply(self, x: Tensor, g: Tensor) -> Tensor:
         """One copy per distinct element, or one gather."""
@@ -94,6 +119,17 @@ class _Moved(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         (g,) = ctx.saved_tensors
         return ctx.action.apply(gradient, ctx.action.group.inverse[g]), None, None
+
+
+def orbits_of_axes(matrices: Tensor) -> list[list[int]]:
+    """Axes that signed permutation matrices exchange, together.
+
+    >>> orbits_of_axes(torch.tensor([[[1, 0, 0], [0, 1, 0], [0, 0, 1]], [[0, 1, 0], [1, 0, 0], [0, 0, -1]]]))
+    [[0, 1], [2]]
+    """
+    reach = matrices.abs().amax(dim=0)  # the elements form a group, so one step reaches the whole orbit
+    found = {tuple(row.nonzero().flatten().tolist()) for row in reach}
+    return [list(orbit) for orbit in sorted(found)]
 
 
 def check_matrices(group: FiniteGroup, matrices: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
 from regrep.groups.action import Action
 from regrep.groups.finite import check_group
+from regrep.placed import Placed
 from regrep.representations import PermutationRepresentation
 
 
@@ -50,8 +51,28 @@ class Permute(Action):
     def apply(self, x: Tensor, g: Tensor) -> Tensor:
         """One gather for each dimension."""
         for dim in self._dims:
-            x = self.representation.apply(x.movedim(dim, -1), g).movedim(-1, dim)
+            x = gathered(x, self.representation.index_on(x.device)[g.to(x.device)], dim)
         return x
+
+
+def along(values: Tensor, x: Tensor, dim: int) -> Tensor:
+    """Values [B, size], one row per sample, as a tensor that is spread over x with its entries along a dimension.
+
+    >>> along(torch.zeros(5, 3), torch.zeros(5, 2, 3, 4), 2).shape
+    torch.Size([5, 1, 3, 1])
+    """
+    shape = [1] * x.dim()
+    shape[0], shape[dim] = values.shape
+    return values.reshape(shape)
+
+
+def gathered(x: Tensor, index: Tensor, dim: int) -> Tensor:
+    """Entries along a dimension by an index [B, size], one row per sample.
+
+    >>> gathered(torch.tensor([[[1, 2], [3, 4]]]), torch.tensor([[1, 0]]), 1).tolist()
+    [[[3, 4], [1, 2]]]
+    """
+    return x.gather(dim, along(index, x, dim).expand(x.shape))
 
 
 class Labels(Action):
@@ -77,7 +98,7 @@ class Labels(Action):
         if not isinstance(rho, PermutationRepresentation):
             raise RegrepError(f"labels are permuted, got {rho!r}; pass a permutation representation on the classes")
         self.group, self.representation, self.ignored = rho.group, rho, ignored
-        self._targets = rho.index[rho.group.inverse]
+        self._targets = Placed(rho.index[rho.group.inverse])
 
     def check(self, x: Tensor) -> None:
         """Integers; in range, as far as that can be seen without waiting for a device."""
@@ -93,7 +114,7 @@ class Labels(Action):
 
     def apply(self, x: Tensor, g: Tensor) -> Tensor:
         """One gather."""
-        targets = self._targets.to(x.device)[g.to(x.device)]
+        targets = self._targets.on(x.device)[g.to(x.device)]
         safe = x.long() if self.ignored is None else torch.where(x == self.ignored, 0, x.long())
         found = targets.gather(1, safe.reshape(len(x), -1)).reshape(x.shape).to(x.dtype)
         return found if self.ignored is None else torch.where(x == self.ignored, x, found)

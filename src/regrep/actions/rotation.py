@@ -1,4 +1,4 @@
-"""Bilinear resampling of images under linear maps of the plane."""
+"""Resampling of images and volumes under linear maps."""
 
 from __future__ import annotations
 
@@ -63,8 +63,6 @@ def resample(images: Tensor, matrices: Tensor, interpolation: str = "bilinear", 
         )
     if interpolation == "bilinear":
         check_tensor("images", images, floating=True)
-    if not images.numel():  # samplers refuse what is empty
-        return images
     inverse = matrices.transpose(1, 2)
     source = torch.stack(  # the same map with y downwards
         [
@@ -73,13 +71,34 @@ def resample(images: Tensor, matrices: Tensor, interpolation: str = "bilinear", 
         ],
         dim=-2,
     )
-    theta = torch.nn.functional.pad(source, (0, 1))
-    places = torch.nn.functional.affine_grid(theta, list(images.shape), align_corners=False)
-    if interpolation == "bilinear":
-        images = images - outside if outside else images
-        moved = torch.nn.functional.grid_sample(images, places, align_corners=False)
-        return moved + outside if outside else moved
-    # Samplers take floats alone, and these hold labels exactly.
-    real = images.to(matrices.dtype) - outside
-    moved = torch.nn.functional.grid_sample(real, places, mode="nearest", align_corners=False) + outside
-    return moved.to(images.dtype)
+    return pulled(images, source, interpolation, outside)
+
+
+def pulled(x: Tensor, source: Tensor, interpolation: str, outside: float) -> Tensor:
+    """Data on a square or cubic lattice, each point with the value at the point that a map takes it to.
+
+    Args:
+        x: [B, C, S, S] or [B, C, S, S, S]; floating point unless ``"nearest"``.
+        source: floating point [B, k, k], maps of coordinates from the centre, that of the last axis first.
+        interpolation: ``"nearest"``, or anything else for linear in every coordinate.
+        outside: value of points from outside.
+
+    >>> halves = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
+    >>> pulled(halves, torch.tensor([[[-1.0, 0.0], [0.0, 1.0]]]), "nearest", 0)
+    tensor([[[[2., 1.],
+              [4., 3.]]]])
+    """
+    if not x.numel():  # samplers refuse what is empty
+        return x
+    places = torch.nn.functional.affine_grid(torch.nn.functional.pad(source, (0, 1)), list(x.shape), False)
+    if interpolation == "nearest":
+        real = x.to(source.dtype)  # samplers take floats alone, and these hold labels exactly
+        moved = torch.nn.functional.grid_sample(real, places, mode="nearest", align_corners=False)
+        if outside:
+            known = torch.ones_like(real[:, :1])
+            known = torch.nn.functional.grid_sample(known, places, mode="nearest", align_corners=False)
+            moved = torch.where(known > 0.5, moved, outside)
+        return moved.to(x.dtype)
+    x = x - outside if outside else x
+    moved = torch.nn.functional.grid_sample(x, places, align_corners=False)
+    return moved + outside if outside else moved

@@ -192,7 +192,7 @@ def mapped(function: Callable[[Path, Tensor], Any], tree: Any, path: Path = ()) 
     return rebuilt(tree, {step: mapped(function, part, (*path, step)) for step, part in inner.items()})
 
 
-def rows(tree: Any, chosen: slice) -> Any:
+def rows(tree: Any, chosen: slice | Tensor) -> Any:
     """Some samples of every tensor of a tree; scalars and what is no tensor stay as they are.
 
     >>> rows((torch.tensor([1, 2, 3]), "name"), slice(2))

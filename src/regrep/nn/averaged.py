@@ -3,34 +3,44 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from regrep.actions import Action
-from regrep.arguments import check_callable, is_whole, shown
+from regrep.actions.trees import as_action, joined, mapped, rows, samples_in, tensor_in
+from regrep.arguments import check_callable, is_whole, shown, whole
 from regrep.errors import RegrepError
 from regrep.nn.encoder_head import EncoderHead
+from regrep.placed import Placed
 
 
 class GroupAveraged(EncoderHead):
     """The group average of a network, ``(1 / n) Σ_g g^-1 f(g x)``: equivariant, whatever the network is.
 
     Without an output action it is the invariant ``(1 / n) Σ_g f(g x)``. Inference costs n times as much, training
-    nothing. Exact up to rounding if the actions are and f treats samples independently (evaluation mode).
+    nothing. Exact up to rounding if the actions are and f treats samples independently (evaluation mode). With
+    ``elements=K`` the mean runs over K distinct random elements, drawn anew for each sample in each call: its
+    expectation is the exact average, its cost K passes.
 
     ``encoder``: [B, ...] -> [B, n, ...], the outputs on all transformed inputs, transformed back; ``head``: their mean.
+    Inputs and outputs may be trees of tensors.
 
     Args:
-        network: f, x [B, ...] -> outputs [B, ...]; not copied.
+        network: f, x [B, ...] -> outputs [B, ...]; a module or a function; not copied.
         input_action: how G acts on x.
         output_action: how G acts on the outputs; None if they are invariant.
         probabilities: average softmax probabilities instead of the outputs, and return the logarithm of their mean,
             which works as logits for cross entropy, softmax and argmax.
         chunk: number of transformed inputs per forward pass, which bounds the memory.
+        elements: K, from 1 to the order of the group; None for all elements.
+        generator: for drawing the elements; defaults to torch's global one.
 
     Raises:
-        RegrepError: a chunk size below 1, an input action that is not an action, or actions of different groups.
+        RegrepError: a chunk size below 1, an input action that is not an action, actions of different groups, or more
+            elements than the group has.
 
     >>> import regrep
     >>> quarters = regrep.actions.RotateFlip2d(regrep.groups.cyclic(4))
@@ -41,14 +51,18 @@ class GroupAveraged(EncoderHead):
 
     def __init__(
         self,
-        network: nn.Module,
+        network: Callable[[Any], Any],
         input_action: Action,
         output_action: Action | None = None,
         probabilities: bool = False,
         chunk: int = 256,
+        *,
+        elements: int | None = None,
+        generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         check_callable("the network", network)
+        input_action, output_action = as_action(input_action), as_action(output_action)
         if not is_whole(chunk) or chunk < 1:
             raise RegrepError(f"chunk is at least 1 transformed input per forward pass, got {shown(chunk)}")
         if not isinstance(input_action, Action):
@@ -60,35 +74,61 @@ class GroupAveraged(EncoderHead):
                 f"{output_action.group.name} acts on the outputs, but {input_action.group.name} on the inputs;"
                 " use one group for both"
             )
-        self.encoder = Orbit(network, input_action, output_action, probabilities, chunk)
+        if elements is not None:
+            elements = whole("the number of elements to average over", elements, 1, input_action.group.order)
+        self.encoder = Orbit(network, input_action, output_action, probabilities, chunk, elements, generator)
         self.head = OrbitMean(logarithms=probabilities)
 
 
 class Orbit(nn.Module):
-    """[B, ...] -> [B, n, ...]: ``g^-1 f(g x)`` for every g; arguments as in :class:`GroupAveraged`.
+    """[B, ...] -> [B, n, ...]: ``g^-1 f(g x)`` for every g, or for K random ones; arguments as in the average.
 
     Transforming x by h transforms the entries by h and permutes them: the entry of g becomes h applied to that of gh.
     """
 
     def __init__(
-        self, network: nn.Module, input_action: Action, output_action: Action | None, probabilities: bool, chunk: int
+        self,
+        network: Callable[[Any], Any],
+        input_action: Action,
+        output_action: Action | None,
+        probabilities: bool,
+        chunk: int,
+        elements: int | None = None,
+        generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         self.network = network
         self.input_action, self.output_action = input_action, output_action
         self.probabilities, self.chunk = probabilities, chunk
+        self.elements, self.generator = elements, generator
+        self._inverse = Placed(input_action.group.inverse)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Any) -> Any:
         """Outputs on the orbit of each input; log-probabilities if probabilities are averaged."""
-        group, found = self.input_action.group, []
-        inverse = group.inverse.to(x.device)
-        for views in torch.arange(len(x) * group.order, device=x.device).split(self.chunk):
-            g = views % group.order
-            y = self.network(self.input_action(x[views // group.order], g))
+        group, found, size, device = self.input_action.group, [], samples_in(x), tensor_in(x).device
+        some = None if self.elements is None else distinct(group.order, size, self.elements, self.generator, device)
+        width = group.order if self.elements is None else self.elements
+        for views in torch.arange(size * width, device=device).split(self.chunk):
+            samples = views // width
+            g = views % width if some is None else some[samples, views % width]
+            y = self.network(self.input_action(rows(x, samples), g))
             if self.output_action is not None:
-                y = self.output_action(y, inverse[g])
-            found.append(y.log_softmax(dim=1) if self.probabilities else y)
-        return torch.cat(found).unflatten(0, (len(x), group.order))
+                y = self.output_action(y, self._inverse.on(device)[g])
+            found.append(mapped(lambda path, leaf: leaf.log_softmax(dim=1), y) if self.probabilities else y)
+        return mapped(lambda path, leaf: leaf.unflatten(0, (size, width)), joined(found))
+
+
+def distinct(
+    order: int, batch: int, count: int, generator: torch.Generator | None, device: torch.device | None = None
+) -> Tensor:
+    """Distinct random elements for each of several samples, int64 [batch, count]; every element is equally likely.
+
+    >>> distinct(4, 2, 4, torch.Generator().manual_seed(0)).sort(dim=1).values.tolist()
+    [[0, 1, 2, 3], [0, 1, 2, 3]]
+    """
+    where = device if generator is None else generator.device
+    keys = torch.rand(batch, order, generator=generator, device=where, dtype=torch.float64)
+    return keys.topk(count, dim=1).indices.to(device)
 
 
 class OrbitMean(nn.Module):
@@ -103,6 +143,9 @@ class OrbitMean(nn.Module):
         super().__init__()
         self.logarithms = logarithms
 
-    def forward(self, orbit: Tensor) -> Tensor:
+    def forward(self, orbit: Any) -> Any:
         """The mean."""
+        return mapped(self._mean, orbit)
+
+    def _mean(self, path: object, orbit: Tensor) -> Tensor:
         return orbit.logsumexp(dim=1) - math.log(orbit.shape[1]) if self.logarithms else orbit.mean(dim=1)

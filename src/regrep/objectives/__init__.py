@@ -7,6 +7,7 @@ from regrep.objectives.functional import equivariance_loss, moving_part
 from regrep.objectives.layers import OUTPUT, Tap, latent_of
 from regrep.objectives.learned import RepresentationObjective, RepresentationTerms
 from regrep.objectives.measures import centred_error, moving_share, relative_error, whitened_error
+from regrep.objectives.output_losses import output_consistency
 from regrep.objectives.rollout import RolloutObjective, advance, roll_out
 from regrep.objectives.terms import Compared, Terms
 from regrep.objectives.whitening import whiten
@@ -29,6 +30,7 @@ __all__ = [
     "latent_of",
     "moving_part",
     "moving_share",
+    "output_consistency",
     "relative_error",
     "roll_out",
     "whiten",

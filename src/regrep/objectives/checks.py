@@ -101,3 +101,15 @@ def check_views(x: Any, g: Tensor | None, gx: Any) -> int:
 def shapes(x: Any) -> Any:
     """The shape of a tensor, or those of the tensors of a tree."""
     return list(x.shape) if isinstance(x, Tensor) else mapped(lambda path, leaf: list(leaf.shape), x)
+
+
+def check_unlabelled(x: Any, unlabelled: Any) -> int:
+    """Number of samples without labels; raises unless they are of the same kind as x."""
+    count = check_views(unlabelled, None, None)
+    own, other = (mapped(lambda path, leaf: list(leaf.shape[1:]), tree) for tree in (x, unlabelled))
+    if own != other:
+        raise RegrepError(
+            f"unlabelled inputs have the shape of x apart from their number, {own} each, got {other}; join inputs of"
+            " one kind"
+        )
+    return count

@@ -14,13 +14,14 @@ from regrep.actions import sample
 from regrep.actions.trees import as_action, joined, moved, rows, samples_in, tensor_in
 from regrep.arguments import check_callable
 from regrep.deprecated import positional_until_now
-from regrep.objectives.checks import Control, check_positions, check_task, check_views
+from regrep.objectives.checks import Control, check_positions, check_task, check_unlabelled, check_views
 from regrep.objectives.functional import Penalty
 from regrep.objectives.latent_augmentation import LatentAugmentation
 from regrep.objectives.latent_penalty import LatentPenalty
 from regrep.objectives.layers import OUTPUT, Latents, Layer
 from regrep.objectives.modules import Part, current
-from regrep.objectives.passes import Passes, extended
+from regrep.objectives.output_losses import OutputLoss, check_output_loss, chosen, on_scores, symmetric
+from regrep.objectives.passes import Passes
 from regrep.objectives.processes import check_averaged, running_wrapper
 from regrep.objectives.settings import check_numbers, check_settings
 from regrep.objectives.terms import Compared, Terms
@@ -67,6 +68,9 @@ class EquivariantObjective(nn.Module):
         output_action: how G acts on y, likewise; None if the outputs are invariant (classes).
         fraction: E(gx) is computed for this fraction of the batch only, in [0, 1] (its first samples, so shuffle the
             data). With 0 there is neither a shifted task loss nor a penalty.
+        one_sided: E(gx) is computed without gradient, in a pass of its own: the penalty moves E(x) alone, and the
+            shifted task loss trains the head alone. Saves the backward pass of the second view, about a third of
+            a step.
         latent_augmentation: also train the head on rho(g) E(x) with target gy: one more pass of the head,
             none of the encoder. Needs a head and a penalised encoder output.
         shifted_weight: weight of the shifted task loss; 1 in the paper's text, 0 in its DDMNIST code.
@@ -75,6 +79,10 @@ class EquivariantObjective(nn.Module):
             the penalty and the latent augmentation; ``"shuffled"``: the penalty uses the elements of other samples, the
             latent augmentation the right ones; ``"shrunk"``: the penalty is mean |E|² over both halves.
         control_seed: seed of the random permutations.
+        consistency: weight of output consistency, the distance of the outputs for x, moved by the output action, from
+            those for gx; see :func:`~regrep.output_consistency`. It needs no labels and no latent.
+        consistency_loss: the distance, ``"kl"``, ``"squared"`` or a function of (outputs of gx, moved outputs of x);
+            by default ``"kl"``, or ``"squared"`` with an output action.
 
     Raises:
         RegrepError: a value out of range, an unknown layer, or different groups.
@@ -116,6 +124,9 @@ class EquivariantObjective(nn.Module):
         task_weight: float = 1.0,
         control: Control | None = None,
         control_seed: int = 0,
+        one_sided: bool = False,
+        consistency: float = 0.0,
+        consistency_loss: OutputLoss | None = None,
     ) -> None:
         super().__init__()
         check_numbers(
@@ -126,7 +137,9 @@ class EquivariantObjective(nn.Module):
             weight=weight,
             shifted_weight=shifted_weight,
             task_weight=task_weight,
+            consistency=consistency,
         )
+        check_output_loss("consistency_loss", consistency_loss)
         check_callable("task_loss", task_loss)
         input_action, output_action = as_action(input_action), as_action(output_action)
         latents = check_settings(encoder, head, latent, input_action, output_action, latent_augmentation)
@@ -138,10 +151,13 @@ class EquivariantObjective(nn.Module):
         self.weight, self.penalty = float(weight), penalty
         self.shifted_weight, self.task_weight = float(shifted_weight), float(task_weight)
         self.fraction, self.latent_augmentation = float(fraction), bool(latent_augmentation)
+        self.one_sided = bool(one_sided)
         self.control, self.control_seed = control, control_seed
+        self.consistency, self.consistency_loss = float(consistency), chosen(consistency_loss, output_action)
         self._penalise = LatentPenalty(self.latents, penalty, input_action.group, control, control_seed)
         fixed = [layer for layer, rho in latents.items() if rho is None]
         self._turn = LatentAugmentation(self._penalise.applied, fixed)
+        self._outputs_move = on_scores(output_action)
         self._warned = self._averaging_checked = False
         self._passes = Passes(encoder, head, self.latents, strict=weight > 0)
 
@@ -164,22 +180,26 @@ class EquivariantObjective(nn.Module):
         generator: torch.Generator | None = None,
         samples: int | None = None,
         arguments: Mapping[str, Any] | None = None,
+        *,
+        unlabelled: Any = None,
     ) -> Terms:
         """Objective on a batch.
 
         Args:
             x: [B, ...], inputs, already augmented by random elements if the task uses augmentation.
             y: [B, ...], targets.
-            g: int64 [B], elements; drawn uniformly by default.
+            g: int64 [B], elements; drawn uniformly by default. [B + U] with those of the unlabelled inputs.
             gx: [B, ...], the inputs transformed by this g, if the caller computed them (say, with their own noise);
                 by default the input action computes them.
             generator: for drawing g; defaults to torch's global one.
             samples: number of samples in all batches whose gradients add up to one step, for loops that do not divide
                 the loss by the number of batches: ``total`` is then multiplied by B / samples.
             arguments: further arguments of the encoder by name, which do not move. Tensors in them with a row per
-                sample are repeated for gx, everything else is passed as it is.
+                sample, of x and then of the unlabelled inputs, are repeated for gx; all else is passed as it is.
+            unlabelled: [U, ...], inputs without targets: the penalty and the consistency are means over these and x
+                together, the task losses over x alone.
         """
-        return self.with_outputs(x, y, g, gx, generator, samples, arguments)[0]
+        return self.with_outputs(x, y, g, gx, generator, samples, arguments, unlabelled=unlabelled)[0]
 
     def with_outputs(
         self,
@@ -190,29 +210,31 @@ class EquivariantObjective(nn.Module):
         generator: torch.Generator | None = None,
         samples: int | None = None,
         arguments: Mapping[str, Any] | None = None,
+        *,
+        unlabelled: Any = None,
     ) -> tuple[Terms, Any]:
         """The objective and the network's outputs for x, for further losses on them; arguments as in forward."""
-        size = check_views(x, g, gx)
-        if g is not None:
-            check_elements(self.input_action.group, g, tensor_in(x))
+        size, unknown = check_views(x, g, gx), 0 if unlabelled is None else check_unlabelled(x, unlabelled)
         if not torch.compiler.is_compiling() and torch.is_grad_enabled() and not self._averaging_checked:
             check_averaged((self.encoder, self.head))
             self._averaging_checked = True
-        views = Views.of(size, 0, self.fraction)
-        if g is None:
-            g = sample(self.input_action.group, size, generator=generator, device=tensor_in(x).device)
-        drawn, inputs, arguments = views.first(g), x, arguments or {}
-        if views.moved:
-            inputs = joined([x, moved(self.input_action, views.first(x), drawn) if gx is None else views.first(gx)])
-            arguments = extended(arguments, size, views.moved)
-        turn = partial(self._turned, g=g) if self.latent_augmentation else None
-        outputs, turned, latents = self._passes(inputs, arguments, turn)
+        views = Views.of(size, unknown, self.fraction)
+        inputs = x if unlabelled is None else joined([x, unlabelled])
+        g = self._elements(g, inputs, views, generator)
+        drawn, arguments, still = views.first(g), arguments or {}, None
+        second = self._moved(inputs, drawn, gx, views) if views.moved else []
+        if self.one_sided and second:
+            still = joined(second), views.moved_only(arguments)
+        else:
+            inputs, arguments = joined([inputs, *second]), views.extended(arguments)
+        turn = partial(self._turned, g=g, views=views) if self.latent_augmentation else None
+        outputs, turned, latents = self._passes(inputs, arguments, turn, still)
         samples_in(outputs, views.samples + views.moved + (size if turn else 0), "the outputs")
         self._warn_once(outputs, latents)
 
         zero = tensor_in(outputs).new_zeros(())
         penalty, compared = self._penalty(latents, turned, drawn, views) if views.moved else (zero, ())
-        target, own = moved(self.output_action, y, g), views.plain(outputs)
+        target, own = moved(self.output_action, y, views.plain(g)), views.plain(outputs)
         task = check_task(self._loss(own, y))
         shifted, augmented = zero, zero
         if views.moved:
@@ -222,15 +244,44 @@ class EquivariantObjective(nn.Module):
         total = self.task_weight * task + self.shifted_weight * shifted + augmented
         if self.weight > 0 and views.moved:
             total = total + self.weight * penalty
+        consistency = None
+        if self.consistency > 0:
+            consistency = self._consistent(*views.pairs(outputs), drawn) if views.moved else zero
+            total = total + self.consistency * consistency
         if samples is not None:
             total = total * (size / samples)
-        return Terms(total, task, shifted, penalty, augmented, compared), own
+        return Terms(total, task, shifted, penalty, augmented, compared, consistency), own
 
     def _loss(self, outputs: Any, y: Any) -> Tensor:
         return self.task_loss(outputs, y)
 
-    def _turned(self, encoded: Any, g: Tensor) -> tuple[Any, dict[Layer, Tensor]]:
-        return self._turn(rows(encoded, slice(len(g))), g)
+    def _elements(self, g: Tensor | None, inputs: Any, views: Views, generator: torch.Generator | None) -> Tensor:
+        """An element for each sample, of x and then of the unlabelled inputs; those not given are drawn."""
+        group, like = self.input_action.group, tensor_in(inputs)
+        draw = partial(sample, group, generator=generator, device=like.device)
+        if g is None:
+            return draw(views.samples)
+        if views.unlabelled and isinstance(g, Tensor) and g.shape == (views.labelled,):
+            g = torch.cat([g, draw(views.unlabelled).to(g.dtype)])
+        check_elements(group, g, like)
+        return g
+
+    def _moved(self, inputs: Any, g: Tensor, gx: Any, views: Views) -> list[Any]:
+        """The transformed inputs in the order of their elements, of which the first may be given."""
+        if gx is None:
+            return [moved(self.input_action, views.first(inputs), g)]
+        given = rows(gx, slice(views.moved_labelled))
+        if not views.unlabelled:
+            return [given]
+        others = rows(views.first(inputs), slice(views.moved_labelled, None))
+        return [given, moved(self.input_action, others, g[views.moved_labelled :])]
+
+    def _turned(self, encoded: Any, g: Tensor, views: Views) -> tuple[Any, dict[Layer, Tensor]]:
+        found, parts = self._turn(rows(encoded, slice(views.samples)), g)
+        return views.plain(found), parts
+
+    def _consistent(self, outputs: Any, outputs_g: Any, g: Tensor) -> Tensor:
+        return symmetric(moved(self._outputs_move, outputs, g), outputs_g, self.consistency_loss)
 
     def _penalty(
         self, latents: Mapping[Layer, tuple[Tensor, ...]], turned: Mapping[Layer, Tensor], g: Tensor, views: Views
@@ -270,5 +321,6 @@ class EquivariantObjective(nn.Module):
         latents = ", ".join(f"{layer}: {rho!r}" for layer, rho in self.latents.items())
         return (
             f"{self.input_action.group!r}, {latents}, weight={self.weight}, penalty={self.penalty!r},"
-            f" fraction={self.fraction}, latent_augmentation={self.latent_augmentation}, control={self.control!r}"
+            f" fraction={self.fraction}, one_sided={self.one_sided}, latent_augmentation={self.latent_augmentation},"
+            f" control={self.control!r}"
         )

@@ -88,9 +88,11 @@ class RolloutObjective(EquivariantObjective):
         generator: torch.Generator | None = None,
         samples: int | None = None,
         arguments: Mapping[str, Any] | None = None,
+        *,
+        unlabelled: Tensor | None = None,
     ) -> tuple[Terms, Tensor]:
         """Objective on a batch of windows and the frames that follow them, and the forecast frames [B, T, C, ...]."""
-        terms, frame = super().with_outputs(x, y[:, 0], g, gx, generator, samples, arguments)
+        terms, frame = super().with_outputs(x, y[:, 0], g, gx, generator, samples, arguments, unlabelled=unlabelled)
         if y.shape[1] == 1:
             return terms, frame[:, None]
         found = roll_out(partial(self._predict, **(arguments or {})), advance(x, frame), y.shape[1] - 1)

@@ -71,6 +71,7 @@ class Terms(NamedTuple):
         equivariance: the penalty.
         latent_task: task(D(rho(g) E(x)), gy).
         compared: the latents of each run of each penalised layer.
+        consistency: the distance of the outputs for x and gx; this and what follows is None without such a term.
     """
 
     total: Tensor
@@ -79,6 +80,7 @@ class Terms(NamedTuple):
     equivariance: Tensor
     latent_task: Tensor
     compared: tuple[tuple[Compared, ...], ...] = ()
+    consistency: Tensor | None = None
 
     @property
     def whitened_error(self) -> Tensor:
@@ -111,7 +113,7 @@ class Terms(NamedTuple):
             prefix: of the names.
             errors: also compute ``whitened_error`` and ``moving_share``.
         """
-        found = {name: value.detach() for name, value in zip(self._fields[:-1], self[:-1], strict=True)}
+        found = {name: value.detach() for name, value in self._asdict().items() if isinstance(value, Tensor)}
         if errors:
             found |= {"whitened_error": self.whitened_error, "moving_share": self.moving_share}
         return {prefix + name: value for name, value in found.items()}

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from regrep.actions.trees import joined, rows
+from torch import Tensor
+
+from regrep.actions.trees import joined, mapped, rows
+from regrep.errors import RegrepError
 
 
 class Views(NamedTuple):
@@ -79,3 +83,28 @@ class Views(NamedTuple):
     def pairs(self, tree: Any) -> tuple[Any, Any]:
         """Both."""
         return self.first(tree), self.second(tree)
+
+    def extended(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Arguments of the encoder for all rows: tensors with a row per sample get more, the others stay.
+
+        Raises:
+            RegrepError: a row per sample of x alone where there are samples without labels.
+        """
+        return self._changed(arguments, lambda leaf: joined([leaf, self.first(leaf)]) if self.moved else leaf)
+
+    def moved_only(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Arguments of the encoder for the transformed copies alone, likewise."""
+        return self._changed(arguments, self.first)
+
+    def _changed(self, arguments: Mapping[str, Any], change: Callable[[Tensor], Tensor]) -> dict[str, Any]:
+        def changed(path: object, leaf: Tensor) -> Tensor:
+            if not leaf.dim() or len(leaf) != self.samples:
+                if self.unlabelled and leaf.dim() and len(leaf) == self.labelled:
+                    raise RegrepError(
+                        f"with unlabelled inputs an argument of the encoder has a row per sample of x and of these,"
+                        f" {self.samples}, got {list(leaf.shape)}; join those of both"
+                    )
+                return leaf
+            return change(leaf)
+
+        return {name: mapped(changed, value) for name, value in arguments.items()}

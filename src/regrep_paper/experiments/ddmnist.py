@@ -25,6 +25,7 @@ class DDMNIST(ClassifierModule):
         latent: channels of the penalised latent, at least |G|².
         copies: regular copies in the latent; defaults to floor(latent / |G|²).
         fraction: fraction of the batch that gets a second view.
+        one_sided: compute the latent of the second view without gradient.
         latent_augmentation: also train the head on rho(g) E(x); defaults to the method's choice.
         as_published: use weight 0 for the shifted task loss, as in the published code.
         classes: digits used; the network has classes² outputs.
@@ -42,6 +43,7 @@ class DDMNIST(ClassifierModule):
         latent: int = DEFAULTS["latent"],
         copies: int | None = None,
         fraction: float = DEFAULTS["fraction"],
+        one_sided: bool = DEFAULTS["one_sided"],
         latent_augmentation: bool | None = None,
         as_published: bool = DEFAULTS["as_published"],
         classes: int = DEFAULTS["classes"],
@@ -57,6 +59,7 @@ class DDMNIST(ClassifierModule):
             latent=latent,
             copies=copies,
             fraction=fraction,
+            one_sided=one_sided,
             latent_augmentation=latent_augmentation,
             as_published=as_published,
             classes=classes,
@@ -70,6 +73,7 @@ class DDMNIST(ClassifierModule):
         objective = objective_for(
             *(EquivariantObjective, method, built, act, rho, config["weight"]),
             fraction=fraction,
+            one_sided=one_sided,
             latent_augmentation=config["latent_augmentation"],
             shifted_weight=0.0 if as_published else 1.0,
         )

@@ -97,6 +97,7 @@ DEFINITION = Definition(
             latent_augmentation=augments_latent,
             as_published=False,
         ),
+        Setting("one_sided", "model.one_sided", False, quiet=True),
         Setting("classes", "data.classes", 10, also="model.classes"),
         Setting("network", "model.network", PLAIN, quiet=True),
         Setting("data", "data.source", "digits"),

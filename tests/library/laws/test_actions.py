@@ -271,7 +271,7 @@ G01 = torch.tensor([0, 1])
         (lambda: RotateFlip2d(S3), r"cyclic\(n\) or dihedral\(n\), got S3"),
         (lambda: RotateFlip2d(cyclic(3))(IMAGES.long(), G01), "needs floating point, got int64"),
         (lambda: Rotate3d(S3), "not those of S3; pass matrices="),
-        (lambda: Rotate3d(cyclic(2), torch.ones(2, 3, 3)), "signed permutation matrices"),
+        (lambda: Rotate3d(cyclic(2), torch.ones(2, 3, 3)), "signed permutation matrices, one for each"),
         (
             lambda: Rotate3d(cyclic(2), torch.from_numpy(rotation_matrices()[[0, octahedral().index("yzx")]])),
             "do not multiply as the elements of C2",

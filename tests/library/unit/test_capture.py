@@ -70,10 +70,10 @@ def test_neither_do_the_errors(meta):
 
 @pytest.mark.filterwarnings("ignore::regrep.CapacityWarning")
 @pytest.mark.parametrize("kind", ["irreducible", "layers"])
-def test_a_step_is_one_graph(kind):
+def test_a_step_is_one_graph(kind, compiler):
     loop = objective(**SETTINGS[kind])
     x, y, g = batch()
-    terms, compiled = loop(x, y, g), torch.compile(loop, fullgraph=True, backend="eager")(x, y, g)
+    terms, compiled = loop(x, y, g), compiler(loop, fullgraph=True, backend="eager")(x, y, g)
     for name, value in terms.log().items():
         torch.testing.assert_close(compiled.log()[name], value)
 
@@ -92,7 +92,7 @@ class Twice(nn.Module):
 
 
 @pytest.mark.parametrize("layer", ["relu", "relu#0", "linear#-1"])
-def test_layers_are_read_inside_a_graph(layer):
+def test_layers_are_read_inside_a_graph(layer, compiler):
     """With every run, before it is overwritten and after the model's own hooks; the compiled step leaves no hook."""
     model = Twice()
     own = model.relu.register_forward_hook(lambda module, args, output: output + 1)
@@ -102,7 +102,7 @@ def test_layers_are_read_inside_a_graph(layer):
     hooks, (x, y, g) = model.relu._forward_hooks, batch()
     expected = loop(x, y, g)
     wanted = torch.autograd.grad(expected.total, list(model.parameters()))
-    compiled = torch.compile(loop, fullgraph=True, backend="aot_eager")
+    compiled = compiler(loop, fullgraph=True, backend="aot_eager")
     for _ in range(2):
         terms = compiled(x, y, g)
         torch.testing.assert_close(terms[:5], expected[:5])
@@ -117,10 +117,10 @@ def test_layers_are_read_inside_a_graph(layer):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=list(SETTINGS))
-def test_inductor_compiles_a_step(settings):
+def test_inductor_compiles_a_step(settings, compiler):
     loop = objective(**settings)
     x, y, g = batch()
     terms = loop(x, y, g)
-    compiled = torch.compile(loop, fullgraph=True, mode="reduce-overhead")(x, y, g)
+    compiled = compiler(loop, fullgraph=True, mode="reduce-overhead")(x, y, g)
     for one, other in zip(terms[:5], compiled[:5], strict=True):
         torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-5)

@@ -19,7 +19,7 @@ CASES = {
         {"group": "D1", "classes": 2},
         {
             **STEP, "group": "C4", "method": "cnn", "latent": 70, "copies": 1, "latent_augmentation": True,
-            "as_published": True, "classes": 3, "network": "projection", "protocol": "published",
+            "as_published": True, "one_sided": True, "classes": 3, "network": "projection", "protocol": "published",
             "schedule": "constant",
         },
     ),
@@ -104,7 +104,7 @@ def test_a_setting_acts(model, setting):
         assert found == ["optimizer"]
     elif setting == "select":
         assert found == ["monitor"]
-    elif setting in ("weight", "copies", "fraction", "latent_augmentation", "as_published", "layout"):
+    elif setting in ("weight", "copies", "fraction", "one_sided", "latent_augmentation", "as_published", "layout"):
         assert found == ["gradient"]
 
 
