@@ -12,14 +12,17 @@ from regrep.actions import Action, sample
 from regrep.deprecated import warn_renamed
 from regrep.errors import RegrepError
 from regrep.objectives.checks import check_latent, check_task, check_views, check_weight
-from regrep.objectives.functional import move, penalty_between, whitened_pair, wide
-from regrep.objectives.measures import error_of_whitened, uncentred
+from regrep.objectives.functional import move, penalty_between, wide
 from regrep.objectives.processes import check_averaged
+from regrep.objectives.terms import Compared
 from regrep.representations import LearnedRepresentation
 
 
 class RepresentationTerms(NamedTuple):
     """The terms of :class:`RepresentationObjective`, each a scalar.
+
+    The errors ``whitened_error`` and ``uncentred_error`` are computed from the latents when they are read, and not in
+    a step that does not read them.
 
     Attributes:
         total: the loss to minimise.
@@ -27,8 +30,7 @@ class RepresentationTerms(NamedTuple):
         output: task(D(rho(g) E(x)), gy), the equivariance of the decoder.
         equivariance: MSE(rho(g) E(x), E(gx)), the equivariance of the encoder.
         algebra: A(rho).
-        whitened_error: see :func:`~regrep.objectives.whitened_error`, without gradient; 1 where no latent varies.
-        uncentred_error: ‖rho(g) E(x) - E(gx)‖ / ‖E(gx)‖, which a constant lowers, without gradient; not logged.
+        compared: the latents, without gradient.
     """
 
     total: Tensor
@@ -36,8 +38,17 @@ class RepresentationTerms(NamedTuple):
     output: Tensor
     equivariance: Tensor
     algebra: Tensor
-    whitened_error: Tensor
-    uncentred_error: Tensor
+    compared: Compared
+
+    @property
+    def whitened_error(self) -> Tensor:
+        """See :func:`~regrep.objectives.whitened_error`; 1 where no latent varies."""
+        return self.compared.whitened_error()
+
+    @property
+    def uncentred_error(self) -> Tensor:
+        """‖rho(g) E(x) - E(gx)‖ / ‖E(gx)‖, which a constant lowers; not logged."""
+        return self.compared.uncentred_error()
 
     @property
     def relative_error(self) -> Tensor:
@@ -45,9 +56,17 @@ class RepresentationTerms(NamedTuple):
         warn_renamed("relative_error", "whitened_error, or uncentred_error for the same number")
         return self.uncentred_error
 
-    def log(self, prefix: str = "") -> dict[str, Tensor]:
-        """Detached terms by name, for a logger."""
-        return {prefix + name: value.detach() for name, value in self._asdict().items() if name != "uncentred_error"}
+    def log(self, prefix: str = "", errors: bool = True) -> dict[str, Tensor]:
+        """Detached values by name, for a logger.
+
+        Args:
+            prefix: of the names.
+            errors: also compute ``whitened_error``.
+        """
+        found = {name: value.detach() for name, value in self._asdict().items() if isinstance(value, Tensor)}
+        if errors:
+            found["whitened_error"] = self.whitened_error
+        return {prefix + name: value for name, value in found.items()}
 
 
 class RepresentationObjective(nn.Module):
@@ -159,10 +178,9 @@ class RepresentationObjective(nn.Module):
         # Before the head, which may overwrite the latents it is given.
         with torch.set_grad_enabled(self.latent_weight > 0 and torch.is_grad_enabled()):
             equivariance = penalty_between(moved, turned.to(moved.dtype), "mse", rho)
-        with torch.no_grad(), torch.autocast(moved.device.type, enabled=False):
-            turned = turned.to(moved.dtype)
-            error = uncentred(moved, turned)
-            whitened = error_of_whitened(*whitened_pair(moved, turned, rho), g).nan_to_num(1.0)
+        # Copies, as the head may overwrite what it is given.
+        before, after = z.detach().clone(), moved.detach().clone()
+        compared = Compared(before, turned.detach().to(moved.dtype), g, rho, rho.group, after)
         target = x if y is None else y
         moved_target = gx if y is None else y if self.output_action is None else self.output_action(y, g)
         task = check_task(self.task_loss(head(z), target))
@@ -175,7 +193,7 @@ class RepresentationObjective(nn.Module):
             total = total + self.output_weight * output
         if self.latent_weight > 0:
             total = total + self.latent_weight * equivariance
-        return RepresentationTerms(total, task, output, equivariance, algebra, whitened, error)
+        return RepresentationTerms(total, task, output, equivariance, algebra, compared)
 
     def extra_repr(self) -> str:
         """Representation and weights."""

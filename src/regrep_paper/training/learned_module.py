@@ -68,7 +68,8 @@ class RepresentationModule(ConfiguredModule[RepresentationObjective]):
         except SingularMatrixError as error:
             raise RegrepError(f"epoch {self.current_epoch + 1}, step {self.global_step}: {error}") from error
         size = len(batch.y) if batch.share else 0
-        self.log_dict(terms.log("train/"), on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
+        parts = terms.log("train/", errors=batch_idx % self.log_steps == 0)
+        self.log_dict(parts, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
         return weighted(terms.total, batch)
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 import regrep
+from dispatched import Calls
 from regrep import LearnedRepresentation, RegrepError, RepresentationObjective
 from regrep.actions import RotateFlip2d
 from regrep.groups import cyclic, dihedral
@@ -72,6 +73,40 @@ def test_weights_of_zero_leave_terms_out():
     assert terms.equivariance.item() > 0
     assert not terms.equivariance.requires_grad
     assert_near(terms.total, terms.task + terms.algebra)
+
+
+def test_errors_are_computed_when_they_are_read():
+    encoder, head, rho = parts()
+    x, _, g = batch()
+    objective = RepresentationObjective(encoder, head, nn.functional.mse_loss, ACT, rho)
+    with Calls() as calls:
+        terms = objective(x, g=g)
+        logged = terms.log("train/", errors=False)
+    assert "linalg_cholesky_ex" not in calls.names
+    assert list(logged) == [f"train/{name}" for name in ("total", "task", "output", "equivariance", "algebra")]
+    with Calls() as calls:
+        assert {*terms.log()} == {"total", "task", "output", "equivariance", "algebra", "whitened_error"}
+    assert "linalg_cholesky_ex" in calls.names
+    with torch.no_grad():
+        z, z_g, matrices = encoder(x), encoder(ACT(x, g)), rho.stack().clone()
+        rho.matrices.mul_(2)  # as a step would before they are read
+    moved = torch.einsum("bij,bj->bi", matrices[g], z)
+    assert_near(terms.uncentred_error, (moved - z_g).norm() / z_g.norm())
+    assert_near(terms.whitened_error, regrep.objectives.whitened_error(moved, z_g, g, lambda z, g: z))
+
+
+@pytest.mark.parametrize("output_weight", [0.0, 0.25])
+def test_a_head_may_overwrite_the_latents(output_weight):
+    encoder, head, rho = parts()
+    x, _, g = batch()
+    heads = head, nn.Sequential(nn.Threshold(9.0, 1.0, inplace=True), head)
+    plain, other = (
+        RepresentationObjective(encoder, one, nn.functional.mse_loss, ACT, rho, output_weight=output_weight)(x, g=g)
+        for one in heads
+    )
+    for name in ("equivariance", "whitened_error", "uncentred_error"):
+        assert_near(getattr(other, name), getattr(plain, name))
+    assert_near(other.compared.moving_share(), plain.compared.moving_share())
 
 
 def test_wrong_arguments():

@@ -94,6 +94,20 @@ def test_errors_of_the_latent_are_logged_in_the_first_of_every_few_steps(batch):
         assert (errors & set(model.logged)) == (errors if index % 3 == 0 else set())
 
 
+def test_errors_of_a_learned_representation_likewise():
+    model = TMNIST()
+    logged: dict[str, torch.Tensor] = {}
+    model.log_dict = lambda parts, **_: logged.update(parts)
+    x = torch.rand(6, 1, 28, 28)
+    batch = Views(x, torch.arange(6), torch.ones(6, dtype=torch.int64), x.flip(-1))
+    model.log_steps = 3
+    for index in range(5):
+        logged.clear()
+        model.training_step(batch, index)
+        assert "train/equivariance" in logged
+        assert ("train/whitened_error" in logged) == (index % 3 == 0)
+
+
 class Ranked(DDMNIST):
     ranked = True
 
