@@ -18,7 +18,7 @@ SOURCES = ROOT / "src"
 FILES = sorted(SOURCES.rglob("*.py"))
 
 LIBRARY = [
-    {"errors", "_version", "deprecated", "html", "placed"},
+    {"errors", "_version", "deprecated", "html", "placed", "student"},
     {"arguments"},
     {"groups"},
     {"representations"},
@@ -26,6 +26,7 @@ LIBRARY = [
     {"objectives"},
     {"diagnostics"},
     {"nn"},
+    {"comparison"},
     {"integrations", "__init__"},
 ]
 """Parts of the library: a file imports from its own part and from earlier ones, from no later one."""
@@ -215,7 +216,7 @@ def test_records_are_read_without_torch():
     run("import sys, regrep_paper.runs.records; assert 'torch' not in sys.modules")
 
 
-PUBLIC = ["regrep", *(f"regrep.{name}" for names in LIBRARY[2:8] for name in sorted(names))]
+PUBLIC = ["regrep", *(f"regrep.{name}" for names in LIBRARY[2:9] for name in sorted(names))]
 
 
 def test_integrations_are_imported_on_use_alone():

@@ -8,7 +8,8 @@ from regrep._version import __version__
 from regrep.errors import MissingExtraError, RegrepError
 
 if TYPE_CHECKING:
-    from regrep import actions, diagnostics, groups, nn, objectives, representations
+    from regrep import actions, comparison, diagnostics, groups, nn, objectives, representations
+    from regrep.comparison import Task, compare
     from regrep.diagnostics import (
         equivariance_error,
         linear_equivariance,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "actions": (),
+    "comparison": ("Task", "compare"),
     "diagnostics": (
         "equivariance_error",
         "linear_equivariance",

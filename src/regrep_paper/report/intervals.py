@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from regrep.errors import RegrepError
+from regrep.student import LEVEL, t_quantile
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from regrep_paper.runs.hits import Hits
-
-LEVEL = 0.95
-"""Coverage of all intervals."""
 
 CHUNK = 2_000_000
 """At most this many weights of samples are held at a time."""
@@ -62,37 +60,6 @@ def t_interval(differences: Sequence[float]) -> Interval:
         return Interval(mean, None, None, n)
     reach = t_quantile(n - 1) * statistics.stdev(differences) / math.sqrt(n)
     return Interval(mean, mean - reach, mean + reach, n)
-
-
-def t_quantile(degrees: int, level: float = LEVEL) -> float:
-    """The t for which a share ``level`` of Student's distribution lies between -t and t.
-
-    The share is a finite sum in sines and cosines of atan(t / sqrt(degrees)) (Abramowitz and Stegun, 26.7.3 and
-    26.7.4), solved by bisection.
-
-    >>> [round(t_quantile(n), 3) for n in (1, 2, 4, 99)]
-    [12.706, 4.303, 2.776, 1.984]
-    """
-
-    def share(angle: float) -> float:
-        sine, cosine = math.sin(angle), math.cos(angle)
-        if degrees % 2 == 0:
-            terms, factor = 0.0, 1.0
-            for k in range(0, degrees, 2):
-                terms += factor * cosine**k
-                factor *= (k + 1) / (k + 2)
-            return sine * terms
-        terms, factor = 0.0, 1.0
-        for k in range(1, degrees, 2):
-            terms += factor * cosine**k
-            factor *= (k + 1) / (k + 2)
-        return 2 / math.pi * (angle + sine * terms)
-
-    low, high = 0.0, math.pi / 2
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if share(middle) < level else (low, middle)
-    return math.sqrt(degrees) * math.tan(low)
 
 
 def paired_interval(ones: Sequence[Hits], others: Sequence[Hits], draws: int = 2000, seed: int = 0) -> Interval:

@@ -1,0 +1,154 @@
+"""The arms of a comparison: ways to use a symmetry, and controls that cost as much without using it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+from regrep.arguments import shown
+from regrep.errors import RegrepError
+
+REFERENCE = "augmented"
+"""The arm that every other one is compared with."""
+
+Weighted = Literal["weight"]
+"""The option of the objective that the grid of weights sets."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A way to use the symmetry.
+
+    Attributes:
+        name: its name.
+        text: one line on what it does.
+        settings: options of :class:`~regrep.EquivariantObjective` that differ from their defaults.
+        weighted: the option that the grid of weights sets; None for an arm without a weight.
+        augmented: whether samples are moved by random elements; the objective is used only then.
+        averages: whether outputs are averaged over the group at test time. Such an arm has no training of its own: it
+            tests the networks of ``REFERENCE``.
+        latent: whether it needs a representation on a latent.
+        head: whether it needs a network with ``encoder`` and ``head``.
+        controls: names of the arms that do the same without equivariance.
+        control: whether it is such an arm.
+    """
+
+    name: str
+    text: str
+    settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    weighted: Weighted | None = None
+    augmented: bool = True
+    averages: bool = False
+    latent: bool = False
+    head: bool = False
+    controls: tuple[str, ...] = ()
+    control: bool = False
+
+    @property
+    def trains(self) -> bool:
+        """Whether it trains networks of its own."""
+        return not self.averages
+
+
+def _arms(*arms: Arm) -> dict[str, Arm]:
+    return {arm.name: arm for arm in arms}
+
+
+_WHITENED = {"penalty": "whitened", "latent_augmentation": True}
+
+ARMS: Mapping[str, Arm] = MappingProxyType(
+    _arms(
+        Arm("plain", "the network and its data as they are", augmented=False),
+        Arm(REFERENCE, "two random views of each sample", {"weight": 0.0}),
+        Arm(
+            "penalty-mse",
+            "the penalty of the paper on a latent",
+            {"penalty": "mse"},
+            weighted="weight",
+            latent=True,
+            controls=("mse-permuted",),
+        ),
+        Arm(
+            "penalty-whitened",
+            "the whitened penalty on a latent, and a head trained on moved latents",
+            _WHITENED,
+            weighted="weight",
+            latent=True,
+            head=True,
+            controls=("permuted", "shuffled", "latent-augmentation"),
+        ),
+        Arm("averaged", "the augmented network, averaged over the group at test time", averages=True),
+        Arm(
+            "mse-permuted",
+            "penalty-mse with random permutations in place of the representation",
+            {"penalty": "mse", "control": "permuted"},
+            weighted="weight",
+            latent=True,
+            control=True,
+        ),
+        Arm(
+            "permuted",
+            "penalty-whitened with random permutations in place of the representation",
+            {**_WHITENED, "control": "permuted"},
+            weighted="weight",
+            latent=True,
+            head=True,
+            control=True,
+        ),
+        Arm(
+            "shuffled",
+            "penalty-whitened with the elements of other samples",
+            {**_WHITENED, "control": "shuffled"},
+            weighted="weight",
+            latent=True,
+            head=True,
+            control=True,
+        ),
+        Arm(
+            "latent-augmentation",
+            "a head trained on moved latents, without a penalty",
+            {"weight": 0.0, "latent_augmentation": True},
+            latent=True,
+            head=True,
+            control=True,
+        ),
+    )
+)
+"""Every arm by name."""
+
+
+def arms_named(names: Sequence[str] | str | None) -> list[Arm]:
+    """The arms of these names and what they need: the reference, and the controls of each.
+
+    Args:
+        names: in any order; None for all.
+
+    Raises:
+        RegrepError: an unknown name.
+
+    >>> [arm.name for arm in arms_named(["averaged"])]
+    ['augmented', 'averaged']
+    >>> arms_named(["avergaed"])
+    Traceback (most recent call last):
+    regrep.errors.RegrepError: there is no arm 'avergaed'; did you mean averaged?
+    """
+    if names is None:
+        return list(ARMS.values())
+    wanted = [names] if isinstance(names, str) else names
+    if not isinstance(wanted, list | tuple) or not wanted:
+        raise RegrepError(f"arms is a list of names, got {shown(names)}; choose from {', '.join(ARMS)}")
+    for name in wanted:
+        if not isinstance(name, str) or name not in ARMS:
+            close = difflib.get_close_matches(str(name), ARMS, n=1, cutoff=0.6)
+            repair = f"did you mean {close[0]}?" if close else f"choose from {', '.join(ARMS)}"
+            raise RegrepError(f"there is no arm {shown(name)}; {repair}")
+    needed = {REFERENCE, *wanted, *(control for name in wanted for control in ARMS[name].controls)}
+    return [arm for name, arm in ARMS.items() if name in needed]
+
+
+def grid_of(arm: Arm, weights: Sequence[float]) -> tuple[float | None, ...]:
+    """The weights that an arm is trained with; (None,) for one without a weight."""
+    return (None,) if arm.weighted is None else tuple(weights)

@@ -1,0 +1,147 @@
+"""Which runs a comparison consists of, and which weights its validation samples choose."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from regrep.arguments import is_whole, shown
+from regrep.comparison.arms import ARMS, REFERENCE, Arm, arms_named, grid_of
+from regrep.comparison.placement import has_encoder_and_head, placement
+from regrep.comparison.records import Trained
+from regrep.comparison.task import Task
+from regrep.errors import RegrepError
+
+MOST_SEEDS = 1000
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: an arm, its weight and a seed."""
+
+    arm: str
+    weight: float | None
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The runs of a comparison.
+
+    Attributes:
+        arms: those that the task allows.
+        seeds: their seeds.
+        trainings: every training.
+        left_out: arms that the task does not allow, with the reason.
+    """
+
+    arms: tuple[Arm, ...]
+    seeds: tuple[int, ...]
+    trainings: tuple[Run, ...]
+    left_out: dict[str, str]
+
+    def tests(self, chosen: dict[str, float | None]) -> list[Run]:
+        """The tests for the chosen weights."""
+        return [Run(arm.name, chosen[arm.name], seed) for arm in self.arms for seed in self.seeds]
+
+
+def plan(task: Task, arms: Sequence[str] | str | None = None, seeds: int | Sequence[int] = 5) -> Plan:
+    """The runs of a comparison.
+
+    Args:
+        task: the task; its network is built and run once, to see which arms it allows.
+        arms: names; None for all that the task allows.
+        seeds: their number, or the seeds.
+
+    Raises:
+        RegrepError: an unknown arm, one that was asked for and is not possible, or no seeds.
+    """
+    if not isinstance(task, Task):
+        raise RegrepError(f"a comparison is of a regrep.Task, got {shown(task)}")
+    chosen = seeds_of(seeds)
+    wanted = arms_named(arms)
+    named = () if arms is None else ([arms] if isinstance(arms, str) else arms)
+    network, splits = task.network(chosen[0]), task.splits(chosen[0])
+    wrong = ""
+    if any(arm.latent for arm in wanted):
+        try:
+            placement(task, network, splits.train[0])
+        except RegrepError as error:
+            if task.layer is not None or task.latent is not None:
+                raise
+            wrong = str(error)
+    split = has_encoder_and_head(network) and task.layer in (None, "encoder")
+    left_out = {}
+    for arm in wanted:
+        if arm.latent and wrong:
+            left_out[arm.name] = wrong
+        elif arm.head and not split:
+            left_out[arm.name] = "it needs a network with encoder and head, penalised between them"
+    asked = [name for name in named if name in left_out]
+    if asked:
+        raise RegrepError(f"the arm {asked[0]} is not possible for {task.name}: {left_out[asked[0]]}")
+    kept = tuple(arm for arm in wanted if arm.name not in left_out)
+    trainings = [
+        Run(arm.name, weight, seed)
+        for arm in kept
+        if arm.trains
+        for weight in grid_of(arm, task.weights)
+        for seed in chosen
+    ]
+    return Plan(kept, chosen, tuple(trainings), left_out)
+
+
+def seeds_of(seeds: int | Sequence[int]) -> tuple[int, ...]:
+    """The seeds, from their number or their list.
+
+    >>> seeds_of(3), seeds_of([7, 9])
+    ((0, 1, 2), (7, 9))
+    """
+    found = tuple(range(seeds)) if isinstance(seeds, int) and 0 < seeds <= MOST_SEEDS else seeds
+    if not isinstance(found, tuple | list) or not found or not all(is_whole(seed) and seed >= 0 for seed in found):
+        raise RegrepError(f"seeds is their number, from 1 to {MOST_SEEDS}, or a list of integers, got {shown(seeds)}")
+    if len(set(found)) < len(found):
+        raise RegrepError(f"every seed is given once, got {shown(seeds)}")
+    return tuple(map(int, found))
+
+
+def choose(trained: Iterable[Trained], larger_is_better: bool) -> dict[str, float | None]:
+    """The weight of each arm with the best mean of the validation metric over the seeds; of equal ones the smallest.
+
+    An arm that averages has the weight of the reference.
+
+    Raises:
+        RegrepError: weights that were not trained with the same seeds, or networks that are not paired.
+    """
+    by_arm: dict[str, dict[float | None, dict[int, float]]] = {}
+    listed = list(trained)
+    check_paired(listed)
+    for run in listed:
+        by_arm.setdefault(run.arm, {}).setdefault(run.weight, {})[run.seed] = run.validation
+    found: dict[str, float | None] = {}
+    for arm, weights in by_arm.items():
+        if len({frozenset(values) for values in weights.values()}) > 1:
+            raise RegrepError(f"every weight of {arm} is trained with the same seeds; finish the comparison first")
+        sign = 1 if larger_is_better else -1
+        found[arm] = max(
+            weights, key=lambda weight: (sign * statistics.fmean(weights[weight].values()), -(weight or 0.0))
+        )
+    for other in ARMS.values():
+        if other.averages and REFERENCE in found:
+            found[other.name] = found[REFERENCE]
+    return found
+
+
+def check_paired(trained: Iterable[Trained]) -> None:
+    """Raise unless the runs of each seed began with the same weights and saw the same samples in the same order."""
+    first: dict[int, Trained] = {}
+    for run in trained:
+        other = first.setdefault(run.seed, run)
+        what = ("initial weights", "order of samples", "samples", "number of steps")
+        for name, one, two in zip(what, run.pairing, other.pairing, strict=True):
+            if one != two:
+                raise RegrepError(
+                    f"the arms of a seed are paired, but {run.arm} and {other.arm} have different {name} for seed"
+                    f" {run.seed}; let model and data depend on the seed alone"
+                )

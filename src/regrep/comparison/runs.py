@@ -1,0 +1,108 @@
+"""A whole comparison in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from regrep.comparison.arms import ARMS, REFERENCE
+from regrep.comparison.placement import placement
+from regrep.comparison.plan import Plan, choose, plan
+from regrep.comparison.records import Tested, Trained
+from regrep.comparison.result import Comparison
+from regrep.comparison.task import Task
+from regrep.comparison.trial import evaluate, train
+from regrep.errors import RegrepError
+
+
+def compare(
+    task: Task,
+    arms: Sequence[str] | str | None = None,
+    seeds: int | Sequence[int] = 5,
+    progress: Callable[[str], None] | None = None,
+) -> Comparison:
+    """Find out which use of a symmetry helps a task, and at what cost.
+
+    Every arm is trained for the same number of steps, for every seed from the same initial weights on the same batches
+    under the same elements. Weights come from one grid and are chosen on the validation samples. The test samples are
+    looked at once at the end, for the chosen weights.
+
+    Args:
+        task: model, data, loss and symmetry.
+        arms: names from :data:`~regrep.comparison.ARMS`, with their controls; None for all that the task allows.
+        seeds: their number, or the seeds.
+        progress: called with a line of text after each run.
+
+    Raises:
+        RegrepError: what the task gave does not fit together, an unknown arm, or a run that failed.
+
+    >>> import torch, regrep
+    >>> G = regrep.groups.cyclic(2)
+    >>> x = torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
+    >>> y = (x[:, 0] * x[:, 2] > 0).long()
+    >>> task = regrep.Task(
+    ...     model=lambda seed: torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Tanh(), torch.nn.Linear(8, 2)),
+    ...     data=regrep.comparison.Splits((x[:20], y[:20]), (x[20:40], y[20:40]), (x[40:], y[40:])),
+    ...     loss=torch.nn.functional.cross_entropy,
+    ...     input_action=regrep.actions.Permute(G, torch.tensor([[0, 1, 2, 3], [2, 3, 0, 1]])),
+    ...     steps=3,
+    ... )
+    >>> found = regrep.compare(task, ["averaged"], seeds=2)
+    >>> found.arms, len(found.trained)
+    (('augmented', 'averaged'), 2)
+    """
+    wanted = plan(task, arms, seeds)
+    trained: list[Trained] = []
+    states = {}
+    say = progress or (lambda text: None)
+    for run in wanted.trainings:
+        record, states[run] = train(task, ARMS[run.arm], run.weight, run.seed)
+        trained.append(record)
+        done = f"{len(trained)}/{len(wanted.trainings)}"
+        say(f"{done} {run_text(run.arm, run.weight, run.seed)}: {record.validation:.4g}")
+    metric = task.metric_for(task.splits(wanted.seeds[0]))
+    weights = choose(trained, metric.larger_is_better)
+    tested: list[Tested] = []
+    for run in wanted.tests(weights):
+        arm = ARMS[run.arm]
+        state = next(
+            state
+            for other, state in states.items()
+            if (other.arm, other.weight, other.seed) == (trained_as(run.arm), run.weight, run.seed)
+        )
+        tested.append(evaluate(task, arm, run.weight, run.seed, state))
+    return joined_result(task, wanted, trained, tested)
+
+
+def joined_result(task: Task, wanted: Plan, trained: Sequence[Trained], tested: Sequence[Tested]) -> Comparison:
+    """The result from the records of all runs."""
+    splits = task.splits(wanted.seeds[0])
+    metric = task.metric_for(splits)
+    try:
+        place = placement(task, task.network(wanted.seeds[0]), splits.train[0])
+        text = f"The latent is layer {place.layer!r} with {place.rho!r}: {place.reason}."
+    except RegrepError:
+        text = ""
+    return Comparison(
+        task.name,
+        metric.name,
+        metric.larger_is_better,
+        wanted.seeds,
+        tuple(trained),
+        tuple(tested),
+        wanted.left_out,
+        text,
+    )
+
+
+def trained_as(arm: str) -> str:
+    """The arm whose networks an arm tests."""
+    return REFERENCE if ARMS[arm].averages else arm
+
+
+def run_text(arm: str, weight: float | None, seed: int) -> str:
+    """A run in words.
+
+    >>> run_text("averaged", None, 0), run_text("penalty-mse", 0.3, 1)
+    ('averaged seed 0', 'penalty-mse weight 0.3 seed 1')
+    """
+    return f"{arm}{'' if weight is None else f' weight {weight:g}'} seed {seed}"

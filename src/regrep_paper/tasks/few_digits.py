@@ -1,0 +1,63 @@
+"""The 1,797 digits of 8 x 8 pixels that scikit-learn contains, in random poses, with 10 labels per class."""
+
+import torch
+from sklearn.datasets import load_digits
+from torch import nn
+
+import regrep
+
+GROUP = regrep.groups.dihedral(4)
+ACTION = regrep.actions.RotateFlip2d(GROUP)
+LABELS, VALIDATION, TEST = 10, 200, 800
+
+
+class Network(nn.Module):
+    """Two convolutions; the latent between encoder and head holds four copies of the regular representation."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(
+            nn.Conv2d(1, 16, 3, padding=1),
+            nn.BatchNorm2d(16),
+            nn.ELU(),
+            nn.Conv2d(16, 32, 3, stride=2, padding=1),
+            nn.BatchNorm2d(32),
+            nn.ELU(),
+            nn.Flatten(),
+            nn.Linear(512, 32),
+        )
+        self.head = nn.Sequential(nn.BatchNorm1d(32), nn.ELU(), nn.Linear(32, 10))
+
+    def forward(self, x):
+        """Logits."""
+        return self.head(self.encoder(x))
+
+
+def data(seed):
+    """Every digit in one random pose; the seed draws which training digits have labels."""
+    digits = load_digits()
+    generator = torch.Generator().manual_seed(20240522)
+    order = torch.randperm(len(digits.target), generator=generator)
+    x = torch.tensor(digits.images, dtype=torch.float32)[order, None] / 16
+    x = ACTION(x, regrep.actions.sample(GROUP, len(x), generator=generator))
+    y = torch.tensor(digits.target, dtype=torch.int64)[order]
+    test, validation = slice(TEST), slice(TEST, TEST + VALIDATION)
+    x_rest, y_rest = x[TEST + VALIDATION :], y[TEST + VALIDATION :]
+    drawn = torch.randperm(len(x_rest), generator=torch.Generator().manual_seed(seed))
+    labelled = torch.cat([drawn[y_rest[drawn] == k][:LABELS] for k in range(10)])
+    return regrep.comparison.Splits(
+        train=(x_rest[labelled], y_rest[labelled]),
+        validation=(x[validation], y[validation]),
+        test=(x[test], y[test]),
+        unlabelled=x_rest,
+    )
+
+
+task = regrep.Task(
+    name="digits",
+    model=lambda seed: Network(),
+    data=data,
+    loss=nn.functional.cross_entropy,
+    input_action=ACTION,
+    steps=300,
+)
