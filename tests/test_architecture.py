@@ -38,6 +38,7 @@ PAPER = [
     {"steerable"},
     {"networks"},
     {"data"},
+    {"tasks"},
     {"training"},
     {"experiments"},
     {"cli", "commands", "completion", "doctor", "parser", "worker", "__init__", "__main__"},

@@ -41,7 +41,7 @@ def t_quantile(degrees: float, level: float = LEVEL) -> float:
     low, high = 0.0, 1.0
     while t_share(high, degrees) < level:
         low, high = high, 2 * high
-    for _ in range(100):
+    while high - low > 1e-14 * high:
         middle = (low + high) / 2
         low, high = (middle, high) if t_share(middle, degrees) < level else (low, middle)
     return high

@@ -10,6 +10,7 @@ from contextlib import suppress
 from regrep._version import __version__
 from regrep.errors import MissingExtraError, RegrepError
 from regrep_paper.commands.answers import doctor, groups, measure, models, report
+from regrep_paper.commands.comparing import compare
 from regrep_paper.commands.datasets import data
 from regrep_paper.commands.trainings import demo, evaluate, fit, learn, sweep
 from regrep_paper.completion import complete, requested
@@ -19,7 +20,7 @@ from regrep_paper.suggestions import repair
 FAILED, INTERRUPTED = 1, 130
 """Exit codes for an error and for Ctrl-C; another signal n ends a command with 128 + n."""
 
-LONG = ("fit", "sweep", "learn", "demo", "data")
+LONG = ("fit", "sweep", "learn", "demo", "data", "compare")
 """Commands that take up again what an interrupted one has left."""
 
 CONTINUES = "; the same command goes on"
@@ -84,6 +85,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "test": evaluate,
     "learn": learn,
     "sweep": sweep,
+    "compare": compare,
     "report": report,
     "data": data,
     "demo": demo,

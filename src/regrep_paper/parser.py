@@ -35,6 +35,7 @@ HELP = {
     "test": "evaluate a trained run",
     "learn": "learn the representation of a latent and analyse it",
     "sweep": "run every config of a sweep file, or continue a sweep",
+    "compare": "which use of a symmetry helps a task of your own, and at what cost",
     "report": "tables and figures of all runs in a folder or a file",
     "data": "download or simulate a data set, or verify its files",
     "demo": "a small sweep on embedded digits, with its report",

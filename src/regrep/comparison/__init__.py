@@ -3,7 +3,7 @@
 from regrep.comparison.arms import ARMS, Arm
 from regrep.comparison.intervals import PairedInterval, holm, interval_of
 from regrep.comparison.plan import Run, choose, plan
-from regrep.comparison.records import Tested, Trained
+from regrep.comparison.records import Evaluated, Trained
 from regrep.comparison.result import Comparison
 from regrep.comparison.runs import compare
 from regrep.comparison.task import Metric, Splits, Task
@@ -14,13 +14,13 @@ __all__ = [
     "ARMS",
     "Arm",
     "Comparison",
+    "Evaluated",
     "Finding",
     "Metric",
     "PairedInterval",
     "Run",
     "Splits",
     "Task",
-    "Tested",
     "Trained",
     "choose",
     "compare",

@@ -6,14 +6,22 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import torch
+from torch import Tensor, nn
+
+from regrep.actions.trees import moved, rows, samples_in
 from regrep.arguments import is_whole, shown
 from regrep.comparison.arms import ARMS, REFERENCE, Arm, arms_named, grid_of
 from regrep.comparison.placement import has_encoder_and_head, placement
 from regrep.comparison.records import Trained
-from regrep.comparison.task import Task
+from regrep.comparison.task import Splits, Task, blamed
+from regrep.diagnostics.reading import evaluating
 from regrep.errors import RegrepError
 
 MOST_SEEDS = 1000
+
+TRIED = 4
+"""Samples on which a task is tried out."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,7 @@ def plan(task: Task, arms: Sequence[str] | str | None = None, seeds: int | Seque
     wanted = arms_named(arms)
     named = () if arms is None else ([arms] if isinstance(arms, str) else arms)
     network, splits = task.network(chosen[0]), task.splits(chosen[0])
+    try_out(task, network, splits)
     wrong = ""
     if any(arm.latent for arm in wanted):
         try:
@@ -90,6 +99,33 @@ def plan(task: Task, arms: Sequence[str] | str | None = None, seeds: int | Seque
         for seed in chosen
     ]
     return Plan(kept, chosen, tuple(trainings), left_out)
+
+
+def try_out(task: Task, network: nn.Module, splits: Splits) -> None:
+    """Run everything that a task gave on a few samples, so that what does not fit is found before any training.
+
+    Raises:
+        RegrepError: says which part of the task failed.
+    """
+    x, y = (rows(part, slice(TRIED)) for part in splits.train)
+    g = torch.zeros(samples_in(x), dtype=torch.int64)
+    with evaluating(network):
+        with blamed("the model on the training inputs"):
+            outputs = network(x)
+        with blamed("the model on inputs moved by input_action"):
+            network(moved(task.input_action, x, g))
+        with blamed("output_action on targets"):
+            moved(task.output_action, y, g)
+        with blamed("output_action on outputs"):
+            moved(task.output_action, outputs, g)
+        with blamed("the loss"):
+            loss = task.loss(outputs, y)
+    if not isinstance(loss, Tensor) or loss.dim() or not loss.is_floating_point():
+        raise RegrepError(f"loss(outputs, targets) returns a scalar tensor, got {shown(loss)}; take the mean")
+    task.metric_for(splits).scores(outputs, y)
+    if splits.unlabelled is not None:
+        with evaluating(network), blamed("the model on the unlabelled inputs"):
+            network(moved(task.input_action, rows(splits.unlabelled, slice(1)), g[:1]))
 
 
 def seeds_of(seeds: int | Sequence[int]) -> tuple[int, ...]:

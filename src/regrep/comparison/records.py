@@ -75,7 +75,7 @@ class Trained:
 
 
 @dataclass(frozen=True, eq=False)
-class Tested:
+class Evaluated:
     """A network that was tested.
 
     Attributes:
@@ -118,7 +118,7 @@ class Tested:
         }
 
     @classmethod
-    def from_dict(cls, record: Mapping[str, Any]) -> Tested:
+    def from_dict(cls, record: Mapping[str, Any]) -> Evaluated:
         """From a record.
 
         Raises:

@@ -14,7 +14,7 @@ import numpy as np
 from regrep.comparison.arms import ARMS, REFERENCE, Arm
 from regrep.comparison.intervals import PairedInterval, holm, interval_of
 from regrep.comparison.plan import check_paired
-from regrep.comparison.records import Tested, Trained
+from regrep.comparison.records import Evaluated, Trained
 from regrep.comparison.symmetry import NAMES
 from regrep.comparison.verdict import Finding, decimals, shown_interval, verdict
 from regrep.errors import RegrepError
@@ -48,7 +48,7 @@ class Comparison:
     larger_is_better: bool
     seeds: tuple[int, ...]
     trained: tuple[Trained, ...]
-    tested: tuple[Tested, ...]
+    tested: tuple[Evaluated, ...]
     left_out: Mapping[str, str] = field(default_factory=dict)
     place: str = ""
 
@@ -72,7 +72,7 @@ class Comparison:
         found = {one.arm for one in self.tested}
         return tuple(name for name in ARMS if name in found)
 
-    def tests(self, arm: str) -> list[Tested]:
+    def tests(self, arm: str) -> list[Evaluated]:
         """The tests of an arm, in the order of the seeds."""
         found = {one.seed: one for one in self.tested if one.arm == arm}
         return [found[seed] for seed in self.seeds if seed in found]
@@ -253,7 +253,7 @@ class Comparison:
                 bool(record["larger_is_better"]),
                 tuple(int(seed) for seed in record["seeds"]),
                 tuple(Trained.from_dict(one) for one in record["trained"]),
-                tuple(Tested.from_dict(one) for one in record["tested"]),
+                tuple(Evaluated.from_dict(one) for one in record["tested"]),
                 {str(key): str(value) for key, value in record.get("left_out", {}).items()},
                 str(record.get("place", "")),
             )

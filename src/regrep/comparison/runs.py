@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from regrep.comparison.arms import ARMS, REFERENCE
 from regrep.comparison.placement import placement
 from regrep.comparison.plan import Plan, choose, plan
-from regrep.comparison.records import Tested, Trained
+from regrep.comparison.records import Evaluated, Trained
 from regrep.comparison.result import Comparison
 from regrep.comparison.task import Task
 from regrep.comparison.trial import evaluate, train
@@ -61,7 +61,7 @@ def compare(
         say(f"{done} {run_text(run.arm, run.weight, run.seed)}: {record.validation:.4g}")
     metric = task.metric_for(task.splits(wanted.seeds[0]))
     weights = choose(trained, metric.larger_is_better)
-    tested: list[Tested] = []
+    tested: list[Evaluated] = []
     for run in wanted.tests(weights):
         arm = ARMS[run.arm]
         state = next(
@@ -73,7 +73,7 @@ def compare(
     return joined_result(task, wanted, trained, tested)
 
 
-def joined_result(task: Task, wanted: Plan, trained: Sequence[Trained], tested: Sequence[Tested]) -> Comparison:
+def joined_result(task: Task, wanted: Plan, trained: Sequence[Trained], tested: Sequence[Evaluated]) -> Comparison:
     """The result from the records of all runs."""
     splits = task.splits(wanted.seeds[0])
     metric = task.metric_for(splits)

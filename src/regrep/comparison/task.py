@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from regrep.actions.trees import as_action, mapped, samples_in, tensor_in
-from regrep.arguments import check_callable, check_text, is_real, shown, whole
+from regrep.arguments import brief, check_callable, check_text, is_real, shown, whole
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
 
@@ -57,11 +58,12 @@ class Metric:
         Raises:
             RegrepError: anything else than finite numbers.
         """
-        found = self.function(outputs, targets)
+        with blamed(f"the metric {self.name}"):
+            found = self.function(outputs, targets)
         values = None
         if isinstance(found, Tensor) and not found.is_complex():
             values = found.detach().to("cpu", torch.float64)
-        elif is_real(found):
+        elif isinstance(found, float) or is_real(found):
             values = torch.tensor(float(found), dtype=torch.float64)
         count = samples_in(targets)
         if values is None or (values.dim() and list(values.shape) != [count]):
@@ -190,7 +192,8 @@ class Task:
         Raises:
             RegrepError: a split is missing or empty, or inputs and targets do not fit together.
         """
-        splits = self.data if isinstance(self.data, Splits) else self.data(seed)
+        with blamed(f"data({seed}) of the task"):
+            splits = self.data if isinstance(self.data, Splits) else self.data(seed)
         if not isinstance(splits, Splits):
             raise RegrepError(f"data(seed) returns regrep.comparison.Splits, got {shown(splits)}")
         for name in ("train", "validation"):
@@ -207,7 +210,8 @@ class Task:
         """
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            network = self.model(seed)
+            with blamed(f"model({seed}) of the task"):
+                network = self.model(seed)
         if not isinstance(network, nn.Module):
             raise RegrepError(f"model(seed) returns a torch module, got {shown(network)}")
         return network
@@ -229,6 +233,24 @@ class Task:
         if self.steps is not None:
             return self.steps
         return (self.epochs or 30) * math.ceil(samples_in(splits.train[0]) / self.batch)
+
+
+@contextmanager
+def blamed(what: str) -> Iterator[None]:
+    """Turn an error in what the user gave into one sentence that says where it happened.
+
+    >>> with blamed("the loss"):
+    ...     torch.ones(2) @ torch.ones(3)
+    Traceback (most recent call last):
+    regrep.errors.RegrepError: the loss failed with RuntimeError: inconsistent tensor size, expected tensor [2] and ...
+    """
+    try:
+        yield
+    except RegrepError:
+        raise
+    except Exception as cause:
+        text = brief(next(iter(str(cause).splitlines()), "") or "no message")
+        raise RegrepError(f"{what} failed with {type(cause).__name__}: {text}") from cause
 
 
 def chosen(tree: Any, index: Tensor) -> Any:

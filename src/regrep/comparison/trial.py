@@ -17,9 +17,9 @@ from regrep.actions.trees import batches, joined, moved, rows, samples_in
 from regrep.arguments import shown
 from regrep.comparison.arms import Arm
 from regrep.comparison.placement import Placement, placement
-from regrep.comparison.records import Tested, Trained, fingerprint, weights_of
+from regrep.comparison.records import Evaluated, Trained, fingerprint, weights_of
 from regrep.comparison.symmetry import symmetry_of
-from regrep.comparison.task import Splits, Task, chosen
+from regrep.comparison.task import Splits, Task, blamed, chosen
 from regrep.diagnostics.reading import evaluating
 from regrep.errors import RegrepError
 from regrep.nn.averaged import GroupAveraged
@@ -27,6 +27,9 @@ from regrep.objectives import EquivariantObjective
 
 EVALUATED = 500
 """Samples in a forward pass of an evaluation."""
+
+TIMED, PASSES = 100, 7
+"""Samples in a pass that is timed, and number of such passes."""
 
 ORDER, ELEMENTS = 1, 2
 """Streams of random numbers, which are the same for all arms of one seed."""
@@ -71,7 +74,8 @@ def train(task: Task, arm: Arm, weight: float | None, seed: int) -> tuple[Traine
             began = time.perf_counter()
             optimiser.zero_grad()
             with FlopCounterMode(display=False) if k == 0 else _Uncounted() as counter:
-                total = loss(views)
+                with blamed(f"step {k} of {arm.name}"):
+                    total = loss(views)
                 _check_loss(total, k)
                 total.backward()
             flops = flops or counter.get_total_flops()
@@ -96,7 +100,7 @@ def train(task: Task, arm: Arm, weight: float | None, seed: int) -> tuple[Traine
     return record, weights_of(network)
 
 
-def evaluate(task: Task, arm: Arm, weight: float | None, seed: int, weights: Mapping[str, Tensor]) -> Tested:
+def evaluate(task: Task, arm: Arm, weight: float | None, seed: int, weights: Mapping[str, Tensor]) -> Evaluated:
     """Test a trained network once.
 
     Args:
@@ -120,14 +124,12 @@ def evaluate(task: Task, arm: Arm, weight: float | None, seed: int, weights: Map
     x, y = splits.test
     used = averaged(task, network, splits) if arm.averages else network
     metric = task.metric_for(splits)
-    began = time.perf_counter()
-    outputs = outputs_of(used, x)
-    seconds = (time.perf_counter() - began) / samples_in(x)
-    with FlopCounterMode(display=False) as counter:
-        outputs_of(used, rows(x, slice(1)))
+    seconds, flops = inference_cost(used, rows(splits.train[0], slice(TIMED)))
+    with blamed("the model on the test inputs"):
+        outputs = outputs_of(used, x)
     found = metric.scores(outputs, y)
     place = _place_or_none(task, network, splits)
-    return Tested(
+    return Evaluated(
         arm.name,
         weight,
         seed,
@@ -135,7 +137,7 @@ def evaluate(task: Task, arm: Arm, weight: float | None, seed: int, weights: Map
         len(found) == samples_in(y) and samples_in(y) > 1,
         fingerprint(splits.test),
         seconds,
-        float(counter.get_total_flops()),
+        flops,
         symmetry_of(task, first, None, place, metric, splits.test),
         symmetry_of(task, network, used if arm.averages else None, place, metric, splits.test),
     )
@@ -251,6 +253,19 @@ def outputs_of(network: nn.Module, x: Any) -> Any:
         return joined([network(part) for part in batches(x, EVALUATED)])
 
 
+def inference_cost(network: nn.Module, x: Any) -> tuple[float, float]:
+    """Seconds, the median of a few passes, and floating-point operations, both for one sample."""
+    with FlopCounterMode(display=False) as counter:  # the first pass, which also warms up
+        outputs_of(network, x)
+    seconds = []
+    for _ in range(PASSES):
+        began = time.perf_counter()
+        outputs_of(network, x)
+        seconds.append(time.perf_counter() - began)
+    count = samples_in(x)
+    return statistics.median(seconds) / count, counter.get_total_flops() / count
+
+
 def _place_or_none(task: Task, network: nn.Module, splits: Splits) -> Placement | None:
     try:
         return placement(task, network, splits.train[0])
@@ -262,7 +277,7 @@ def _check_loss(total: Any, step: int) -> None:
     if not isinstance(total, Tensor) or total.dim() or not total.requires_grad:
         raise RegrepError(f"loss(outputs, targets) returns a scalar tensor with a gradient, got {shown(total)}")
     if not bool(total.detach().isfinite()):
-        raise RegrepError(f"the loss of step {step} is finite, got {float(total)}; lower the learning rate")
+        raise RegrepError(f"the loss of step {step} is finite, got {float(total.detach())}; lower the learning rate")
 
 
 class _Uncounted:

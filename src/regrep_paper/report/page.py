@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +15,7 @@ from regrep_paper.report.results import brief, choice, comma_separated, results
 from regrep_paper.report.runs import SUFFIX, Run, read_runs
 from regrep_paper.report.summary import summary
 from regrep_paper.report.table import Row, by_heading, rivals, rows_of, select
+from regrep_paper.report.templates import template
 from regrep_paper.report.text import Table, by_problem, latex, markdown
 from regrep_paper.runs.records import write_atomic
 from regrep_paper.tables.index import TABLES
@@ -127,8 +127,6 @@ def _tables(runs: Sequence[Run], costs: Sequence[Cost]) -> Files:
 def _page(runs: Sequence[Run], costs: Sequence[Cost], unreadable: dict[str, str], title: str) -> Files:
     """Figures, and the page that shows them, last."""
     try:
-        import jinja2
-
         from regrep_paper.report.figures import draw, draw_learned
         from regrep_paper.report.forecasts import film
         from regrep_paper.report.trajectories import animation
@@ -139,16 +137,7 @@ def _page(runs: Sequence[Run], costs: Sequence[Cost], unreadable: dict[str, str]
     chosen = select(rows)
     figures, drawings = draw(chosen), draw_learned(chosen)
     every = [*figures, *(figure for several in drawings.values() for figure in several)]
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(
-            lambda name: resources.files("regrep_paper.report").joinpath(name).read_text("utf-8")
-        ),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    page = environment.get_template("page.html").render(
+    page = template("page.html").render(
         title=title,
         figures=figures,
         drawings=drawings,

@@ -12,7 +12,7 @@ LABELS, VALIDATION, TEST = 10, 200, 800
 
 
 class Network(nn.Module):
-    """Two convolutions; the latent between encoder and head holds four copies of the regular representation."""
+    """Two convolutions; the latent between encoder and head holds twelve copies of the regular representation."""
 
     def __init__(self):
         super().__init__()
@@ -24,9 +24,9 @@ class Network(nn.Module):
             nn.BatchNorm2d(32),
             nn.ELU(),
             nn.Flatten(),
-            nn.Linear(512, 32),
+            nn.Linear(512, 96),
         )
-        self.head = nn.Sequential(nn.BatchNorm1d(32), nn.ELU(), nn.Linear(32, 10))
+        self.head = nn.Sequential(nn.BatchNorm1d(96), nn.ELU(), nn.Linear(96, 10))
 
     def forward(self, x):
         """Logits."""

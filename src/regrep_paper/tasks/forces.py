@@ -31,25 +31,34 @@ class Network(nn.Module):
 
 
 def samples(count, seed):
-    """Charges [count, 1, 8, 8], and forces [count, 2, 1, 1] whose size saturates; rows are counted downwards."""
+    """Charges [count, 1, 8, 8], and the forces that they exert."""
     draws = torch.Generator().manual_seed(seed)
     x = torch.zeros(count, SIDE * SIDE)
     places = torch.rand(count, SIDE * SIDE, generator=draws).argsort(dim=1)[:, :CHARGES]
     x.scatter_(1, places, torch.randn(count, CHARGES, generator=draws))
+    x = x.reshape(count, 1, SIDE, SIDE)
+    return x, force(x)
+
+
+def force(x):
+    """Forces [B, 2, 1, 1] to the right and up, whose size saturates."""
     middle = torch.arange(SIDE) - (SIDE - 1) / 2
     down, right = torch.meshgrid(middle, middle, indexing="ij")
     distance = (down.square() + right.square()).sqrt()
-    pull = torch.stack([right, down]).flatten(1) / distance.flatten() ** 2
-    force = torch.einsum("np,dp->nd", x, pull)
-    size = force.norm(dim=1, keepdim=True)
-    return x.reshape(count, 1, SIDE, SIDE), (torch.tanh(2 * size) * force / size)[:, :, None, None]
+    pull = torch.stack([right, -down]).flatten(1) / distance.flatten() ** 2
+    total = x.flatten(1) @ pull.T
+    size = total.norm(dim=1, keepdim=True)
+    return (torch.tanh(2 * size) * total / size)[:, :, None, None]
 
 
 def data(seed):
     """200 labelled charges and 2,000 without forces, drawn by the seed; the test charges are always the same."""
     unlabelled, _ = samples(2000, 3 * seed + 2)
     return regrep.comparison.Splits(
-        train=samples(200, 3 * seed + 1), validation=samples(300, 10**6), test=samples(1000, 10**6 + 1), unlabelled=unlabelled
+        train=samples(200, 3 * seed + 1),
+        validation=samples(300, 10**6),
+        test=samples(1000, 10**6 + 1),
+        unlabelled=unlabelled,
     )
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from regrep.errors import RegrepError
-from regrep_paper.report.intervals import Interval, paired_interval, t_interval, t_quantile
+from regrep.student import t_quantile
+from regrep_paper.report.intervals import Interval, paired_interval, t_interval
 from regrep_paper.runs.hits import Hits
 
 

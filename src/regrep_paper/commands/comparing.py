@@ -1,0 +1,79 @@
+"""The command ``regrep compare``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from regrep_paper.parser import command_parser, result_of
+from regrep_paper.tasks import TASKS
+
+
+def compare(words: Sequence[str]) -> int:
+    """``regrep compare TASK.py``: train every arm alike, and compare them pairwise."""
+    parser = command_parser("compare")
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = "\n".join(
+        [
+            "TASK.py is a Python file that defines task, a regrep.Task; it is run. Ready tasks, also as templates:",
+            *(f"  {name:11} {text}" for name, (_, text) in TASKS.items()),
+            "",
+            "Weights are chosen on validation samples, from one grid for all arms; the test samples are looked at",
+            "once, for the chosen weights. The same command continues a comparison that was stopped.",
+        ]
+    )
+    parser.add_argument("task", metavar="TASK", nargs="?", help="a file TASK.py, or the name of a ready task")
+    parser.add_argument("--arms", metavar="A,B,...", help="arms to compare, with their controls (default all)")
+    parser.add_argument("--list-arms", action="store_true", help="print every arm with a line on what it does")
+    parser.add_argument("--seeds", metavar="N", type=int, default=5, help="seeds 0 to N-1 (default 5)")
+    parser.add_argument("--jobs", metavar="N", type=int, default=1, help="runs at a time (default 1)")
+    parser.add_argument("--out", metavar="DIR", type=Path, help="folder (default runs/compare-TASK)")
+    parser.add_argument("--data-dir", metavar="DIR", type=Path, help="folder with data files, for tasks that read some")
+    parser.add_argument(
+        "--slurm",
+        metavar="KEY=VALUE",
+        nargs="*",
+        help="submit to Slurm with these options, for example partition=cpu timeout_min=60",
+    )
+    parser.add_argument("--run", metavar="FOLDER", type=Path, help=argparse.SUPPRESS)  # what a sweep starts
+    options = parser.parse_all(words)
+    if options.jobs < 1:
+        parser.error(f"--jobs is at least 1, got {options.jobs}")
+    if options.seeds < 1:
+        parser.error(f"--seeds is at least 1, got {options.seeds}")
+
+    from regrep_paper.experiments import compared
+
+    if options.list_arms:
+        with result_of(options) as tell:
+            tell(compared.arms_listed(), compared.arms_text())
+        return 0
+    if options.task is None:
+        parser.error("name a file TASK.py or a ready task; see regrep compare --help")
+    if options.run is not None:
+        compared.run(options.task, options.run, options.data_dir)
+        return 0
+
+    from regrep_paper.report.arms_page import check_page, comparison_page
+    from regrep_paper.runs.manifest import parse_assignments
+    from regrep_paper.runs.records import plain, write_atomic
+
+    check_page()  # now, rather than after hours of training
+    out = options.out or Path("runs") / f"compare-{Path(options.task).stem}"
+    with result_of(options) as tell:
+        code, found = compared.compare_task(
+            options.task,
+            out,
+            arms=None if options.arms is None else [name.strip() for name in options.arms.split(",")],
+            seeds=options.seeds,
+            jobs=options.jobs,
+            data_dir=options.data_dir,
+            slurm=None if options.slurm is None else parse_assignments(options.slurm),
+        )
+        if found is not None:
+            page = out / "comparison.html"
+            write_atomic(page, comparison_page(found))
+            data = plain({"verdict": found.verdict, "table": found.table(), "page": page})
+            tell(data, f"\n{found}\n\nreport: {page}")
+    return code

@@ -1,0 +1,369 @@
+"""A comparison: pairing, choice on validation alone, tests once, what is wrong in one sentence."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import regrep
+from comparison_fixture import GROUP, SWAP, Network, comparison, evaluated, samples, splits, task, trained
+from regrep.comparison import ARMS, Comparison, Metric, Splits, Trained, choose, evaluate, plan, train
+from regrep.comparison.plan import check_paired
+from regrep.comparison.records import Evaluated, fingerprint, packed, unpacked
+from regrep.comparison.trial import Order, Views
+from regrep.errors import RegrepError
+
+pytestmark = pytest.mark.filterwarnings("ignore::regrep.CapacityWarning")
+
+TRAINED = [name for name, arm in ARMS.items() if arm.trains]
+
+
+def weight_of(name):
+    return None if ARMS[name].weighted is None else 0.3
+
+
+class Sentinel(torch.Tensor):
+    """Samples that nobody may look at."""
+
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        raise AssertionError(f"the test samples were looked at by {function}")
+
+
+def hidden(x):
+    return x.as_subclass(Sentinel)
+
+
+def test_all_arms_of_a_seed_begin_alike_and_see_the_same(monkeypatch):
+    """Initial weights and every view of every step, bit by bit."""
+    seen = {}
+    original = Views.__init__
+
+    def recording(self, *args):
+        original(self, *args)
+        seen.setdefault(name, []).append((self.x.clone(), self.y.clone(), self.g.clone(), self.unlabelled.clone()))
+
+    monkeypatch.setattr(Views, "__init__", recording)
+    records = {}
+    for name in TRAINED:
+        records[name], _ = train(task(), ARMS[name], weight_of(name), 3)
+    check_paired(records.values())
+    for name in TRAINED:
+        assert records[name].pairing == records["plain"].pairing, name
+        for step, other in zip(seen[name], seen["plain"], strict=True):
+            assert all(torch.equal(a, b) for a, b in zip(step, other, strict=True)), name
+    assert len(seen["plain"]) == 4
+    assert train(task(), ARMS["plain"], None, 4)[0].initial != records["plain"].initial
+    assert train(task(), ARMS["plain"], None, 4)[0].order != records["plain"].order
+
+
+def test_a_run_is_the_same_again_and_leaves_the_callers_random_numbers_alone():
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    one, state = train(task(), ARMS["penalty-whitened"], 0.3, 0)
+    assert torch.equal(torch.get_rng_state(), before)
+    two, other = train(task(), ARMS["penalty-whitened"], 0.3, 0)
+    assert (one.validation, one.pairing) == (two.validation, two.pairing)
+    assert all(torch.equal(state[name], other[name]) for name in state)
+
+
+def test_the_arms_are_what_they_say():
+    """Networks differ where the arms do, and a loop by hand gives those of two arms."""
+    states = {name: train(task(), ARMS[name], weight_of(name), 0)[1] for name in TRAINED}
+    prints = {name: fingerprint(state) for name, state in states.items()}
+    assert len(set(prints.values())) == len(prints), prints
+    for name in ("plain", "augmented"):
+        mine = task().network(0)
+        optimiser = torch.optim.Adam(mine.parameters(), lr=2e-3)
+        for k, (index, others) in enumerate(Order(task(), splits(), 0, 4)):
+            optimiser.param_groups[0]["lr"] = 2e-3 * task().schedule((k + 1) / 4)
+            views = Views(task(), splits(), index, others, 0, k)
+            x, y = splits().train[0][index], splits().train[1][index]
+            loss = nn.functional.cross_entropy(mine(x), y)
+            if name == "augmented":
+                both = torch.cat([views.x, SWAP(views.x, views.g[: len(y)])])
+                loss = 2 * nn.functional.cross_entropy(mine(both), torch.cat([y, y]))
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        for key, value in mine.state_dict().items():
+            torch.testing.assert_close(states[name][key], value, rtol=1e-4, atol=1e-6)
+
+
+def test_each_pass_shows_every_sample_once():
+    order = [index for index, _ in Order(task(batch=8), splits(), 0, 5)]
+    assert sorted(torch.cat(order).tolist()) == sorted([*range(20), *range(20)])
+    assert [len(index) for index, _ in Order(task(batch=64), splits(), 0, 3)] == [20, 20, 20]
+
+
+def test_training_and_choice_never_see_the_test_samples():
+    x, y = samples(30, 99)
+    open_ones = splits()
+    closed = Splits(open_ones.train, open_ones.validation, (hidden(x), hidden(y)), open_ones.unlabelled)
+    secret = task(data=closed)
+    with pytest.raises(AssertionError, match="looked at"):
+        closed.test[0] + 1
+    wanted = plan(secret, None, 1)
+    records = [train(secret, ARMS[run.arm], run.weight, run.seed)[0] for run in wanted.trainings]
+    choose(records, True)
+    with pytest.raises(RegrepError, match="the model on the test inputs failed with AssertionError: the test samples"):
+        evaluate(secret, ARMS["plain"], None, 0, train(secret, ARMS["plain"], None, 0)[1])
+
+
+def test_only_chosen_weights_are_tested(monkeypatch):
+    calls = []
+    original = regrep.comparison.runs.evaluate
+
+    def counted(task, arm, weight, seed, state):
+        calls.append((arm.name, weight, seed))
+        return original(task, arm, weight, seed, state)
+
+    monkeypatch.setattr(regrep.comparison.runs, "evaluate", counted)
+    found = regrep.compare(task(), ["penalty-mse"], seeds=2)
+    assert len(calls) == len(set(calls)) == 2 * len(found.arms)
+    assert len({weight for name, weight, _ in calls if name == "penalty-mse"}) == 1
+    assert len([run for run in found.trained if run.arm == "penalty-mse"]) == 6
+
+
+@pytest.mark.parametrize(("larger", "weight"), [(True, 0.3), (False, 1.0)])
+def test_the_weight_with_the_best_mean_on_validation_is_chosen(larger, weight):
+    values = {0.1: (0.5, 0.6), 0.3: (0.9, 0.4), 1.0: (0.1, 0.2)}  # best single seed, best mean and worst differ
+    records = [trained("penalty-mse", w, s, value) for w, pair in values.items() for s, value in enumerate(pair)]
+    assert choose(records, larger)["penalty-mse"] == weight
+    equal = [trained("penalty-mse", w, 0, 0.5) for w in (1.0, 0.1, 0.3)]
+    assert choose(equal, larger)["penalty-mse"] == 0.1
+    with pytest.raises(RegrepError, match="the same seeds"):
+        choose(records[:-1], larger)
+
+
+@pytest.mark.parametrize("what", ["initial", "order", "data", "steps"])
+def test_runs_that_are_not_paired_are_not_compared(what):
+    one = trained("augmented", None, 0, 0.5)
+    other = trained("plain", None, 0, 0.5, **{what: 9 if what == "steps" else "other"})
+    with pytest.raises(RegrepError, match="the arms of a seed are paired, but plain and augmented have different"):
+        check_paired([one, other])
+
+
+def test_a_factory_that_ignores_its_seed_is_noticed():
+    count = iter(range(100))
+
+    def model(seed):
+        network = Network()
+        network.head.bias.data.fill_(next(count))
+        return network
+
+    with pytest.raises(RegrepError, match="different initial weights for seed 0"):
+        regrep.compare(task(model=model), ["plain"], seeds=1)
+
+
+def test_gains_are_paired_by_seed_and_sample():
+    draw = np.random.default_rng(0)
+    base = draw.integers(0, 2, (3, 40)).astype(float)
+    better = np.maximum(base, draw.integers(0, 2, (3, 40)))
+    found = comparison({"augmented": base, "averaged": better})
+    assert found.gain("averaged").mean == pytest.approx((better - base).mean())
+    assert found.gain("averaged") == regrep.comparison.interval_of(better - base)
+    assert found.gain("augmented", "averaged").mean == -found.gain("averaged").mean
+    errors = Comparison("e", "error", False, found.seeds, found.trained, found.tested)
+    assert errors.gain("averaged").mean == -found.gain("averaged").mean
+    with pytest.raises(RegrepError, match="there is no arm plain here"):
+        found.gain("plain")
+
+
+def test_a_metric_that_is_one_number_gives_intervals_over_seeds():
+    rows = {"augmented": [0.5, 0.6, 0.7], "plain": [0.4, 0.55, 0.5]}
+    runs = [trained(arm, None, s, 0.5) for arm in rows for s in range(3)]
+    tests = [
+        evaluated(arm, s, [value], by_sample=False) for arm, values in rows.items() for s, value in enumerate(values)
+    ]
+    found = Comparison("t", "auc", True, (0, 1, 2), tuple(runs), tuple(tests))
+    assert found.gain("plain").covers == "seeds"
+    whole = Metric("accuracy of all", lambda outputs, y: float((outputs.argmax(1) == y).float().mean()))
+    assert regrep.compare(task(metric=whole), ["plain"], seeds=2).gain("plain").covers == "seeds"
+
+
+def test_averages_cost_the_group_and_are_invariant():
+    found = regrep.compare(task(), ["plain", "averaged", "penalty-mse"], seeds=2)
+    assert found.inference("averaged") == GROUP.order
+    assert found.inference("plain") == found.inference("penalty-mse") == found.step("plain") == 1.0
+    assert found.step("augmented") == 2.0
+    assert found.step("averaged") == found.step("augmented")
+    assert found.equivariance("averaged", "output_error") == pytest.approx(0, abs=1e-6)
+    assert found.equivariance("augmented", "output_error") > 0.01
+    assert found.equivariance("augmented", "whitened_error") is not None
+    assert "averaged" in str(found)
+    assert "averaged" in found._repr_html_()
+    assert [line["arm"] for line in found.table()] == list(found.arms)
+
+
+def test_controls_are_no_comparisons():
+    found = regrep.compare(task(), ["penalty-mse"], seeds=2)
+    assert found.arms == ("augmented", "penalty-mse", "mse-permuted")
+    assert [one.arm for one in found.findings] == ["penalty-mse"]
+    assert [name for name, _, _ in found.findings[0].controls] == ["mse-permuted"]
+
+
+def test_a_record_of_everything_is_read_back():
+    found = regrep.compare(task(), ["averaged", "penalty-whitened"], seeds=2)
+    again = Comparison.from_dict(copy.deepcopy(found.as_dict()))
+    assert again.verdict == found.verdict
+    assert again.rows() == found.rows()
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("trained", [{"arm": "plain"}]),
+        ("trained", 3),
+        ("tested", [3]),
+        ("seeds", ["x"]),
+        ("seeds", None),
+    ],
+)
+def test_damaged_records_are_refused(place, value):
+    record = comparison({"augmented": [[1, 0]], "plain": [[0, 0]]}).as_dict()
+    with pytest.raises(RegrepError):
+        Comparison.from_dict({**record, place: value})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"count": 10**9},
+        {"count": -1},
+        {"count": "3"},
+        {"count": 4},
+        {"data": "!"},
+        {"data": None},
+    ],
+)
+def test_damaged_scores_are_refused(change):
+    record = packed(np.array([0.5, 0.25, 0.125]))
+    assert unpacked(record).tolist() == [0.5, 0.25, 0.125]
+    with pytest.raises(RegrepError):
+        unpacked({**record, **change})
+    with pytest.raises(RegrepError, match="finite"):
+        unpacked(packed(np.array([np.nan, 1.0])))
+
+
+@pytest.mark.parametrize(("key", "value"), [("arm", "mine"), ("seed", "0"), ("weight", "x"), ("validation", None)])
+def test_a_damaged_training_is_refused(key, value):
+    with pytest.raises(RegrepError, match="of a record|a record"):
+        Trained.from_dict({**trained("plain", None, 0, 0.5).as_dict(), key: value})
+    if key != "validation":
+        with pytest.raises(RegrepError, match="a record"):
+            Evaluated.from_dict({**evaluated("plain", 0, [1.0]).as_dict(), key: value})
+
+
+def quarter():
+    return regrep.actions.Permute(regrep.groups.cyclic(4), torch.arange(4).repeat(4, 1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"model": 3}, "model of a task is a module or a function, got 3"),
+        ({"model": lambda seed: 3}, "model(seed) returns a torch module, got 3"),
+        ({"model": lambda seed: nn.Linear(5, 2)}, "the model on the training inputs failed with RuntimeError"),
+        ({"data": 3}, "data of a task, if they are no Splits,"),
+        ({"data": lambda seed: 3}, "data(seed) returns regrep.comparison.Splits, got 3"),
+        ({"data": lambda seed: 1 / 0}, "data(0) of the task failed with ZeroDivisionError"),
+        (
+            {"data": Splits((samples(3, 0)[0], samples(2, 0)[1]), samples(2, 1), samples(2, 2))},
+            "got 3 inputs and 2 targets",
+        ),
+        ({"loss": lambda outputs, y: outputs}, "loss(outputs, targets) returns a scalar tensor"),
+        ({"loss": lambda outputs, y: outputs.nothing()}, "the loss failed with AttributeError"),
+        ({"metric": Metric("m", lambda outputs, y: "high")}, "the metric m is a number, or one score for each"),
+        ({"metric": Metric("m", lambda outputs, y: outputs)}, "the metric m is a number, or one score for each"),
+        ({"metric": Metric("m", lambda outputs, y: float("nan"))}, "the metric m is a finite number"),
+        ({"metric": "accuracy"}, "metric is a regrep.comparison.Metric"),
+        ({"input_action": "rotate"}, "input_action is an action of a group, got 'rotate'"),
+        ({"output_action": quarter()}, "C4 acts on the outputs, but C2 acts on the inputs"),
+        ({"latent": regrep.regular(regrep.groups.cyclic(4))}, "C4 is represented on the latent, but C2"),
+        ({"layer": "encodr"}, "encodr"),
+        ({"steps": 3, "epochs": 2}, "give steps or epochs"),
+        ({"steps": 0}, "steps of a task is an integer from 1 to"),
+        ({"lr": -1.0}, "lr is a learning rate above 0"),
+        ({"weights": (1.0, 1.0)}, "weights are different numbers above 0"),
+        ({"optimiser": lambda parameters: 3}, "optimiser(parameters) returns an optimiser of torch"),
+        ({"name": 3}, "the name of a task is a text"),
+    ],
+)
+def test_what_is_wrong_with_a_task_is_said_in_one_sentence(changes, said):
+    with pytest.raises(RegrepError) as error:
+        regrep.compare(task(**changes), ["penalty-mse"], seeds=1)
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("arms", "seeds", "said"),
+    [
+        (["penalty-msee"], 1, "there is no arm 'penalty-msee'; did you mean penalty-mse?"),
+        ([], 1, "arms is a list of names"),
+        ([3], 1, "there is no arm 3; choose from plain"),
+        (None, 0, "seeds is their number"),
+        (None, [1, 1], "every seed is given once"),
+        (None, ["x"], "seeds is their number"),
+    ],
+)
+def test_wrong_arms_and_seeds_are_named(arms, seeds, said):
+    with pytest.raises(RegrepError, match=said.replace("?", r"\?")):
+        regrep.compare(task(), arms, seeds)
+    with pytest.raises(RegrepError, match=r"a comparison is of a regrep.Task, got 3"):
+        regrep.compare(3)
+
+
+def test_a_loss_that_is_not_finite_ends_the_run():
+    def loss(outputs, y):
+        return outputs.sum() * (float("inf") if next(steps) == 2 else 1.0)
+
+    steps = iter(range(9))
+    with pytest.raises(RegrepError, match="the loss of step 2 is finite, got"):
+        train(task(loss=loss), ARMS["plain"], None, 0)
+
+
+def test_a_network_without_encoder_and_head_gets_the_last_layer_with_room():
+    def model(seed):
+        return nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 1), nn.Linear(1, 2))
+
+    wanted = plan(task(model=model), None, 1)
+    assert "permuted" in wanted.left_out
+    assert "needs a network with encoder and head" in wanted.left_out["penalty-whitened"]
+    found = regrep.compare(task(model=model), ["penalty-mse"], seeds=1)
+    assert "layer '1'" in found.place
+    with pytest.raises(RegrepError, match="the arm penalty-whitened is not possible for swaps"):
+        plan(task(model=model), ["penalty-whitened"], 1)
+    narrow = plan(task(model=lambda seed: nn.Sequential(nn.Linear(4, 1), nn.Linear(1, 2))), None, 1)
+    assert {arm.name for arm in narrow.arms} == {"plain", "augmented", "averaged"}
+
+
+def test_trees_of_inputs_and_moving_targets():
+    """A pair of inputs, of which one moves; the target is the swapped half, and moves too."""
+
+    class Pair(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = nn.Linear(5, 8), nn.Linear(8, 2)
+
+        def forward(self, x):
+            return self.last(self.first(torch.cat([x["places"], x["scale"]], dim=1)).tanh())
+
+    def data(count, seed):
+        x, _ = samples(count, seed)
+        return {"places": x, "scale": torch.ones(count, 1)}, x[:, [0, 2]]
+
+    pair = task(
+        model=lambda seed: Pair(),
+        data=Splits(data(20, 0), data(9, 1), data(11, 2)),
+        loss=nn.functional.mse_loss,
+        input_action={"places": SWAP, "scale": None},
+        output_action=regrep.regular(GROUP),
+    )
+    found = regrep.compare(pair, ["plain", "penalty-mse"], seeds=2)
+    assert found.metric == "squared error"
+    assert not found.larger_is_better
+    assert "layer 'first'" in found.place

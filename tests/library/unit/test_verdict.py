@@ -1,0 +1,92 @@
+"""The verdict's rule on numbers made up: every case of the truth table."""
+
+import math
+
+import pytest
+
+from regrep.comparison import Finding, PairedInterval, verdict
+
+UP, DOWN, NONE = (0.03, 0.05, 1e-4), (-0.05, -0.03, 1e-4), (-0.02, 0.03, 0.7)
+"""Ends and p of a gain, a loss, and of no difference."""
+
+
+def interval(case, covers="seeds and test samples", seeds=5):
+    low, high, p = case
+    return PairedInterval((low + high) / 2, low, high, seeds, 100, 8.0, p, covers)
+
+
+def finding(arm, case, inference=1.0, controls=(), p=None):
+    made = tuple((name, interval(gain), interval(ahead)) for name, gain, ahead in controls)
+    return Finding(arm, interval(case), case[2] if p is None else p, inference, made)
+
+
+@pytest.mark.parametrize(
+    ("gain", "control", "ahead", "said"),
+    [
+        (UP, UP, UP, "a helps by 0.040 [0.030, 0.050], and is ahead of c by at least 0.040 [0.030, 0.050]"),
+        (UP, NONE, UP, "a helps by 0.040 [0.030, 0.050], and is ahead of c by at least 0.040 [0.030, 0.050]"),
+        (UP, DOWN, UP, "a helps by 0.040 [0.030, 0.050], and is ahead of c by at least 0.040 [0.030, 0.050]"),
+        (UP, UP, NONE, "but its control without equivariance (c) gains as much: the gain is not due to the symmetry"),
+        (UP, UP, DOWN, "but its control without equivariance (c) gains as much: the gain is not due to the symmetry"),
+        (UP, NONE, NONE, "but is not separated from its control (c): a gain due to the symmetry is not shown"),
+        (UP, DOWN, NONE, "but is not separated from its control (c): a gain due to the symmetry is not shown"),
+        (NONE, UP, NONE, "no arm differs from augmented"),
+        (NONE, UP, UP, "no arm differs from augmented"),
+        (DOWN, NONE, DOWN, "a is worse by 0.040 [0.030, 0.050]"),
+        (DOWN, UP, UP, "a is worse by 0.040 [0.030, 0.050]"),
+    ],
+)
+def test_the_truth_table(gain, control, ahead, said):
+    one = finding("a", gain, controls=[("c", control, ahead)])
+    text = verdict([one], "augmented", 5)
+    assert said in text
+    assert text.startswith("With 5 seeds ")
+    assert one.due_to_symmetry == (gain is UP and ahead is UP)
+    for other in ("due to the symmetry", "ahead of", "is worse"):
+        assert (other in text) == (other in said)
+
+
+def test_one_control_that_gains_as_much_is_enough():
+    one = finding("a", UP, controls=[("c", NONE, UP), ("d", UP, NONE), ("e", NONE, NONE)])
+    assert one.ties == ["d", "e"]
+    assert not one.due_to_symmetry
+    assert "control without equivariance (d) gains as much" in verdict([one], "augmented", 5)
+
+
+def test_the_best_arm_is_named_first_with_its_price():
+    found = [finding("b", (0.01, 0.03, 1e-4)), finding("a", UP, inference=8.0), finding("c", NONE), finding("d", DOWN)]
+    text = verdict(found, "augmented", 5)
+    assert text == (
+        "With 5 seeds a helps by 0.040 [0.030, 0.050] at 8 times the inference; b helps by 0.020 [0.010, 0.030];"
+        " d is worse by 0.040 [0.030, 0.050]; no other arm differs from augmented."
+    )
+
+
+def test_an_interval_that_excludes_zero_only_by_itself_is_no_gain():
+    one = finding("a", (0.001, 0.03, 0.04), p=0.12)
+    text = verdict([one, finding("b", NONE)], "augmented", 5)
+    assert text.startswith("With 5 seeds no arm differs from augmented.")
+    assert "a 0.015 [0.001, 0.030] excludes 0 by itself, but not after the correction for 2 comparisons" in text
+
+
+@pytest.mark.parametrize(
+    ("covers", "seeds", "said"),
+    [
+        ("seeds and test samples", 5, None),
+        ("seeds and test samples", 4, "4 seeds are few"),
+        ("test samples", 1, "not another training"),
+        ("seeds", 5, "not other test samples"),
+        ("nothing", 1, "give no interval"),
+    ],
+)
+def test_the_verdict_says_what_its_intervals_do_not_cover(covers, seeds, said):
+    gain = interval(NONE, covers, seeds)
+    text = verdict([Finding("a", gain, 0.7, 1.0)], "augmented", seeds)
+    assert (said or "augmented.") in text
+    assert (said is None) == text.endswith("augmented.")
+    assert f"With {seeds} seed{'s' * (seeds > 1)} " in text
+
+
+def test_a_cost_that_is_not_known_is_not_mentioned():
+    assert "times" not in verdict([finding("a", UP, inference=math.nan)], "augmented", 5)
+    assert verdict([], "augmented", 5) == "With 5 seeds there is no arm to compare with augmented."

@@ -1,0 +1,297 @@
+"""`regrep compare` in the machinery of sweeps: runs that continue, pages and records that are data alone."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from comparison_fixture import comparison
+from regrep.comparison import Comparison
+from regrep.errors import RegrepError
+from regrep_paper.cli import main
+from regrep_paper.experiments import compared
+from regrep_paper.experiments.task_file import read_task
+from regrep_paper.report.arms_page import comparison_page, drawing_of
+from regrep_paper.runs.records import RunFolder
+
+TASK = """
+import torch
+from torch import nn
+import regrep
+
+GROUP = regrep.groups.cyclic(2)
+
+
+class Network(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.head = nn.Linear(4, 8), nn.Linear(8, 2)
+
+    def forward(self, x):
+        return self.head(self.encoder(x))
+
+
+def samples(count, seed):
+    x = torch.randn(count, 4, generator=torch.Generator().manual_seed(seed))
+    return x, (x[:, 0] + x[:, 2] > 0).long()
+
+
+task = regrep.Task(
+    name="swaps",
+    model=lambda seed: Network(),
+    data=regrep.comparison.Splits(samples(20, 0), samples(20, 1), samples(30, 2)),
+    loss=nn.functional.cross_entropy, steps=3, weights=(0.1, 1.0),
+    input_action=regrep.actions.Permute(GROUP, torch.tensor([[0, 1, 2, 3], [2, 3, 0, 1]])),
+)
+"""
+
+
+@pytest.fixture
+def in_process(monkeypatch):
+    """Runs of a comparison as calls in this process, instead of workers."""
+    started = []
+
+    class Calls:
+        def __init__(self, runs, executor):
+            self.runs = runs
+
+        def run(self):
+            for run in self.runs:
+                if not run.folder.finished:
+                    with run.folder.lock():
+                        run.folder.plan(run.config)
+                    started.append(run)
+                    words = list(run.command[run.command.index("compare") + 1 :])
+                    compared.run(words[0], Path(words[2]))
+            return 0
+
+    monkeypatch.setattr(compared, "Runner", Calls)
+    return started
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "swaps.py"
+    path.write_text(TASK)
+    return path
+
+
+def test_a_comparison_continues_and_says_the_same(file, tmp_path, in_process, capsys):
+    words = ["compare", str(file), "--arms", "averaged,penalty-mse", "--seeds", "2", "--out", str(tmp_path / "out")]
+    assert main(words) == 0
+    first = capsys.readouterr().out
+    count = len(in_process)
+    assert count == 2 * (1 + 2 + 2) + 2 * 4  # trainings of augmented and two arms with two weights; tests of four arms
+    assert main(words) == 0
+    assert capsys.readouterr().out == first
+    assert len(in_process) == count
+    record = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    found = Comparison.from_dict(record)
+    assert found.verdict in first
+    assert found.verdict in (tmp_path / "out" / "comparison.html").read_text().replace("&#39;", "'")
+    assert main([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == found.verdict
+
+
+def test_a_changed_task_begins_again(file, tmp_path, in_process):
+    compared.compare_task(str(file), tmp_path / "out", arms=["plain"], seeds=1)
+    count = len(in_process)
+    file.write_text(TASK.replace("steps=3", "steps=4"))
+    compared.compare_task(str(file), tmp_path / "out", arms=["plain"], seeds=1)
+    assert len(in_process) == 2 * count
+
+
+def test_more_seeds_and_arms_keep_what_is_there(file, tmp_path, in_process):
+    compared.compare_task(str(file), tmp_path / "out", arms=["plain"], seeds=1)
+    count = len(in_process)
+    compared.compare_task(str(file), tmp_path / "out", arms=["plain"], seeds=2)
+    assert len(in_process) == 2 * count
+
+
+def test_a_run_is_what_one_in_this_process_is(file, tmp_path, in_process):
+    from regrep.comparison import compare
+
+    _, there = compared.compare_task(str(file), tmp_path / "out", arms=["penalty-whitened", "averaged"], seeds=2)
+    here = compare(read_task(str(file)).task, ["penalty-whitened", "averaged"], seeds=2)
+    seconds = {"step_seconds", "inference_seconds"}
+    for one, other in zip(there.table(), here.table(), strict=True):
+        assert {k: v for k, v in one.items() if k not in seconds} == {
+            k: v for k, v in other.items() if k not in seconds
+        }
+    assert there.verdict == here.verdict
+
+
+def test_an_interrupted_comparison_goes_on(file, tmp_path, in_process, monkeypatch):
+    """Interrupted inside a training, when its weights are there but not its record."""
+    ordinary, left = compared.write_atomic, iter(range(3))
+
+    def interrupted(path, data):
+        ordinary(path, data)
+        if next(left, None) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(compared, "write_atomic", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        compared.compare_task(str(file), tmp_path / "out", arms=["plain"], seeds=2)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("runs/*/done.json")}
+    assert len(before) == 2
+    compared.compare_task(str(file), tmp_path / "out", arms=["plain"], seeds=2)
+    assert all(path.stat().st_mtime_ns == when for path, when in before.items())
+    assert len(in_process) == 3 + 2 + 4  # two trainings of three begun were done; the other two, and the tests
+
+
+@pytest.mark.slow
+def test_a_killed_comparison_goes_on(file, tmp_path):
+    """Killed for good in the middle, with its workers; the second start finishes what is left."""
+    out = tmp_path / "out"
+    words = [sys.executable, "-P", "-m", "regrep_paper", "compare", str(file)]
+    words += ["--arms", "averaged,penalty-mse", "--seeds", "2", "--out", str(out)]
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    deadline = time.monotonic() + 100
+    while time.monotonic() < deadline and not list(out.glob("runs/*/done.json")):
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    before = {path: path.stat().st_mtime_ns for path in out.glob("runs/*/done.json")}
+    assert before
+    assert not (out / "comparison.json").exists()
+    end = subprocess.run(words, capture_output=True, text=True, check=False, timeout=200)
+    assert end.returncode == 0, end.stderr
+    assert "were already finished" in end.stdout or "1 of" in end.stdout
+    assert all(path.stat().st_mtime_ns == when for path, when in before.items())
+    assert len(Comparison.from_dict(json.loads((out / "comparison.json").read_text())).trained) == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x = 1", "swaps.py defines no task; end it with task = regrep.Task"),
+        ("import regrep_nothing", "swaps.py imports regrep_nothing, which is not installed"),
+        ("x = (", "swaps.py, line 1: SyntaxError"),
+        ("x = 1\ny = x / 0", "swaps.py, line 2: ZeroDivisionError: division by zero"),
+        (TASK.replace("\ntask =", "\nmine ="), "swaps.py calls its task mine; call it task"),
+        (TASK.replace("nn.Linear(4, 8)", "nn.Linear(5, 8)"), "the model on the training inputs failed"),
+        (TASK.replace("steps=3", "steps='3'"), "steps of a task is an integer"),
+    ],
+)
+def test_mistakes_in_a_task_end_in_one_sentence(file, tmp_path, capsys, text, said):
+    file.write_text(text)
+    assert main(["compare", str(file), "--out", str(tmp_path / "out")]) == 1
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["digts"], "there is no task digts; name a file TASK.py or a ready task: did you mean digits?"),
+        (["none.py"], "none.py cannot be read"),
+        (["FILE", "--arms", "plain,averagd"], "there is no arm 'averagd'; did you mean averaged?"),
+        (["FILE", "--data-dir", "x"], "swaps.py reads no files from a folder; leave out --data-dir"),
+    ],
+)
+def test_mistakes_on_the_command_line_end_in_one_sentence(file, tmp_path, capsys, words, said):
+    assert (
+        main(["compare", *(str(file) if word == "FILE" else word for word in words), "--out", str(tmp_path / "o")]) == 1
+    )
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_a_task_may_import_what_lies_beside_it_and_read_a_folder(file, tmp_path):
+    (tmp_path / "beside_a_task.py").write_text("STEPS = 7")
+    body = TASK.replace("steps=3", "steps=STEPS").replace("\ntask = ", "\nmade = ")
+    file.write_text(
+        f"from beside_a_task import STEPS\n{body}\ndef task(data_dir):\n    assert data_dir\n    return made\n"
+    )
+    assert read_task(str(file), tmp_path).task.steps == 7
+
+
+def test_names_are_escaped_on_the_page():
+    evil = "<script>alert(1)</script>"
+    found = comparison(
+        {"augmented": [[1, 0, 1], [1, 0, 0]], "plain": [[0, 0, 1], [1, 0, 0]]},
+        name=evil,
+        left_out={"permuted": evil},
+        place=evil,
+    )
+    page = comparison_page(found)
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") >= 3
+    assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_the_drawing_puts_larger_gains_further_right():
+    found = comparison({"plain": [[0, 0, 0, 1]] * 2, "augmented": [[0, 1, 0, 1]] * 2, "averaged": [[1, 1, 1, 1]] * 2})
+    drawn = drawing_of(found)
+    left, right = (line["at"] for line in drawn["lines"])
+    assert left < drawn["zero"] < right
+    assert [tick for tick, _ in drawn["ticks"]] == sorted(tick for tick, _ in drawn["ticks"])
+
+
+def done_of(out, part):
+    return next(path for path in sorted(out.glob("runs/*/done.json")) if part in json.loads(path.read_text()))
+
+
+@pytest.mark.parametrize("name", ["trained", "tested"])
+def test_damaged_records_end_in_one_sentence(file, tmp_path, in_process, name):
+    out = tmp_path / "out"
+    compared.compare_task(str(file), out, arms=["plain"], seeds=1)
+    path = done_of(out, name)
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({**record, name: {**record[name], "arm": "os.system"}}))
+    with pytest.raises(RegrepError, match="a record belongs to an arm, got 'os.system'"):
+        compared.compare_task(str(file), out, arms=["plain"], seeds=1)
+    path.write_text(json.dumps({**record, name: None}))
+    with pytest.raises(RegrepError, match=f"holds no {name} network"):
+        compared.compare_task(str(file), out, arms=["plain"], seeds=1)
+
+
+def test_weights_that_would_run_code_are_refused(file, tmp_path, in_process):
+    """A pickle in place of the tensors: torch loads tensors alone, and the code does not run."""
+    out, marker = tmp_path / "out", tmp_path / "ran"
+
+    class Evil:
+        def __reduce__(self):
+            return (Path.touch, (marker,))
+
+    compared.compare_task(str(file), out, arms=["plain"], seeds=1)
+    test = done_of(out, "tested")
+    test.unlink()
+    for weights in out.glob("runs/*/weights.pt"):
+        torch.save({"head.bias": Evil()}, weights)
+    with pytest.raises(RegrepError, match="holds more than tensors, and is not loaded"):
+        compared.compare_task(str(file), out, arms=["plain"], seeds=1)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"experiment": "ddmnist"},
+        {"method": "mine"},
+        {"seed": "0"},
+        {"weight": "1"},
+        {"part": "rm"},
+        {"digest": "other"},
+    ],
+)
+def test_only_known_settings_are_taken_from_a_run_folder(file, tmp_path, in_process, change):
+    out = tmp_path / "out"
+    compared.compare_task(str(file), out, arms=["plain"], seeds=1)
+    path = done_of(out, "trained")
+    path.unlink()
+    record = json.loads((path.parent / "run.json").read_text())
+    record["config"].update(change)
+    (path.parent / "run.json").write_text(json.dumps(record))
+    with pytest.raises(RegrepError, match="holds no run of a comparison|are not those of a run|is not the task of"):
+        compared.run(str(file), path.parent)
+    assert RunFolder(path.parent).done is None
