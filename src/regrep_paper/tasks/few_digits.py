@@ -1,10 +1,10 @@
-"""The 1,797 digits of 8 x 8 pixels that scikit-learn contains, in random poses, with 10 labels per class."""
+"""1,797 digits of 8 x 8 pixels, in random poses, with 10 labels per class; the other ones are unlabelled."""
 
 import torch
-from sklearn.datasets import load_digits
 from torch import nn
 
 import regrep
+from regrep_paper.data.digits import embedded
 
 GROUP = regrep.groups.dihedral(4)
 ACTION = regrep.actions.RotateFlip2d(GROUP)
@@ -35,12 +35,12 @@ class Network(nn.Module):
 
 def data(seed):
     """Every digit in one random pose; the seed draws which training digits have labels."""
-    digits = load_digits()
+    images, labels = embedded()
     generator = torch.Generator().manual_seed(20240522)
-    order = torch.randperm(len(digits.target), generator=generator)
-    x = torch.tensor(digits.images, dtype=torch.float32)[order, None] / 16
+    order = torch.randperm(len(labels), generator=generator)
+    x = images[order, None].float() / 16
     x = ACTION(x, regrep.actions.sample(GROUP, len(x), generator=generator))
-    y = torch.tensor(digits.target, dtype=torch.int64)[order]
+    y = labels[order]
     test, validation = slice(TEST), slice(TEST, TEST + VALIDATION)
     x_rest, y_rest = x[TEST + VALIDATION :], y[TEST + VALIDATION :]
     drawn = torch.randperm(len(x_rest), generator=torch.Generator().manual_seed(seed))
