@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from regrep.arguments import shown
+from regrep.actions.composed import factors
+from regrep.actions.functions import action_of
 from regrep.errors import RegrepError
 from regrep.groups import product
 from regrep.groups.action import Action
@@ -28,10 +29,7 @@ class SideBySide(Action):
     """
 
     def __init__(self, left: Action, right: Action) -> None:
-        for side in (left, right):
-            if not isinstance(side, Action):
-                raise RegrepError(f"SideBySide takes two actions on square images, got {shown(side)}")
-        self.left, self.right = left, right
+        self.left, self.right = (action_of(side, "what SideBySide takes") for side in (left, right))
         self.group = product(left.group, right.group)
         self.exact = left.exact and right.exact
 
@@ -46,9 +44,9 @@ class SideBySide(Action):
 
     def apply(self, x: Tensor, g: Tensor) -> Tensor:
         """Transform both squares."""
-        a, m = x.shape[-1] // 2, self.right.group.order
+        a, (left, right) = x.shape[-1] // 2, factors(g, self.right.group)
         rows = slice(a // 2, a // 2 + a)
         out = x.clone()
-        out[..., rows, :a] = self.left(x[..., rows, :a], g // m)
-        out[..., rows, a:] = self.right(x[..., rows, a:], g % m)
+        out[..., rows, :a] = self.left(x[..., rows, :a], left)
+        out[..., rows, a:] = self.right(x[..., rows, a:], right)
         return out

@@ -25,8 +25,13 @@ class TreeAction(Action):
     The data are tuples, lists, dicts, named tuples, dataclasses and other mappings, nested at will, such as the outputs
     of a model. An action stands for every tensor below its place; None leaves what is below in place.
 
+    ``Product`` is another name of it: ``Product(image, boxes)`` acts on pairs ``(image, boxes)``, and
+    ``Product(image=a, boxes=b)`` on dicts.
+
     Args:
-        actions: actions or representations of one group, or None, in the shape of the data.
+        actions: actions or representations of one group, or None, in the shape of the data; several are the parts of a
+            tuple.
+        named: the parts of a dict, instead.
 
     Raises:
         RegrepError: no action, or actions of different groups; on a call, data of another shape, with the path in the
@@ -37,10 +42,17 @@ class TreeAction(Action):
     >>> act = TreeAction({"pair": regrep.regular(G), "name": None})
     >>> act({"pair": torch.tensor([[1, 2]]), "name": torch.tensor([7])}, torch.tensor([1]))
     {'pair': tensor([[2, 1]]), 'name': tensor([7])}
+    >>> Product(regrep.regular(G), regrep.sign(G))((torch.tensor([[1, 2]]), torch.tensor([[3.0]])), torch.tensor([1]))
+    (tensor([[2, 1]]), tensor([[-3.]]))
     """
 
-    def __init__(self, actions: Any) -> None:
-        self.actions = actions
+    def __init__(self, *actions: Any, **named: Any) -> None:
+        if bool(actions) == bool(named):
+            raise RegrepError(
+                "a tree of actions is one tree, several parts of a tuple, or named parts of a dict, got"
+                f" {len(actions)} parts and {len(named)} named ones; put both kinds into one tree"
+            )
+        self.actions = actions = named or (actions[0] if len(actions) == 1 else actions)
         found = {path: action for path, action in leaves(actions) if action is not None}
         for path, action in found.items():
             if not (callable(action) and hasattr(action, "group")):
@@ -78,6 +90,10 @@ class TreeAction(Action):
 
     def __repr__(self) -> str:
         return f"TreeAction({self.actions!r})"
+
+
+Product = TreeAction
+"""One group on several tensors at once: the tree of their actions."""
 
 
 def as_action(action: Any) -> Any:

@@ -8,7 +8,23 @@ import torch
 
 import regrep
 from dispatched import WAITS, Calls
-from regrep.actions import Permute, Rotate3d, RotateFlip2d, SideBySide, VectorField2d
+from regrep.actions import (
+    Boxes2d,
+    KeyPoints,
+    OnDims,
+    Pair,
+    PairIndex,
+    Permute,
+    Points2d,
+    Pullback,
+    Rotate3d,
+    RotateFlip2d,
+    SideBySide,
+    TensorField3d,
+    Then,
+    VectorField2d,
+    VectorField3d,
+)
 from regrep.groups import cyclic, dihedral, octahedral
 from regrep.objectives import RandomPermutations, moving_part
 from regrep.placed import Placed, PlacedFamily
@@ -26,6 +42,16 @@ MOVES = {
     "field": (VectorField2d(D4), (2, 6, 6)),
     "side by side": (SideBySide(ACT, ACT), (1, 8, 8)),
     "permuted": (Permute(cyclic(2), torch.tensor([[0, 1], [1, 0]])), (2, 3)),
+    "interpolated volume": (Rotate3d(C8), (1, 4, 4, 4)),
+    "field in space": (VectorField3d(octahedral()), (3, 4, 4, 4)),
+    "interpolated tensors": (TensorField3d(C8, rank=2), (9, 4, 4, 4)),
+    "one after the other": (Then(ACT, OnDims(regrep.regular(D4), 1)), (8, 4, 4)),
+    "pair": (Pair(ACT, Permute(cyclic(2), torch.tensor([[0, 1], [1, 0]]))), (2, 4, 4)),
+    "graph": (PairIndex(regrep.natural(D4)), (4, 4)),
+    "pulled back": (Pullback(ACT, cyclic(2), ["e", "s"]), (4, 4)),
+    "points": (Points2d(D4, 8), (5, 2)),
+    "key points": (KeyPoints(Points2d(D4, 8), regrep.natural(D4)), (4, 3)),
+    "boxes": (Boxes2d(D4, 8), (5, 4)),
     "regular": (regrep.latent(D4, 18), (18,)),
     "matrices": (standard(D4), (3, standard(D4).dim)),
     "irreducible": (IRREPS["E"], (2,)),

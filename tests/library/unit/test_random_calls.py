@@ -54,7 +54,7 @@ def test_random_calls_get_a_sentence(seed):
         (lambda: representations.PermutationRepresentation(C4, [[0]], "x"), r"is an int64 tensor, got \[\[0\]\]"),
         (lambda: actions.RotateFlip2d("C4"), "a group is a FiniteGroup, got 'C4'"),
         (lambda: actions.Permute(C4, regrep.regular(C4).index, dim="1"), "dim is the number of a dimension, got '1'"),
-        (lambda: actions.SideBySide(TURN, C4), "SideBySide takes two actions"),
+        (lambda: actions.SideBySide(TURN, C4), "what SideBySide takes is an action"),
         (lambda: actions.sample(C4, 2.5), "number of elements to draw is an integer"),
         (lambda: objectives.whiten(torch.zeros(2, 2, dtype=torch.int64)), "samples is of real floating point"),
         (lambda: objectives.whiten(torch.zeros(0, 2)), r"samples to whiten are \[n, d\] .* got float32 \[0, 2\]"),
