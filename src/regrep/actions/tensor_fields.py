@@ -33,7 +33,6 @@ class TensorField3d(Action):
             magnetic field, spins, helicity.
         matrices: as for :class:`Rotate3d`.
         axis: as for :class:`Rotate3d`.
-        mirrors: as for :class:`Rotate3d`.
         axes: as for :class:`Rotate3d`; the channels are x, y, z in any case.
 
     Raises:
@@ -54,14 +53,13 @@ class TensorField3d(Action):
         axial: bool = False,
         matrices: Tensor | None = None,
         axis: Axis = "z",
-        mirrors: bool = False,
         axes: str = "zyx",
     ) -> None:
         if not is_whole(rank) or not 0 <= rank <= 4:
             raise RegrepError(f"the rank of a tensor field is an integer from 0 to 4, got {shown(rank)}")
         if symmetric and rank != 2:
             raise RegrepError(f"symmetric tensors are of rank 2, got rank {rank}; leave symmetric= out")
-        self._points = Rotate3d(group, matrices, axis, mirrors, axes)
+        self._points = Rotate3d(group, matrices, axis, axes)
         self.group, self.rank, self.axial, self.axes = group, int(rank), axial, axes
         self.exact, self.spatial = self._points.exact, self._points.spatial
         moved = tensor_matrices(self.spatial.double(), self.rank, symmetric, axial)
@@ -123,7 +121,6 @@ class VectorField3d(TensorField3d):
         axial: whether the vectors are axial.
         matrices: as for :class:`Rotate3d`.
         axis: as for :class:`Rotate3d`.
-        mirrors: as for :class:`Rotate3d`.
         axes: as for :class:`Rotate3d`; the channels are (vx, vy, vz) in any case.
 
     Raises:
@@ -143,10 +140,9 @@ class VectorField3d(TensorField3d):
         axial: bool = False,
         matrices: Tensor | None = None,
         axis: Axis = "z",
-        mirrors: bool = False,
         axes: str = "zyx",
     ) -> None:
-        super().__init__(group, 1, False, axial, matrices, axis, mirrors, axes)
+        super().__init__(group, 1, False, axial, matrices, axis, axes)
 
 
 def tensor_matrices(matrices: Tensor, rank: int, symmetric: bool = False, axial: bool = False) -> Tensor:

@@ -52,8 +52,8 @@ class TreeAction(Action):
                 "a tree of actions is one tree, several parts of a tuple, or named parts of a dict, got"
                 f" {len(actions)} parts and {len(named)} named ones; put both kinds into one tree"
             )
-        self.actions = actions = named or (actions[0] if len(actions) == 1 else actions)
-        found = {path: action for path, action in leaves(actions) if action is not None}
+        self.actions: Any = named or (actions[0] if len(actions) == 1 else actions)
+        found = {path: action for path, action in leaves(self.actions) if action is not None}
         for path, action in found.items():
             if not (callable(action) and hasattr(action, "group")):
                 raise RegrepError(

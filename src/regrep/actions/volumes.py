@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-import numpy as np
-import torch
 from torch import Tensor
 
-from regrep.actions.images import plane_matrices
 from regrep.actions.spatial import SpatialAction
 from regrep.arguments import shown
 from regrep.errors import RegrepError
-from regrep.groups import FiniteGroup, cyclic, dihedral, full_octahedral, octahedral, rotation_matrices, tetrahedral
+from regrep.groups import FiniteGroup
 from regrep.groups.finite import check_group
 
 Axis = Literal["x", "y", "z"]
@@ -31,13 +28,12 @@ class Rotate3d(SpatialAction):
     False, and :meth:`round_trip_error` gives the error of interpolation alone.
 
     Args:
-        group: a group with 3 x 3 matrices, such as ``octahedral()``; ``cyclic(n)`` or ``dihedral(n)``, about an axis;
-            or any group together with its matrices.
+        group: a group with 3 x 3 matrices, such as ``octahedral()``, ``dihedral(2)`` or ``point_group("Th")``; or any
+            group together with its matrices.
         matrices: [n, 3, 3] on columns (x, y, z), orthogonal, in the order of the elements.
-        axis: of ``cyclic(n)`` and ``dihedral(n)``: r turns by 360/n degrees about it, right-handed (about z it takes x
-            towards y).
-        mirrors: whether s of ``dihedral(n)`` is a mirror that keeps the axis (Schoenflies C_nv), instead of a half turn
-            that reverses it (D_n). About z both take x to -x, about x they take y to -y, about y they take z to -z.
+        axis: which axis of the data the z of the matrices is, such as the one about which ``cyclic(n)`` and
+            ``dihedral(n)`` turn; (x, y, z) become (y, z, x) with ``"x"`` and (z, x, y) with ``"y"``, so that turns stay
+            right-handed: r takes x towards y, y towards z, or z towards x.
         axes: names of the last three axes of the data, in their order: ``"zyx"``; ``"xyz"`` for simulations whose first
             index is x; ``"yxz"`` for stacks of pictures along the last axis; or another order.
         interpolation: ``"trilinear"``, or ``"nearest"`` for masks of labels; the same where the action is exact.
@@ -47,13 +43,13 @@ class Rotate3d(SpatialAction):
         RegrepError: a group without matrices, or matrices that are not an action of it; on a call, volumes of a shape
             that the group does not keep.
 
-    >>> import regrep
+    >>> import regrep, torch
     >>> act = Rotate3d(regrep.groups.cyclic(4))
     >>> x = torch.arange(8).reshape(1, 2, 2, 2)
     >>> torch.equal(act(x, torch.tensor([1])), torch.rot90(x, -1, (-2, -1)))
     True
-    >>> boxes = torch.zeros(1, 16, 20, 12)
-    >>> Rotate3d(regrep.groups.dihedral(2))(boxes, torch.tensor([3])).shape
+    >>> mirrors = Rotate3d(regrep.groups.point_group("D2h"))
+    >>> mirrors(torch.zeros(1, 16, 20, 12), torch.tensor([3])).shape
     torch.Size([1, 16, 20, 12])
     """
 
@@ -62,51 +58,36 @@ class Rotate3d(SpatialAction):
         group: FiniteGroup,
         matrices: Tensor | None = None,
         axis: Axis = "z",
-        mirrors: bool = False,
         axes: str = "zyx",
         interpolation: Interpolation3d = "trilinear",
         outside: float = 0,
     ) -> None:
         if not isinstance(interpolation, str) or interpolation not in get_args(Interpolation3d):
             raise RegrepError(f'interpolation is "trilinear" or "nearest" (for labels), got {shown(interpolation)}')
-        self.spatial = space_matrices(group, axis, mirrors) if matrices is None else matrices
-        self.axes = axes
+        self.spatial, self.axis, self.axes = space_matrices(group, matrices, axis), axis, axes
         super().__init__(group, on_space_axes(self.spatial, axes), "cubic volumes", interpolation, outside)
         self.matrices = on_space_axes(self.spatial, axes) if self._lattice is None else self._lattice.matrices
 
 
-def space_matrices(group: FiniteGroup, axis: Axis = "z", mirrors: bool = False) -> Tensor:
-    """How a group that is known to move space does so: [n, 3, 3] on columns (x, y, z).
-
-    Args as for :class:`Rotate3d`.
+def space_matrices(group: FiniteGroup, matrices: Tensor | None = None, axis: Axis = "z") -> Tensor:
+    """How a group moves space: [n, 3, 3] on columns (x, y, z); arguments as for :class:`Rotate3d`.
 
     >>> import regrep
-    >>> space_matrices(regrep.groups.dihedral(2))[2].int().tolist()  # s, the half turn about y
-    [[-1, 0, 0], [0, 1, 0], [0, 0, -1]]
+    >>> space_matrices(regrep.groups.cyclic(4), axis="x")[1].int().tolist()  # y to z
+    [[1, 0, 0], [0, 0, -1], [0, 1, 0]]
     """
     check_group(group)
     if not isinstance(axis, str) or axis not in get_args(Axis):
         raise RegrepError(f'axis is "x", "y" or "z", got {shown(axis)}')
-    own: Tensor | None = getattr(group, "matrices", None)
-    if own is not None and own.shape[-1] == 3:
-        return own
-    rotations = rotation_matrices()
-    if group == octahedral():
-        return torch.from_numpy(rotations)
-    if group == full_octahedral():
-        return torch.from_numpy(np.concatenate([rotations, -rotations]))
-    if group == tetrahedral():
-        return torch.from_numpy(rotations[[octahedral().index(name) for name in group.names]])
-    n = group.order
-    if group != cyclic(n) and (n % 2 or group != dihedral(n // 2)):
-        raise RegrepError(
-            f"Rotate3d knows the matrices of octahedral(), full_octahedral(), tetrahedral(), cyclic(n) and dihedral(n),"
-            f" not those of {group.name}; pass matrices=, one per element"
-        )
-    plane = plane_matrices(group)
-    matrices = torch.zeros(n, 3, 3, dtype=torch.float64)
-    matrices[:, :2, :2] = plane
-    matrices[:, 2, 2] = 1 if mirrors else torch.linalg.det(plane).round()
+    if matrices is None:
+        matrices = group.matrices
+        if matrices is None or matrices.shape[1:] != (3, 3):
+            raise RegrepError(
+                'Rotate3d knows the matrices of point groups, such as regrep.groups.point_group("Td"),'
+                f" not those of {group.name}; pass matrices=, one per element"
+            )
+    elif not isinstance(matrices, Tensor) or matrices.dim() != 3 or matrices.shape[1:] != (3, 3):
+        raise RegrepError(f"volumes are moved by matrices [n, 3, 3], got {shown(matrices)}; stack one per element")
     first = "xyz".index(axis) + 1  # the plane of (x, y), (y, z) or (z, x)
     order = [(k - first) % 3 for k in range(3)]
     return matrices[:, order][:, :, order]
@@ -116,7 +97,5 @@ def on_space_axes(matrices: Tensor, axes: str) -> Tensor:
     """The same maps on coordinates in another order, given by the names of the axes."""
     if not isinstance(axes, str) or sorted(axes) != ["x", "y", "z"]:
         raise RegrepError(f'axes name x, y and z once each, such as "zyx" for [.., D, H, W], got {shown(axes)}')
-    if not isinstance(matrices, Tensor) or matrices.dim() != 3 or matrices.shape[1:] != (3, 3):
-        raise RegrepError(f"volumes are moved by matrices [n, 3, 3], got {shown(matrices)}; stack one per element")
     order = ["xyz".index(name) for name in axes]
     return matrices[:, order][:, :, order]

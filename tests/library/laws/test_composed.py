@@ -320,7 +320,7 @@ def test_they_are_tried_once_for_each_shape_and_on_data_that_tell():
         (lambda: Points(D4, torch.eye(2).expand(8, 2, 2), (1.0, 2.0, 3.0)), "2 finite numbers or one, got"),
         (lambda: Points(D4, torch.zeros(8, 2, 2)), "no representation of D4"),
         (lambda: Points2d(D4, (4, 6)), "D4 turns images that are square, .*; C1, C2, D1 and D2 keep others"),
-        (lambda: Points2d(D4, (4, 6, 8)), r"\(width, height\), got \(4, 6, 8\)"),
+        (lambda: Points2d(D4, (4, 6, 8)), r"positive, got \(4, 6, 8\)"),
         (lambda: KeyPoints(IMAGE, regrep.natural(D4)), "as Points do, got RotateFlip2d"),
         (lambda: KeyPoints(Points2d(D4, 9), standard(D4)), "names are permuted, got"),
         (lambda: KeyPoints(Points2d(D4, 9), regrep.natural(S4)), "D4 moves the points, but S4 their names"),

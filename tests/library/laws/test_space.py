@@ -9,20 +9,12 @@ import torch
 import regrep
 from regrep.actions import Rotate3d, RotateFlip2d, VectorField2d, check_law
 from regrep.errors import RegrepError
-from regrep.groups import cyclic, dihedral, from_matrices, full_octahedral, octahedral, rotation_matrices, tetrahedral
+from regrep.groups import cyclic, dihedral, full_octahedral, octahedral, point_group, rotation_matrices
 from tolerance import assert_near
 
 ROTATIONS = rotation_matrices()
 ALL = np.concatenate([ROTATIONS, -ROTATIONS])
 KEPT = np.array([np.diag(signs) for signs in itertools.product((1, -1), repeat=3)])  # mirrors and half turns: D2h
-
-
-def made(matrices):
-    """A group of some of the 48 matrices, with these in its own order: the identity first, the others as given."""
-    group = from_matrices(matrices)
-    assert len(matrices) == group.order
-    ordered = sorted(matrices, key=lambda m: not (m == np.eye(3)).all())
-    return group, torch.from_numpy(np.stack(ordered))
 
 
 T_H = [m for m in ALL if (np.abs(m).argmax(axis=0) == np.roll(range(3), -np.abs(m)[:, 0].argmax())).all()]
@@ -49,23 +41,15 @@ def by_loop(field, matrix, axes="zyx", entries=None):
 
 
 SPACE = {
-    "Oh": (full_octahedral(), torch.from_numpy(ALL)),
-    "O": (octahedral(), None),
-    "T": (tetrahedral(), None),
-    "Th": made(T_H),
-    "Td": made(T_D),
-    "D2h": made(KEPT),
-    **{f"{name} about {axis}": (group, (axis, mirrors)) for axis in "xyz" for mirrors in (False, True)
-       for name, group in ((f"C{n}" if not m else f"D{n}{'v' * mirrors}", dihedral(n) if m else cyclic(n))
-                           for n in (1, 2, 4) for m in (False, True))},
+    **{name: (point_group(name), "z") for name in ("Oh", "O", "T", "Th", "Td", "D2h", "D2d", "C4h", "-4", "Cs", "Ci")},
+    **{f"{name} about {axis}": (point_group(name), axis)
+       for axis in "xyz" for name in ("C1", "C2", "C4", "C2v", "C4v", "D2", "D4")},
 }  # fmt: skip
 
 
 def action(name, **settings):
-    group, how = SPACE[name]
-    if isinstance(how, tuple):
-        return Rotate3d(group, axis=how[0], mirrors=how[1], **settings)
-    return Rotate3d(group, how, **settings)
+    group, axis = SPACE[name]
+    return Rotate3d(group, axis=axis, **settings)
 
 
 @pytest.mark.parametrize("name", SPACE)
@@ -79,26 +63,29 @@ def test_symmetries_of_the_cube_move_volumes_point_by_point(name):
         assert (moved == by_loop(volume[0].numpy(), act.spatial[g].numpy())).all(), act.group.names[g]
 
 
-def test_there_are_as_many_as_the_textbook_says():
-    assert [SPACE[name][0].order for name in ("Oh", "O", "T", "Th", "Td", "D2h")] == [48, 24, 12, 24, 24, 8]
-    for name in ("T", "O"):
-        assert (torch.linalg.det(action(name).spatial.double()) > 0).all()
+def test_the_groups_of_the_cube_are_those_of_the_textbook():
+    found = {name: {tuple(m.ravel()) for m in action(name).spatial.long().numpy()} for name in SPACE}
+    assert found["Oh"] == {tuple(m.ravel()) for m in ALL}
+    assert found["O"] == {tuple(m.ravel()) for m in ROTATIONS}
+    assert found["Th"] == {tuple(m.ravel()) for m in T_H}
+    assert found["Td"] == {tuple(m.ravel()) for m in T_D}
+    assert found["T"] == found["Th"] & found["Td"] == found["O"] & found["Td"]
+    assert found["D2h"] == {tuple(m.ravel()) for m in KEPT}
 
 
 @pytest.mark.parametrize("axis", "xyz")
 @pytest.mark.parametrize("n", [2, 3, 4, 5, 6])
 def test_turns_about_an_axis_are_right_handed(n, axis):
-    """By the vector formula of Rodrigues; s reverses the axis as a half turn, and keeps it as a mirror."""
+    """By the vector formula of Rodrigues; s of D_n reverses the axis, and the mirrors of C_nv keep it."""
     k = "xyz".index(axis)
     along = np.eye(3)[k]
     angle = 2 * np.pi / n
     cross = np.array([np.cross(along, e) for e in np.eye(3)]).T
     turn = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
-    for mirrors in (False, True):
-        group = dihedral(n)
-        act = Rotate3d(group, axis=axis, mirrors=mirrors)
-        assert np.abs(act.spatial[group.index("r")].numpy() - turn).max() < 1e-12
-        s = act.spatial[group.index("s")].numpy()
+    for group, mirrors in ((dihedral(n), False), (point_group(f"C{n}v"), True)):
+        act = Rotate3d(group, axis=axis)
+        assert np.abs(act.spatial[1].numpy() - turn).max() < 1e-12
+        s = act.spatial[n].numpy()
         assert (s @ along == (along if mirrors else -along)).all()
         assert np.linalg.det(s) == (-1 if mirrors else 1)
         assert (s @ np.eye(3)[(k + 1) % 3] == -np.eye(3)[(k + 1) % 3]).all()
@@ -117,9 +104,9 @@ def test_axes_of_the_data_have_names(axes):
     [
         *((RotateFlip2d(group), (2, 3, 4)) for group in (cyclic(1), cyclic(2), dihedral(1), dihedral(2))),
         *((VectorField2d(dihedral(2), rows), (4, 3, 5)) for rows in ("down", "up")),
-        (Rotate3d(*SPACE["D2h"]), (4, 3, 2)),
+        (Rotate3d(point_group("D2h")), (4, 3, 2)),
         (Rotate3d(dihedral(2)), (4, 3, 2)),
-        (Rotate3d(dihedral(4), axis="x", mirrors=True), (3, 3, 2)),
+        (Rotate3d(point_group("C4v"), axis="x"), (3, 3, 2)),
     ],
     ids=repr,
 )
@@ -138,7 +125,7 @@ def test_rectangles_by_flips():
         # About z, s is the half turn about y: it reverses x and z.
         turned = tuple({"r": (-1, -2), "s": (-1, -3), "rs": (-2, -3)}.get(name, ()))
         assert torch.equal(Rotate3d(group)(box, g), box.flip(turned))
-    act = Rotate3d(*SPACE["D2h"])
+    act = Rotate3d(point_group("D2h"))
     for g, matrix in enumerate(act.spatial.numpy()):
         flipped = [-1 - k for k in range(3) if matrix[k, k] < 0]
         assert torch.equal(act(box, torch.tensor([g])), box.flip(flipped))
@@ -162,27 +149,10 @@ def test_other_shapes_are_told_in_one_sentence(act, shape, message):
         act(torch.zeros(1, *shape), torch.tensor([0]))
 
 
-def icosahedral():
-    """The 60 rotations of the icosahedron, from two turns of order 5 and 2 in the usual coordinates."""
-    golden = (1 + 5**0.5) / 2
-    five = 0.5 * np.array([[golden - 1, -golden, 1], [golden, 1, golden - 1], [-1, golden - 1, golden]])
-    return from_matrices([np.diag([-1.0, -1.0, 1.0]), five], name="I"), five
-
-
-def stack_of(group, matrices):
-    """Matrices of a group from those of its generating elements 1, 2, ..., by multiplication."""
-    known = {0: np.eye(3)} | dict(enumerate(matrices, 1))
-    while len(known) < group.order:
-        for a, b in itertools.product(list(known), range(1, 1 + len(matrices))):
-            known.setdefault(int(group.mul[a, b]), known[a] @ known[b])
-    return torch.from_numpy(np.stack([known[k] for k in range(group.order)]))
-
-
 def test_the_icosahedral_group_turns_volumes_by_interpolation():
-    group, five = icosahedral()
-    assert group.order == 60
-    act = Rotate3d(group, stack_of(group, [np.diag([-1.0, -1.0, 1.0]), five]))
-    assert not act.exact
+    group = point_group("I")
+    act = Rotate3d(group)
+    assert (group.order, act.exact) == (60, False)
     axis = torch.linspace(-1, 1, 17, dtype=torch.float64)
     z, y, x = torch.meshgrid(axis, axis, axis, indexing="ij")
     points = torch.stack([x, y, z], dim=-1)
