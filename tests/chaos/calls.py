@@ -158,6 +158,12 @@ class Draw:
             actions.Fix, actions.RotateFlip2d, actions.VectorField2d, actions.Rotate3d,
             lambda g: actions.Permute(g, representations.regular(g).index),
             lambda g: actions.SideBySide(actions.RotateFlip2d(g), actions.RotateFlip2d(g)),
+            lambda g: actions.Points2d(g, 4), lambda g: actions.Boxes2d(g, 4), actions.VectorField3d,
+            lambda g: actions.OnDims(actions.RotateFlip2d(g), (1, 2)),
+            lambda g: actions.Then(actions.RotateFlip2d(g), actions.Permute(g, representations.regular(g).index)),
+            lambda g: actions.Pair(actions.RotateFlip2d(g), actions.OnDims(representations.natural(g), 1)),
+            lambda g: actions.PairIndex(representations.regular(g)),
+            lambda g: actions.Labels(representations.regular(g)),
         ]  # fmt: skip
         with suppress(RegrepError):
             return self.random.choice(makers)(group)
@@ -211,6 +217,7 @@ class Draw:
             "axes": self.sequence, "table": self.table, "permutations": self.table, "matrices": self.table,
             "index": self.table,
             "rho": self.representation, "latent": self.representation, "g": self.elements, "elements": self.elements,
+            "act": self.action, "first": self.action, "second": self.action, "points": self.action,
             "action": self.action, "input_action": self.action, "output_action": self.action,
             "network": self.module, "encoder": self.module, "head": self.module, "model": self.module,
             "task_loss": lambda: nn.functional.mse_loss, "generator": lambda: self.generator, "device": lambda: "cpu",
@@ -228,8 +235,9 @@ BUILDERS = {
         *("Tokens", "direct_sum", "irreps", "latent", "natural", "regular", "restrict", "sign", "standard", "trivial"),
     ],
     actions: [
-        *("Fix", "LatticeAction", "Permute", "Rotate3d", "RotateFlip2d", "SideBySide", "VectorField2d"),
-        *("resample", "rotate", "sample"),
+        *("Boxes2d", "Fix", "FunctionAction", "KeyPoints", "Labels", "LatticeAction", "OnDims", "Pair", "PairIndex"),
+        *("Permute", "Points", "Points2d", "Pullback", "Rotate3d", "RotateFlip2d", "SideBySide", "SignedPermute"),
+        *("TensorField3d", "VectorField2d", "VectorField3d", "check_law", "resample", "rotate", "sample"),
     ],
     objectives: [
         *(

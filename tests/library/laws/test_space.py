@@ -10,6 +10,7 @@ import regrep
 from regrep.actions import Rotate3d, RotateFlip2d, VectorField2d, check_law
 from regrep.errors import RegrepError
 from regrep.groups import cyclic, dihedral, full_octahedral, octahedral, point_group, rotation_matrices
+from regrep.representations import layouts
 from tolerance import assert_near
 
 ROTATIONS = rotation_matrices()
@@ -131,6 +132,10 @@ def test_rectangles_by_flips():
         assert torch.equal(act(box, torch.tensor([g])), box.flip(flipped))
     pixels = RotateFlip2d(group).pixels((96, 128))
     assert torch.equal(pixels(image.flatten(1), torch.tensor([1])), image.flip(-1, -2).flatten(1))
+    maps, g = distinct(2, 3, 4).expand(4, 2, 3, 4), torch.arange(4)  # the latents of such images move alike
+    assert torch.equal(
+        layouts.grid(RotateFlip2d(group).pixels((3, 4)), (2, 3, 4))(maps, g), RotateFlip2d(group)(maps, g)
+    )
 
 
 @pytest.mark.parametrize(
