@@ -78,7 +78,8 @@ class PairIndex(Action):
     """``A -> rho(g) A rho(g)^T``: data of pairs [B, N, N, ...], such as adjacency matrices, distances or kernels.
 
     With a permutation of N nodes it is P A P^T, exactly and in any dtype: node i of a graph is called g(i), and what
-    belongs to the pair (i, j) goes to (g(i), g(j)). With other representations it moves matrices and quadratic forms.
+    belongs to the pair (i, j) goes to (g(i), g(j)), as ``Permute(G, rho.index, dim=dims)`` does. With other
+    representations it moves matrices and quadratic forms.
 
     Args:
         rho: how the N entries move.

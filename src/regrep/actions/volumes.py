@@ -32,8 +32,8 @@ class Rotate3d(SpatialAction):
             group together with its matrices.
         matrices: [n, 3, 3] on columns (x, y, z), orthogonal, in the order of the elements.
         axis: which axis of the data the z of the matrices is, such as the one about which ``cyclic(n)`` and
-            ``dihedral(n)`` turn; (x, y, z) become (y, z, x) with ``"x"`` and (z, x, y) with ``"y"``, so that turns stay
-            right-handed: r takes x towards y, y towards z, or z towards x.
+            ``dihedral(n)`` turn, right-handed: r takes x towards y about ``"z"``, y towards z about ``"x"``, and z
+            towards x about ``"y"``.
         axes: names of the last three axes of the data, in their order: ``"zyx"``; ``"xyz"`` for simulations whose first
             index is x; ``"yxz"`` for stacks of pictures along the last axis; or another order.
         interpolation: ``"trilinear"``, or ``"nearest"`` for masks of labels; the same where the action is exact.
