@@ -15,12 +15,15 @@ from regrep.groups.catalogue import (
 )
 from regrep.groups.characters import CharacterTable, RealCharacter, real_characters
 from regrep.groups.cosets import COSET_LIMIT, CosetLimitError
-from regrep.groups.finite import MAX_ORDER, FiniteGroup
+from regrep.groups.finite import FiniteGroup
+from regrep.groups.homomorphisms import Homomorphism, homomorphism, quotient, subgroup
 from regrep.groups.matrices import from_matrices
 from regrep.groups.mulliken import PointGroup
+from regrep.groups.multiplication import MAX_ORDER
 from regrep.groups.point_groups import CRYSTALLOGRAPHIC, point_group
 from regrep.groups.presentations import Presentation
 from regrep.groups.spelling import parse
+from regrep.groups.subgroups import conjugate_subgroups
 from regrep.groups.words import evaluate
 
 __all__ = [
@@ -30,10 +33,12 @@ __all__ = [
     "CharacterTable",
     "CosetLimitError",
     "FiniteGroup",
+    "Homomorphism",
     "PointGroup",
     "Presentation",
     "RealCharacter",
     "alternating",
+    "conjugate_subgroups",
     "cyclic",
     "dihedral",
     "evaluate",
@@ -42,13 +47,16 @@ __all__ = [
     "from_presentation",
     "from_table",
     "full_octahedral",
+    "homomorphism",
     "octahedral",
     "parse",
     "point_group",
     "product",
     "quaternion",
+    "quotient",
     "real_characters",
     "rotation_matrices",
+    "subgroup",
     "symmetric",
     "tetrahedral",
 ]

@@ -12,8 +12,9 @@ from regrep.arguments import brief, shown
 from regrep.errors import RegrepError
 from regrep.groups.abelian import abelian_order
 from regrep.groups.cosets import COSET_LIMIT, CosetLimitError, enumerate_cosets
-from regrep.groups.finite import MAX_ORDER, FiniteGroup, check_names, check_table, without_superfluous
+from regrep.groups.finite import FiniteGroup
 from regrep.groups.limits import NAMED_POINTS, NUMBERS, check_numbers, permutation_order
+from regrep.groups.multiplication import MAX_ORDER, check_names, check_table, without_superfluous
 from regrep.groups.presentations import Presentation
 from regrep.groups.words import table_and_words
 

@@ -11,8 +11,9 @@ import torch
 from regrep.arguments import brief, is_whole, shown
 from regrep.errors import RegrepError
 from regrep.groups.builders import cycle_name
-from regrep.groups.finite import MAX_ORDER, FiniteGroup, check_group
+from regrep.groups.finite import FiniteGroup, check_group
 from regrep.groups.mulliken import PointGroup
+from regrep.groups.multiplication import MAX_ORDER
 from regrep.groups.presentations import Presentation
 
 
@@ -262,7 +263,8 @@ def of_axes(name: str, matrices: np.ndarray, symbols: PointGroup) -> FiniteGroup
 def product(left: FiniteGroup, right: FiniteGroup) -> FiniteGroup:
     """The direct product G x H; index of (g, h) is g·|H| + h.
 
-    Points and matrices, where both factors have them, lie side by side.
+    Points and matrices, where both factors have them, lie side by side. The factors of factors are ``factors`` of the
+    product, and its ``projections`` go to them.
 
     >>> G = product(cyclic(2), cyclic(3))
     >>> G.name, G.order, G.names[1 * 3 + 2]
@@ -297,6 +299,7 @@ def product(left: FiniteGroup, right: FiniteGroup) -> FiniteGroup:
         presentation_given=left.presentation.product(right.presentation) if known else None,
         points=points,
         matrices=matrices,
+        factors=(left.factors or (left,)) + (right.factors or (right,)),
     )
 
 

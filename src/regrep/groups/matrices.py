@@ -10,8 +10,9 @@ import torch
 
 from regrep.errors import RegrepError
 from regrep.groups.builders import as_array, close
-from regrep.groups.finite import MAX_ORDER, FiniteGroup, check_names
+from regrep.groups.finite import FiniteGroup
 from regrep.groups.limits import check_numbers
+from regrep.groups.multiplication import MAX_ORDER, check_names
 from regrep.groups.tolerances import defect, polished, tolerance
 
 

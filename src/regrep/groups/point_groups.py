@@ -19,8 +19,9 @@ from regrep.arguments import shown
 from regrep.errors import RegrepError
 from regrep.groups.builders import from_presentation
 from regrep.groups.catalogue import cyclic, dihedral, full_octahedral, octahedral, of_axes, tetrahedral, turns
-from regrep.groups.finite import MAX_ORDER, FiniteGroup
+from regrep.groups.finite import FiniteGroup
 from regrep.groups.mulliken import PointGroup
+from regrep.groups.multiplication import MAX_ORDER
 from regrep.groups.presentations import Presentation
 from regrep.groups.words import spanning_tree
 

@@ -21,6 +21,7 @@ from regrep.representations.representation import (
     MatrixRepresentation,
     Representation,
     direct_sum,
+    pullback,
     restrict,
 )
 
@@ -42,6 +43,7 @@ __all__ = [
     "latent_representation",
     "layouts",
     "natural",
+    "pullback",
     "regular",
     "representation_from",
     "restrict",

@@ -12,7 +12,7 @@ from torch import Tensor
 from regrep.arguments import shown
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
-from regrep.groups.finite import closure
+from regrep.groups.multiplication import closure
 from regrep.groups.tolerances import tolerance
 from regrep.groups.words import spanning_tree
 from regrep.representations.representation import MatrixRepresentation, check_group

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from regrep.arguments import is_whole, shown
 from regrep.errors import RegrepError
-from regrep.groups import FiniteGroup
+from regrep.groups import FiniteGroup, Homomorphism
 from regrep.representations.permutation import PermutationRepresentation, latent, sum_index, tensor_index, trivial
-from regrep.representations.representation import Representation
+from regrep.representations.representation import Representation, check_target
 
 MOST_PREFIX = 8
 """At most this many tokens before the grid (class, distillation, registers) are read from the number of tokens."""
@@ -91,6 +91,11 @@ class FeatureMap(Representation):
         index = tensor_index(self.channels.index, self.pixels.index)
         return torch.nn.functional.one_hot(index, self.dim).double()
 
+    def pullback(self, f: Homomorphism, name: str | None = None) -> FeatureMap:
+        """The same map with channels and pixels pulled back; its name is that of the two."""
+        check_target(self.group, f)
+        return FeatureMap(self.channels.pullback(f), self.pixels.pullback(f), self.size)
+
     def apply(self, z: Tensor, g: Tensor) -> Tensor:
         """Gather channels, then pixels."""
         flat = z.reshape(*z.shape[: z.dim() - len(self.size)], self.pixels.dim)
@@ -163,6 +168,11 @@ class Tokens(FeatureMap):
         if not isinstance(width, PermutationRepresentation):
             raise RegrepError(f"channels are permuted by a PermutationRepresentation, got {shown(width)}")
         super().__init__(places, width, (width.dim,))
+
+    def pullback(self, f: Homomorphism, name: str | None = None) -> Tokens:
+        """The same tokens with places and width pulled back."""
+        check_target(self.group, f)
+        return Tokens(self.channels.pullback(f), self.pixels.pullback(f))
 
 
 def tokens(lattice: Lattice, shape: tuple[int, int], prefix: int | None = None, copies: int | None = None) -> Tokens:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from regrep.arguments import is_whole, shown
 from regrep.errors import RegrepError
-from regrep.groups import FiniteGroup
+from regrep.groups import FiniteGroup, Homomorphism
 from regrep.placed import Placed
-from regrep.representations.representation import MatrixRepresentation, Representation, check_group
+from regrep.representations.representation import MatrixRepresentation, Representation, check_group, check_target
 
 
 class PermutationRepresentation(Representation):
@@ -65,6 +66,11 @@ class PermutationRepresentation(Representation):
         for k, first in enumerate(smallest):
             found.setdefault(first, []).append(k)
         return tuple(tuple(orbit) for orbit in found.values())
+
+    def pullback(self, f: Homomorphism, name: str | None = None) -> PermutationRepresentation:
+        """The permutation representation g -> rho(f(g))."""
+        check_target(self.group, f)
+        return PermutationRepresentation(f.source, self.index[f.images], name if name is not None else self.name)
 
     def index_on(self, device: torch.device) -> Tensor:
         """The index on a device, to which it is copied once."""
@@ -165,44 +171,65 @@ def standard(group: FiniteGroup) -> MatrixRepresentation:
     return MatrixRepresentation(group, matrices, "standard")
 
 
-def latent_representation(group: FiniteGroup, dim: int, copies: int | None = None) -> PermutationRepresentation:
+def latent_representation(
+    group: FiniteGroup, dim: int, copies: int | None = None, *, layout: Literal["regular", "factor"] = "regular"
+) -> PermutationRepresentation:
     """The representation of the method, Eq. (5): m copies of the regular one, the rest trivial.
 
     rho_Z = m · regular ⊕ (dim - m·n) · trivial, n the order of the group, m = floor(dim / n) by default.
 
+    Of a product of groups, ``layout="factor"`` takes m copies of the regular representation of each factor, on which
+    the other factors act trivially: first those of the first factor, then those of the next. It has many more
+    invariant coordinates, on which the answer of an invariant task can rest.
+
     Args:
         group: the group.
-        dim: width of the latent, at least n.
+        dim: width of the latent, at least n; for ``layout="factor"``, at least the sum of the orders of the factors.
         copies: m; from 1 to floor(dim / n).
+        layout: ``"regular"``, or ``"factor"`` for a product.
 
     Raises:
-        RegrepError: the latent cannot hold the copies.
+        RegrepError: the latent cannot hold the copies, or ``layout="factor"`` of a group that is no product.
 
     >>> import regrep
     >>> rho = latent_representation(regrep.groups.dihedral(4), dim=66)
     >>> rho, rho.invariant_dim
     (<8 regular ⊕ 2 trivial of D4, dim 66>, 10)
+    >>> G = regrep.groups.parse("D4xD4")
+    >>> regrep.latent(G, 66).invariant_dim, regrep.latent(G, 66, layout="factor").invariant_dim
+    (3, 10)
+    >>> regrep.latent(G, 66, copies=3, layout="factor").invariant_dim
+    24
     """
     check_group(group)
-    n = group.order
+    if layout not in ("regular", "factor"):
+        raise RegrepError(f'the layout of a latent is "regular" or "factor", got {shown(layout)}; choose one of them')
+    if layout == "factor" and not group.factors:
+        raise RegrepError(
+            f'layout="factor" is for a product of groups, but {group.name} was not made as one; use'
+            ' regrep.groups.product, or layout="regular"'
+        )
+    maps = group.projections if layout == "factor" else ()
+    units = [regular(f.target).pullback(f).index for f in maps] or [regular(group).index]
+    n = sum(unit.shape[1] for unit in units)
+    size = f"|{group.name}| = {n}" if not maps else " + ".join(f"|{f.target.name}|" for f in maps) + f" = {n}"
+    each = "" if not maps else " of each factor"
     if not is_whole(dim) or dim < n:
         raise RegrepError(
-            f"latent width must be an integer of at least |{group.name}| = {n} to hold one copy of the regular"
-            f" representation, got {shown(dim)}; widen the layer or choose a subgroup"
+            f"latent width must be an integer of at least {size} to hold one copy of the regular"
+            f" representation{each}, got {shown(dim)}; widen the layer or choose a subgroup"
         )
     most = dim // n
     copies = most if copies is None else copies
     if not is_whole(copies) or not 1 <= copies <= most:
         raise RegrepError(
-            f"a latent of width {dim} holds 1 to {most} copies of the regular representation of {group.name},"
+            f"a latent of width {dim} holds 1 to {most} copies of the regular representation{each} of {group.name},"
             f" got {shown(copies)}; widen the layer or use fewer copies"
         )
-    one = regular(group)
     rest = dim - copies * n
-    parts = [one.index] * copies + ([trivial(group, rest).index] if rest else [])
-    name = ("regular" if copies == 1 else f"{copies} regular") + (
-        "" if not rest else " ⊕ trivial" if rest == 1 else f" ⊕ {rest} trivial"
-    )
+    parts = [unit for unit in units for _ in range(copies)] + ([trivial(group, rest).index] if rest else [])
+    name = ("regular" if copies == 1 else f"{copies} regular") + each
+    name += "" if not rest else " ⊕ trivial" if rest == 1 else f" ⊕ {rest} trivial"
     return PermutationRepresentation(group, sum_index(parts), name)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from regrep.arguments import shown
 from regrep.errors import RegrepError
-from regrep.groups import FiniteGroup, real_characters
+from regrep.groups import FiniteGroup, Homomorphism, real_characters
 from regrep.groups.action import Action
 from regrep.groups.action import check_elements as check_elements
 from regrep.groups.finite import check_group as check_group
@@ -92,6 +92,11 @@ class Representation(Action):
         {'A1': 1.0, 'A2': 1.0, 'E': 2.0}
         """
         return {name: round(value, 9) + 0.0 for name, value in multiplicities_of(self.group, self.character).items()}
+
+    def pullback(self, f: Homomorphism, name: str | None = None) -> Representation:
+        """The representation g -> rho(f(g)) of the source of f; see :func:`regrep.pullback`."""
+        check_target(self.group, f)
+        return MatrixRepresentation(f.source, self.stack()[f.images], name if name is not None else self.name)
 
     def __add__(self, other: Representation) -> Representation:
         if not isinstance(other, Representation):
@@ -197,10 +202,52 @@ class DirectSum(Representation):
         """Sum of the characters, float64 [n]."""
         return torch.stack([part.character for part in self.parts]).sum(dim=0)
 
+    def pullback(self, f: Homomorphism, name: str | None = None) -> Representation:
+        """The direct sum of the pullbacks; it has the name of its parts."""
+        check_target(self.group, f)
+        return direct_sum([part.pullback(f) for part in self.parts])
+
     def apply(self, z: Tensor, g: Tensor) -> Tensor:
         """Each part acts on its slice of the last dimension."""
         slices = z.split([part.dim for part in self.parts], dim=-1)
         return torch.cat([part.apply(x, g) for part, x in zip(self.parts, slices, strict=True)], dim=-1)
+
+
+def pullback(rho: Representation, f: Homomorphism, name: str | None = None) -> Representation:
+    """The pullback of a representation of H along a homomorphism f from G to H: g acts as rho(f(g)).
+
+    Along the embedding of a subgroup this is the restriction; along the projections of a product G x H, representations
+    of the factors become representations of the product.
+
+    Args:
+        rho: a representation of the target of f. Permutation representations, direct sums and layouts stay such.
+        f: the homomorphism.
+        name: by default that of rho.
+
+    Raises:
+        RegrepError: f does not go to the group of rho.
+
+    >>> import regrep
+    >>> G = regrep.groups.product(regrep.groups.dihedral(4), regrep.groups.cyclic(3))
+    >>> left, right = G.projections
+    >>> rho = pullback(regrep.regular(left.target), left) + pullback(regrep.regular(right.target), right)
+    >>> rho.dim, rho.invariant_dim
+    (11, 2)
+    """
+    if not isinstance(rho, Representation):
+        raise RegrepError(f"a Representation is pulled back, got {shown(rho)}; take the matrices of a learned one")
+    return rho.pullback(f, name)
+
+
+def check_target(group: FiniteGroup, f: Homomorphism) -> None:
+    """Raise unless f is a homomorphism to the group."""
+    if not isinstance(f, Homomorphism):
+        raise RegrepError(f"a representation is pulled back along a Homomorphism, got {shown(f)}; see regrep.groups")
+    if f.target != group:
+        raise RegrepError(
+            f"a representation of {group.name} is pulled back along a homomorphism to {group.name}, got one to"
+            f" {f.target.name}; choose the homomorphism of that group"
+        )
 
 
 def direct_sum(parts: Sequence[Representation]) -> Representation:
@@ -240,8 +287,6 @@ def restrict(rho: Representation, subgroup: FiniteGroup, elements: Sequence[int 
     >>> restrict(regrep.regular(G), H, ["e", "r", "r2", "r3"]).multiplicities()
     {'A': 2.0, 'B': 2.0, 'E': 2.0}
     """
-    from regrep.representations.permutation import PermutationRepresentation
-
     if not isinstance(rho, Representation):
         raise RegrepError(f"a Representation is restricted, got {shown(rho)}; take the matrices of a learned one")
     check_group(subgroup)
@@ -259,10 +304,7 @@ def restrict(rho: Representation, subgroup: FiniteGroup, elements: Sequence[int 
             f"the listed elements of {group.name} do not multiply as those of {subgroup.name};"
             " list them in the order of the subgroup's elements"
         )
-    name = f"{rho.name}|{subgroup.name}"
-    if isinstance(rho, PermutationRepresentation):
-        return PermutationRepresentation(subgroup, rho.index[index], name)
-    return MatrixRepresentation(subgroup, rho.stack()[index], name)
+    return rho.pullback(Homomorphism(subgroup, group, index), f"{rho.name}|{subgroup.name}")
 
 
 def same_group(parts: Sequence[Representation]) -> FiniteGroup:
