@@ -2,6 +2,7 @@
 
 from regrep.objectives.checks import PositionsWarning
 from regrep.objectives.controls import RandomPermutations
+from regrep.objectives.dual_weight import DualWeight
 from regrep.objectives.equivariant import CapacityWarning, EquivariantObjective
 from regrep.objectives.functional import equivariance_loss, moving_part
 from regrep.objectives.layers import OUTPUT, Tap, latent_of
@@ -16,6 +17,7 @@ __all__ = [
     "OUTPUT",
     "CapacityWarning",
     "Compared",
+    "DualWeight",
     "EquivariantObjective",
     "PositionsWarning",
     "RandomPermutations",

@@ -9,12 +9,20 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
-from regrep.actions import sample
 from regrep.actions.trees import as_action, joined, moved, rows, samples_in, tensor_in
 from regrep.arguments import check_callable
 from regrep.deprecated import positional_until_now
-from regrep.objectives.checks import Control, check_positions, check_task, check_unlabelled, check_views
+from regrep.objectives.checks import (
+    Control,
+    check_choice,
+    check_positions,
+    check_task,
+    check_unlabelled,
+    check_views,
+)
+from regrep.objectives.dual_weight import START, DualWeight
 from regrep.objectives.functional import Penalty
 from regrep.objectives.latent_augmentation import LatentAugmentation
 from regrep.objectives.latent_penalty import LatentPenalty
@@ -22,12 +30,12 @@ from regrep.objectives.layers import OUTPUT, Latents, Layer
 from regrep.objectives.modules import Part, current
 from regrep.objectives.output_losses import OutputLoss, check_output_loss, chosen, on_scores, symmetric
 from regrep.objectives.passes import Passes
-from regrep.objectives.processes import check_averaged, running_wrapper
-from regrep.objectives.settings import check_numbers, check_settings
+from regrep.objectives.processes import check_averaged, mean_of_all_processes, running_wrapper
+from regrep.objectives.settings import check_numbers, check_settings, check_targets
+from regrep.objectives.teaching import TeacherView, Teaching
 from regrep.objectives.terms import Compared, Terms
 from regrep.objectives.views import Views
 from regrep.representations import Representation
-from regrep.representations.representation import check_elements
 
 
 class CapacityWarning(UserWarning):
@@ -37,8 +45,11 @@ class CapacityWarning(UserWarning):
 class EquivariantObjective(nn.Module):
     """L = task(D(E(x)), y) + task(D(E(gx)), gy) + weight · penalty(rho(g) E(x), E(gx)), section 5.
 
-    Both encoder passes are one batch of 2B. The objective owns no parameters and no buffers: its
-    ``state_dict`` is empty, and the encoder and the head remain the caller's. Inference uses the unmodified network.
+    Further terms are options: latent augmentation task(D(rho(g) E(x)), gy), output consistency, and a teacher.
+
+    Both encoder passes are one batch of 2B. The objective owns no parameters, and no buffers unless a weight follows a
+    target: its ``state_dict`` is empty, and the encoder and the head remain the caller's. Inference uses the unmodified
+    network.
 
     On several processes compute it in the forward pass of a module in ``DistributedDataParallel``, or pass it encoder
     and head in such wrappers: the gradient is then that of all processes' samples as one batch, if each has as many.
@@ -82,7 +93,20 @@ class EquivariantObjective(nn.Module):
         consistency: weight of output consistency, the distance of the outputs for x, moved by the output action, from
             those for gx; see :func:`~regrep.output_consistency`. It needs no labels and no latent.
         consistency_loss: the distance, ``"kl"``, ``"squared"`` or a function of (outputs of gx, moved outputs of x);
-            by default ``"kl"``, or ``"squared"`` with an output action.
+            by default ``"kl"``, or ``"squared"`` with an output action. Also that of a teacher.
+        teacher: function x -> outputs, whose outputs, moved by the output action, are targets for gx, without gradient:
+            a :class:`~regrep.nn.MeanTeacher`, or for distillation a :class:`~regrep.nn.GroupAveraged` network; or a
+            pair of a model and a name. It stays the caller's, as the encoder does.
+        teacher_weight: weight of the distance from the teacher's outputs; with 0 the teacher is not called.
+        teacher_view: what the teacher sees: ``"other"``, g'x with another random element g'; ``"same"``, gx as the
+            network does, which is a control; ``"own"``, x itself.
+        target_error: a target of the whitened error: the weight of the penalty starts at ``weight``, rises while the
+            error is above the target, and falls below it; see :class:`~regrep.objectives.DualWeight`. The objective
+            then has a state, which belongs into checkpoints.
+        target_consistency: a target of the consistency, whose weight then starts at ``consistency``, or at 0.1.
+        target_step: the most by which the logarithm of such a weight changes in a step.
+        steps: length of the training: the target error falls from 1, that of unrelated latents, to its value over the
+            first half. None for a target that does not move.
 
     Raises:
         RegrepError: a value out of range, an unknown layer, or different groups.
@@ -127,6 +151,13 @@ class EquivariantObjective(nn.Module):
         one_sided: bool = False,
         consistency: float = 0.0,
         consistency_loss: OutputLoss | None = None,
+        teacher: Callable[..., Any] | Part | None = None,
+        teacher_weight: float = 1.0,
+        teacher_view: TeacherView = "other",
+        target_error: float | None = None,
+        target_consistency: float | None = None,
+        target_step: float = 0.01,
+        steps: int | None = None,
     ) -> None:
         super().__init__()
         check_numbers(
@@ -138,7 +169,11 @@ class EquivariantObjective(nn.Module):
             shifted_weight=shifted_weight,
             task_weight=task_weight,
             consistency=consistency,
+            teacher_weight=teacher_weight,
         )
+        targets = {"target_error": target_error, "target_consistency": target_consistency}
+        check_targets(targets, fraction, control)
+        check_choice("teacher_view", teacher_view, TeacherView)
         check_output_loss("consistency_loss", consistency_loss)
         check_callable("task_loss", task_loss)
         input_action, output_action = as_action(input_action), as_action(output_action)
@@ -158,8 +193,19 @@ class EquivariantObjective(nn.Module):
         fixed = [layer for layer, rho in latents.items() if rho is None]
         self._turn = LatentAugmentation(self._penalise.applied, fixed)
         self._outputs_move = on_scores(output_action)
+        self.teacher_weight = float(teacher_weight)
+        self._teach: Teaching | None = None
+        if teacher is not None:
+            check_callable("the teacher", current(teacher))
+            self._teach = Teaching(teacher, teacher_view, self.consistency_loss, input_action, output_action)
+        self.error_weight: DualWeight | None = None
+        self.output_weight: DualWeight | None = None
+        if target_error is not None:
+            self.error_weight = DualWeight(target_error, weight, target_step, steps)
+        if target_consistency is not None:
+            self.output_weight = DualWeight(target_consistency, consistency or START, target_step)
         self._warned = self._averaging_checked = False
-        self._passes = Passes(encoder, head, self.latents, strict=weight > 0)
+        self._passes = Passes(encoder, head, self.latents, strict=self._penalises)
 
     @property
     def encoder(self) -> Callable[..., Any]:
@@ -219,62 +265,65 @@ class EquivariantObjective(nn.Module):
             check_averaged((self.encoder, self.head))
             self._averaging_checked = True
         views = Views.of(size, unknown, self.fraction)
-        inputs = x if unlabelled is None else joined([x, unlabelled])
-        g = self._elements(g, inputs, views, generator)
-        drawn, arguments, still = views.first(g), arguments or {}, None
-        second = self._moved(inputs, drawn, gx, views) if views.moved else []
-        if self.one_sided and second:
-            still = joined(second), views.moved_only(arguments)
+        every, arguments = x if unlabelled is None else joined([x, unlabelled]), arguments or {}
+        g = views.elements(self.input_action.group, g, every, generator)
+        drawn = views.first(g)
+        copies = views.copies(every, self.input_action, drawn, gx) if views.moved else None
+        inputs, given, still = every, arguments, None
+        if copies is not None and self.one_sided:
+            still = copies, views.moved_only(arguments)
         else:
-            inputs, arguments = joined([inputs, *second]), views.extended(arguments)
+            inputs = every if copies is None else joined([every, copies])
+            given = views.extended(arguments)
         turn = partial(self._turned, g=g, views=views) if self.latent_augmentation else None
-        outputs, turned, latents = self._passes(inputs, arguments, turn, still)
+        outputs, turned, latents = self._passes(inputs, given, turn, still)
         samples_in(outputs, views.samples + views.moved + (size if turn else 0), "the outputs")
         self._warn_once(outputs, latents)
 
         zero = tensor_in(outputs).new_zeros(())
-        penalty, compared = self._penalty(latents, turned, drawn, views) if views.moved else (zero, ())
+        wrapper = self._wrapper()
+        compared: tuple[tuple[Compared, ...], ...] = ()
+        penalty, error = zero, None
+        if views.moved:
+            penalty, compared, error = self._penalty(latents, turned, drawn, views, wrapper)
         target, own = moved(self.output_action, y, views.plain(g)), views.plain(outputs)
         task = check_task(self._loss(own, y))
         shifted, augmented = zero, zero
         if views.moved:
-            shifted = self._loss(views.shifted(outputs), views.first(target))
+            shifted = self._loss(views.shifted(outputs), rows(target, slice(views.moved_labelled)))
         if turn is not None:
             augmented = self._loss(views.turned(outputs), target)
         total = self.task_weight * task + self.shifted_weight * shifted + augmented
-        if self.weight > 0 and views.moved:
-            total = total + self.weight * penalty
-        consistency = None
-        if self.consistency > 0:
+
+        weight = output_weight = consistency = teaching = None
+        if self._penalises and views.moved:
+            weight = self.weight if self.error_weight is None else self.error_weight(error)
+            total = total + weight * penalty
+        if self.consistency > 0 or self.output_weight is not None:
             consistency = self._consistent(*views.pairs(outputs), drawn) if views.moved else zero
-            total = total + self.consistency * consistency
+            output_weight = self.consistency
+            if self.output_weight is not None:
+                mean = consistency if wrapper is None else mean_of_all_processes(consistency, wrapper)
+                output_weight = self.output_weight(mean)
+            total = total + output_weight * consistency
+        if self._teach is not None and self.teacher_weight > 0:
+            teaching = zero
+            if views.moved:
+                known = views.moved_only(arguments)
+                teaching = self._teach(views.second(outputs), views.first(every), copies, drawn, generator, known)
+            total = total + self.teacher_weight * teaching
         if samples is not None:
             total = total * (size / samples)
-        return Terms(total, task, shifted, penalty, augmented, compared, consistency), own
+        weights = (found if isinstance(found, Tensor) else None for found in (weight, output_weight))
+        return Terms(total, task, shifted, penalty, augmented, compared, consistency, teaching, *weights), own
+
+    @property
+    def _penalises(self) -> bool:
+        """Whether the penalty is part of the loss."""
+        return self.weight > 0 or self.error_weight is not None
 
     def _loss(self, outputs: Any, y: Any) -> Tensor:
         return self.task_loss(outputs, y)
-
-    def _elements(self, g: Tensor | None, inputs: Any, views: Views, generator: torch.Generator | None) -> Tensor:
-        """An element for each sample, of x and then of the unlabelled inputs; those not given are drawn."""
-        group, like = self.input_action.group, tensor_in(inputs)
-        draw = partial(sample, group, generator=generator, device=like.device)
-        if g is None:
-            return draw(views.samples)
-        if views.unlabelled and isinstance(g, Tensor) and g.shape == (views.labelled,):
-            g = torch.cat([g, draw(views.unlabelled).to(g.dtype)])
-        check_elements(group, g, like)
-        return g
-
-    def _moved(self, inputs: Any, g: Tensor, gx: Any, views: Views) -> list[Any]:
-        """The transformed inputs in the order of their elements, of which the first may be given."""
-        if gx is None:
-            return [moved(self.input_action, views.first(inputs), g)]
-        given = rows(gx, slice(views.moved_labelled))
-        if not views.unlabelled:
-            return [given]
-        others = rows(views.first(inputs), slice(views.moved_labelled, None))
-        return [given, moved(self.input_action, others, g[views.moved_labelled :])]
 
     def _turned(self, encoded: Any, g: Tensor, views: Views) -> tuple[Any, dict[Layer, Tensor]]:
         found, parts = self._turn(rows(encoded, slice(views.samples)), g)
@@ -283,15 +332,25 @@ class EquivariantObjective(nn.Module):
     def _consistent(self, outputs: Any, outputs_g: Any, g: Tensor) -> Tensor:
         return symmetric(moved(self._outputs_move, outputs, g), outputs_g, self.consistency_loss)
 
+    def _wrapper(self) -> DistributedDataParallel | None:
+        """The data-parallel wrapper, where a term depends on the samples of all processes."""
+        depends = self.penalty != "mse" or self.error_weight is not None or self.output_weight is not None
+        if not depends or torch.compiler.is_compiling() or not torch.is_grad_enabled():
+            return None
+        return running_wrapper((self.encoder, self.head))
+
     def _penalty(
-        self, latents: Mapping[Layer, tuple[Tensor, ...]], turned: Mapping[Layer, Tensor], g: Tensor, views: Views
-    ) -> tuple[Tensor, tuple[tuple[Compared, ...], ...]]:
-        wrapper = None
-        if self.penalty != "mse" and not torch.compiler.is_compiling() and torch.is_grad_enabled():
-            wrapper = running_wrapper((self.encoder, self.head))
+        self,
+        latents: Mapping[Layer, tuple[Tensor, ...]],
+        turned: Mapping[Layer, Tensor],
+        g: Tensor,
+        views: Views,
+        wrapper: DistributedDataParallel | None,
+    ) -> tuple[Tensor, tuple[tuple[Compared, ...], ...], Tensor | None]:
+        """The penalty, what was compared, and the error if the weight follows it."""
         pairs = {layer: tuple(views.pairs(z) for z in runs) for layer, runs in latents.items()}
         known = {layer: views.first(z) for layer, z in turned.items()}
-        return self._penalise(pairs, g, known, differentiable=self.weight > 0, wrapper=wrapper)
+        return self._penalise(pairs, g, known, self._penalises, wrapper, measured=self.error_weight is not None)
 
     def _warn_once(self, outputs: Any, latents: Mapping[Layer, tuple[Tensor, ...]]) -> None:
         """Warn in the first step of latents whose positions stay in place, and of invariant outputs without room."""
@@ -303,7 +362,7 @@ class EquivariantObjective(nn.Module):
         rho = self.latents.get(OUTPUT)
         if not isinstance(outputs, Tensor):
             return
-        if self.output_action is not None or self.weight == 0 or self.control or not isinstance(rho, Representation):
+        if self.output_action is not None or not self._penalises or self.control or not isinstance(rho, Representation):
             return
         needed = outputs.shape[1] if outputs.dim() > 1 else 1
         if rho.invariant_dim < needed:

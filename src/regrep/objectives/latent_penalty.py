@@ -22,7 +22,7 @@ from regrep.objectives.functional import (
 )
 from regrep.objectives.layers import Latents, Layer
 from regrep.objectives.processes import of_all_processes
-from regrep.objectives.terms import Compared
+from regrep.objectives.terms import Compared, error_between
 
 Runs = Mapping[Layer, tuple[tuple[Tensor, Tensor], ...]]
 """By layer, for each of its runs, the latents of x and those of gx, each [n, ...]."""
@@ -58,8 +58,11 @@ class LatentPenalty:
         turned: Mapping[Layer, Tensor],
         differentiable: bool,
         wrapper: DistributedDataParallel | None = None,
-    ) -> tuple[Tensor, tuple[tuple[Compared, ...], ...]]:
-        """The penalty, a scalar, and what was compared, by layer and run.
+        measured: bool = False,
+    ) -> tuple[Tensor, tuple[tuple[Compared, ...], ...], Tensor | None]:
+        """The penalty, a scalar, what was compared, by layer and run, and the whitened error.
+
+        The error is that of what the penalty compares, also under a control; None unless it is ``measured``.
 
         Args:
             runs: the latents.
@@ -67,14 +70,19 @@ class LatentPenalty:
             turned: rho(g) E(x) [n, ...] by layer, where it is already known.
             differentiable: whether the penalty has a gradient.
             wrapper: gather the latents of its processes.
+            measured: whether the error is computed.
         """
-        penalties, compared = [], []
+        penalties, compared, errors = [], [], []
         for layer, pairs in runs.items():
-            found = [self._compare(layer, *pair, g, turned.get(layer), differentiable, wrapper) for pair in pairs]
-            values = [penalty for penalty, _ in found]
+            found = [
+                self._compare(layer, *pair, g, turned.get(layer), differentiable, wrapper, measured) for pair in pairs
+            ]
+            values = [penalty for penalty, _, _ in found]
             penalties.append(values[0] if len(values) == 1 else torch.stack(values).mean())
-            compared.append(tuple(latents for _, latents in found))
-        return torch.stack(penalties).mean(), tuple(compared)
+            compared.append(tuple(latents for _, latents, _ in found))
+            if measured:
+                errors.append(torch.stack([error for _, _, error in found if error is not None]).mean())
+        return torch.stack(penalties).mean(), tuple(compared), torch.stack(errors).mean() if measured else None
 
     def _compare(
         self,
@@ -85,18 +93,16 @@ class LatentPenalty:
         turned: Tensor | None,
         differentiable: bool,
         wrapper: DistributedDataParallel | None,
-    ) -> tuple[Tensor, Compared]:
-        """Penalty of one run of a layer, and what its errors are computed from; rho is applied only once."""
+        measured: bool,
+    ) -> tuple[Tensor, Compared, Tensor | None]:
+        """Penalty of one run of a layer, what its errors are computed from, and its error; rho is applied only once."""
         if wrapper is not None:
             with torch.set_grad_enabled(differentiable):
                 z, z_g, g, turned = (*(of_all_processes(part, wrapper) for part in (z, z_g, g)), None)
         rho, applied = self.latents[layer], self.applied[layer]
-        target, pair = wide(z_g), None
+        target, pair, used = wide(z_g), None, g.roll(1) if self.control == "shuffled" else g
         with torch.set_grad_enabled(differentiable and torch.is_grad_enabled()):
-            if self.control == "shuffled":
-                moved = move(z, g.roll(1), applied)
-            else:
-                moved = move(z, g, applied) if turned is None else turned
+            moved = move(z, used, applied) if turned is None or used is not g else turned
             if self.control == "shrunk":
                 penalty = (wide(z).square().mean() + target.square().mean()) / 2
             elif self.penalty == "whitened":
@@ -105,8 +111,9 @@ class LatentPenalty:
                 penalty = relative_to_variance(*pair)
             else:
                 penalty = penalty_between(moved, target, self.penalty, applied, self.group)
+        moved, pair = moved.detach(), None if pair is None else (pair[0].detach(), pair[1].detach())
+        error = error_between(moved, target.detach(), used, applied, pair) if measured else None
         latents = Compared(z.detach(), z_g.detach(), g, rho, self.group)
-        if self.control in ("permuted", "shuffled"):
-            return penalty, latents
-        whitened = None if pair is None else (pair[0].detach(), pair[1].detach())
-        return penalty, latents._replace(moved=moved.detach(), pair=whitened)
+        if self.control in ("permuted", "shuffled"):  # what is logged is the error of the representation
+            return penalty, latents, error
+        return penalty, latents._replace(moved=moved, pair=pair), error

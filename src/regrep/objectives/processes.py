@@ -92,6 +92,14 @@ def of_all_processes(part: Tensor, wrapper: DistributedDataParallel) -> Tensor:
     return torch.cat([block[:size] for block, size in zip(rows, sizes, strict=True)])
 
 
+@torch.no_grad()
+def mean_of_all_processes(value: Tensor, wrapper: DistributedDataParallel) -> Tensor:
+    """The mean of a number over the processes, without gradient."""
+    total = value.detach().clone()
+    torch.distributed.all_reduce(total, group=wrapper.process_group)
+    return total / torch.distributed.get_world_size(wrapper.process_group)
+
+
 class _Gathered(torch.autograd.Function):
     """A tensor of all processes, stacked; torch.distributed.nn has one too, which newer versions warn of."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from regrep.arguments import check_callable, is_real, shown, whole
@@ -23,6 +24,15 @@ def check_numbers(penalty: object, control: object, control_seed: Any, fraction:
     if not (is_real(fraction) and 0 <= fraction <= 1):
         raise RegrepError(f"fraction is the part of the batch that is transformed, from 0 to 1, got {shown(fraction)}")
     whole("control_seed", control_seed, 0, 2**62)
+
+
+def check_targets(targets: Mapping[str, object], fraction: float, control: str | None) -> None:
+    """Raise for a target that no step could measure."""
+    for name, target in targets.items():
+        if target is not None and fraction == 0:
+            raise RegrepError(f"{name} needs samples that are transformed, but fraction is 0; raise it")
+    if targets["target_error"] is not None and control == "shrunk":
+        raise RegrepError('the control "shrunk" compares no latents, so that no target_error can be met; use weight')
 
 
 def check_settings(

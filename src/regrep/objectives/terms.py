@@ -38,10 +38,7 @@ class Compared(NamedTuple):
     @torch.no_grad()
     def whitened_error(self) -> Tensor:
         """See :func:`~regrep.objectives.whitened_error`; 1 where the latent does not vary."""
-        with torch.autocast(self.z.device.type, enabled=False):
-            pair = whitened_pair(self._moved(), wide(self.target), self.rho) if self.pair is None else self.pair
-            # Latents that do not vary get the error of unrelated ones: collapse is never a success.
-            return error_of_whitened(*pair, self.g).nan_to_num(1.0)
+        return error_between(self._moved(), wide(self.target), self.g, self.rho, self.pair)
 
     @torch.no_grad()
     def moving_share(self) -> Tensor:
@@ -58,6 +55,24 @@ class Compared(NamedTuple):
         return move(self.z, self.g, self.rho) if self.moved is None else self.moved
 
 
+def error_between(
+    moved: Tensor, target: Tensor, g: Tensor, rho: LatentAction, pair: tuple[Tensor, Tensor] | None = None
+) -> Tensor:
+    """The whitened error of w = rho(g) E(x) and v = E(gx), without gradient; 1 where the latent does not vary.
+
+    Args:
+        moved: [B, ...], w.
+        target: [B, ...], v.
+        g: int64 [B].
+        rho: what was applied.
+        pair: both whitened, if that is already known.
+    """
+    with torch.no_grad(), torch.autocast(moved.device.type, enabled=False):
+        pair = whitened_pair(moved, target, rho) if pair is None else pair
+        # Latents that do not vary get the error of unrelated ones: collapse is never a success.
+        return error_of_whitened(*pair, g).nan_to_num(1.0)
+
+
 class Terms(NamedTuple):
     """The terms of the objective on one batch, each a scalar; differentiate only ``total``.
 
@@ -72,6 +87,9 @@ class Terms(NamedTuple):
         latent_task: task(D(rho(g) E(x)), gy).
         compared: the latents of each run of each penalised layer.
         consistency: the distance of the outputs for x and gx; this and what follows is None without such a term.
+        teacher: the distance of the outputs for gx from the teacher's.
+        weight: the weight of the penalty in this step, where it follows a target.
+        consistency_weight: that of the consistency, likewise.
     """
 
     total: Tensor
@@ -81,6 +99,9 @@ class Terms(NamedTuple):
     latent_task: Tensor
     compared: tuple[tuple[Compared, ...], ...] = ()
     consistency: Tensor | None = None
+    teacher: Tensor | None = None
+    weight: Tensor | None = None
+    consistency_weight: Tensor | None = None
 
     @property
     def whitened_error(self) -> Tensor:

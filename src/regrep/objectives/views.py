@@ -6,10 +6,14 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
-from regrep.actions.trees import joined, mapped, rows
+from regrep.actions import Action, sample
+from regrep.actions.trees import joined, mapped, moved, rows, tensor_in
 from regrep.errors import RegrepError
+from regrep.groups import FiniteGroup
+from regrep.groups.action import check_elements
 
 
 class Views(NamedTuple):
@@ -83,6 +87,38 @@ class Views(NamedTuple):
     def pairs(self, tree: Any) -> tuple[Any, Any]:
         """Both."""
         return self.first(tree), self.second(tree)
+
+    def elements(self, group: FiniteGroup, g: Tensor | None, samples: Any, generator: torch.Generator | None) -> Tensor:
+        """An element for each sample, of x and then of u; those that are not given are drawn.
+
+        Raises:
+            RegrepError: neither as many elements as there are samples in x nor as in both.
+        """
+        like = tensor_in(samples)
+        if g is None:
+            return sample(group, self.samples, generator=generator, device=like.device)
+        if self.unlabelled and isinstance(g, Tensor) and g.shape == (self.labelled,):
+            g = torch.cat([g, sample(group, self.unlabelled, generator=generator, device=like.device).to(g)])
+        check_elements(group, g, like)
+        return g
+
+    def copies(self, samples: Any, act: Action, g: Tensor, gx: Any) -> Any:
+        """The transformed copies of the first samples, of which those of x may be given.
+
+        Args:
+            samples: x and u.
+            act: how G acts on them.
+            g: elements of the samples that have a copy.
+            gx: x transformed by its elements, or None.
+        """
+        first = self.first(samples)
+        if gx is None:
+            return moved(act, first, g)
+        given = rows(gx, slice(self.moved_labelled))
+        if not self.unlabelled:
+            return given
+        others = rows(first, slice(self.moved_labelled, None))
+        return joined([given, moved(act, others, g[self.moved_labelled :])])
 
     def extended(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Arguments of the encoder for all rows: tensors with a row per sample get more, the others stay.

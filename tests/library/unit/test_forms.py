@@ -68,6 +68,12 @@ def divergence(a, b):
     return total / 2
 
 
+def one_sided(a, b):
+    """KL(p‖q) by its definition."""
+    p, q = a.softmax(0), b.softmax(0)
+    return sum(p[k] * (p[k].log() - q[k].log()) for k in range(len(p)))
+
+
 def squared(a, b):
     return sum((a[k] - b[k]) ** 2 for k in range(len(a))) / len(a)
 
@@ -79,7 +85,7 @@ class Case:
         torch.manual_seed(seed)
         self.regression, self.tree, self.layers = regression, tree, layers
         self.net = Net(10, tree).double()
-        self.encoder = Encoder(self.net)
+        self.encoder, self.other = Encoder(self.net), Net(10, tree).double()
         generator = torch.Generator().manual_seed(seed + 1)
         self.x = torch.randn(labelled, 6, 6, generator=generator, dtype=torch.float64)
         self.u = torch.randn(unlabelled, 6, 6, generator=generator, dtype=torch.float64) if unlabelled else None
@@ -114,7 +120,10 @@ class Case:
     def terms(self, **settings):
         y = (self.y, torch.zeros(len(self.y), 1)) if self.tree else self.y
         unlabelled = None if self.u is None else self.packed(self.u)
-        return self.objective(**settings)(self.packed(self.x), y, self.g, unlabelled=unlabelled)
+        if settings.get("teacher"):
+            settings = {**settings, "teacher": self.teach}
+        generator = torch.Generator().manual_seed(11)
+        return self.objective(**settings)(self.packed(self.x), y, self.g, unlabelled=unlabelled, generator=generator)
 
     # loops over samples
     def both(self, image):
@@ -148,7 +157,8 @@ class Case:
 
     def by_loops(
         self, weight=1.0, penalty="mse", fraction=1.0, latent_augmentation=False, control=None, control_seed=0,
-        shifted_weight=1.0, task_weight=1.0, consistency=0.0, consistency_loss=None,
+        shifted_weight=1.0, task_weight=1.0, consistency=0.0, consistency_loss=None, teacher=None, teacher_weight=1.0,
+        teacher_view="other",
     ):  # fmt: skip
         samples, labelled, chosen = self.pairs(fraction)
         z = [self.both(sample) for sample in samples]
@@ -199,13 +209,42 @@ class Case:
                 each.append(mean(distance(a, b) for a, b in parts))
             found["consistency"] = mean(each) if each else torch.zeros(())
             total = total + consistency * found["consistency"]
+        if teacher:
+            loss = consistency_loss or ("squared" if self.regression else "kl")
+            others = self.others(len(chosen))
+            each = []
+            for k, other in zip(chosen, others, strict=True):
+                element = {"other": other, "same": int(self.g[k]), "own": 0}[teacher_view]
+                with torch.no_grad():
+                    said = self.said(image_of(element, samples[k]))
+                    if self.regression:  # back, and then to gx
+                        said[0] = torch.linalg.solve(self.matrices["scores"][element], said[0])
+                    target = self.moved_outputs(self.g[k], said)
+                pairs = zip(target, self.outputs(z_g[k]["outer"]), strict=True)
+                each.append(mean(squared(a, b) if loss == "squared" else one_sided(a, b) for a, b in pairs))
+            found["teacher"] = mean(each) if each else torch.zeros(())
+            total = total + teacher_weight * found["teacher"]
         return {**found, "total": total}
+
+    # a teacher, and the elements that it sees
+    def said(self, image):
+        found = self.other.head(self.other.inner(image.flatten())[:8].sin().repeat(3)[:18])
+        return [found, found[:1].square()] if self.tree else [found]
+
+    def teach(self, x):
+        found = [self.said(image) for image in (x["image"] if self.tree else x)]
+        found = [torch.stack(parts) for parts in zip(*found, strict=True)]
+        return tuple(found) if self.tree else found[0]
+
+    def others(self, count):
+        return regrep.actions.sample(D4, count, torch.Generator().manual_seed(11)).tolist()
 
     def check(self, **settings):
         terms, expected = self.terms(**settings), self.by_loops(**settings)
         for name, value in expected.items():
             assert_near(getattr(terms, name), value)
         parameters = list(self.net.parameters())
+        assert not any(p.grad is not None for p in self.other.parameters())
         ours = torch.autograd.grad(terms.total, parameters)
         theirs = torch.autograd.grad(expected["total"], parameters)
         for one, two in zip(ours, theirs, strict=True):
@@ -229,7 +268,11 @@ SETTINGS = {
     "shuffled": {"control": "shuffled", "latent_augmentation": True, "fraction": 0.6},
     "shrunk": {"consistency": 0.3, "control": "shrunk", "shifted_weight": 0.0},
     "whitened": {"penalty": "whitened", "weight": 0.3, "latent_augmentation": True, "consistency": 0.3},
-    "nothing moved": {"fraction": 0.0, "consistency": 0.3, "latent_augmentation": True},
+    "nothing moved": {"fraction": 0.0, "consistency": 0.3, "latent_augmentation": True, "teacher": True},
+    "teacher": {"teacher": True, "teacher_weight": 0.7},
+    "teacher of a part": {"teacher": True, "fraction": 0.4, "consistency": 0.3, "latent_augmentation": True},
+    "teacher at the same view": {"teacher": True, "teacher_view": "same", "consistency_loss": "squared"},
+    "teacher at its own view": {"teacher": True, "teacher_view": "own", "penalty": "whitened", "fraction": 0.8},
 }
 
 
