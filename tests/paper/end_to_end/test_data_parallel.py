@@ -24,7 +24,7 @@ PENALTIES = get_args(Penalty)
 class Step(nn.Module):
     """Network and objective in one module, so that the data-parallel wrapper sees the forward pass."""
 
-    def __init__(self, penalty: str = "mse", wrap=lambda module: module) -> None:
+    def __init__(self, penalty: str = "mse", wrap=lambda module: module, **forms) -> None:
         super().__init__()
         torch.manual_seed(0)
         encoder, head = nn.Sequential(nn.Flatten(), nn.Linear(36, 20), nn.ELU()), nn.Linear(20, 3)
@@ -38,16 +38,37 @@ class Step(nn.Module):
             regrep.latent(group, 20),
             penalty=penalty,
             latent_augmentation=True,
+            **forms,
         )
 
-    def forward(self, x, y, g):
-        return self.objective(x, y, g).total
+    def forward(self, x, y, g, unlabelled=None):
+        return self.objective(x, y, g, unlabelled=unlabelled).total
 
 
 def batch():
     generator = torch.Generator().manual_seed(1)
     x = torch.randn(16, 6, 6, generator=generator, dtype=torch.float64)
     return x, torch.randint(3, (16,), generator=generator), torch.randint(8, (16,), generator=generator)
+
+
+def taught(x):
+    """What a teacher says, which sees what the network sees."""
+    return x.flatten(1)[:, :3].sin()
+
+
+FORMS = {"consistency": 0.3, "teacher": taught, "teacher_view": "same", "target_error": 0.9, "target_consistency": 1.0}
+
+
+def with_unlabelled(rank=None):
+    """A batch with inputs without labels, or the share of one process."""
+    (x, y, g), generator = batch(), torch.Generator().manual_seed(2)
+    u, h = torch.randn(12, 6, 6, generator=generator, dtype=torch.float64), torch.arange(12) % 8
+    some = slice(None) if rank is None else slice(rank, None, 2)
+    return x[some], y[some], torch.cat([g[some], h[some]]), u[some]
+
+
+def state(step):
+    return torch.stack([value.double() for value in step.objective.buffers()])
 
 
 def gradient(step):
@@ -72,6 +93,9 @@ def work(rank, folder):
         step = DistributedDataParallel(Step(penalty))
         step(*share).backward()
         found[penalty] = gradient(step.module)
+        step = DistributedDataParallel(Step(penalty, **FORMS))
+        step(*with_unlabelled(rank)).backward()
+        found[f"forms {penalty}"] = gradient(step.module), state(step.module)
     parts = Step(wrap=DistributedDataParallel)
     parts(*share).backward()
     found["wrapped parts"] = gradient(parts)
@@ -118,6 +142,17 @@ def test_gradient_of_two_processes_equals_that_of_one(found, penalty):
     half = Step(penalty)
     half(*(part[::2] for part in batch())).backward()
     assert (gradient(half) - gradient(alone)).abs().max() > 1e-3  # the test can tell
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_forms_of_two_processes_are_those_of_one(found, penalty):
+    alone = Step(penalty, **FORMS)
+    alone(*with_unlabelled()).backward()
+    for one, two in zip(found[f"forms {penalty}"], (gradient(alone), state(alone)), strict=True):
+        assert_near(one, two)
+    half = Step(penalty, **FORMS)
+    half(*with_unlabelled(0)).backward()
+    assert (state(half) - state(alone)).abs().max() > 1e-5  # the test can tell
 
 
 def test_encoder_and_head_may_be_wrapped_instead(found):
