@@ -77,7 +77,7 @@ def test_weights_move_in_training_alone():
 @pytest.mark.parametrize("control", [None, "shuffled", "permuted"])
 def test_the_error_is_that_of_what_the_penalty_compares(penalty, control):
     encoder, head = network()
-    loop = objective(encoder, head, penalty=penalty, control=control, target_error=0.3, weight=0.7)
+    loop = objective(encoder, head, penalty=penalty, control=control, target_error=0.9, weight=0.7)
     x, y, g = batch()
     terms = loop(x, y, g)
     assert_near(terms.weight, torch.tensor(0.7))
@@ -85,7 +85,7 @@ def test_the_error_is_that_of_what_the_penalty_compares(penalty, control):
     z, z_g = encoder(x), encoder(ACT(x, g))
     used, rho = g.roll(1) if control == "shuffled" else g, loop._penalise.applied["<output>"]
     error = whitened_error(z, z_g, used, rho)
-    assert_near(loop.error_weight.value, 0.7 * (0.01 * (error / 0.3 - 1).clamp(-1, 1)).exp())
+    assert_near(loop.error_weight.value, 0.7 * (0.01 * (error / 0.9 - 1).clamp(-1, 1)).exp())
     assert_near(terms.whitened_error, whitened_error(z, z_g, g, RHO))
     assert terms.log()["weight"] == terms.weight
 
