@@ -14,8 +14,14 @@ from regrep.errors import RegrepError
 REFERENCE = "augmented"
 """The arm that every other one is compared with."""
 
-Weighted = Literal["weight"]
+Weighted = Literal["weight", "consistency", "teacher_weight"]
 """The option of the objective that the grid of weights sets."""
+
+Teacher = Literal["mean", "averaged", "reference"]
+"""Whose outputs are targets: a moving average of the network, the reference averaged over the group, the reference."""
+
+TARGETS = MappingProxyType({"target_error": 0.3, "target_consistency": 0.05})
+"""Targets of the arms whose weights follow an error instead of being chosen from the grid."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,8 @@ class Arm:
         augmented: whether samples are moved by random elements; the objective is used only then.
         averages: whether outputs are averaged over the group at test time. Such an arm has no training of its own: it
             tests the networks of ``REFERENCE``.
+        teacher: whose outputs are targets for gx, or None.
+        follows: whether its weight follows a target error; it then needs no grid.
         latent: whether it needs a representation on a latent.
         head: whether it needs a network with ``encoder`` and ``head``.
         controls: names of the arms that do the same without equivariance.
@@ -42,6 +50,8 @@ class Arm:
     weighted: Weighted | None = None
     augmented: bool = True
     averages: bool = False
+    teacher: Teacher | None = None
+    follows: bool = False
     latent: bool = False
     head: bool = False
     controls: tuple[str, ...] = ()
@@ -51,6 +61,16 @@ class Arm:
     def trains(self) -> bool:
         """Whether it trains networks of its own."""
         return not self.averages
+
+    @property
+    def needs_reference(self) -> bool:
+        """Whether it begins when the networks of the reference are trained."""
+        return self.averages or self.teacher in ("averaged", "reference")
+
+    @property
+    def plain_views(self) -> bool:
+        """Whether its loss is that of the task alone, without the objective."""
+        return not self.latent and self.weighted is None and self.teacher is None and not self.follows
 
 
 def _arms(*arms: Arm) -> dict[str, Arm]:
@@ -80,7 +100,46 @@ ARMS: Mapping[str, Arm] = MappingProxyType(
             head=True,
             controls=("permuted", "shuffled", "latent-augmentation"),
         ),
+        Arm(
+            "penalty-target",
+            "penalty-whitened with a weight that follows a target error",
+            {**_WHITENED, "weight": 0.3, "target_error": TARGETS["target_error"]},
+            follows=True,
+            latent=True,
+            head=True,
+            controls=("permuted", "shuffled", "latent-augmentation"),
+        ),
+        Arm(
+            "consistency",
+            "equal outputs for both views",
+            {"weight": 0.0},
+            weighted="consistency",
+            controls=("same-view",),
+        ),
+        Arm(
+            "consistency-target",
+            "consistency with a weight that follows a target",
+            {"weight": 0.0, "target_consistency": TARGETS["target_consistency"]},
+            follows=True,
+            controls=("same-view",),
+        ),
+        Arm(
+            "mean-teacher",
+            "in the second half of training, targets from a moving average of the network on another view",
+            {"weight": 0.0, "teacher_view": "other"},
+            weighted="teacher_weight",
+            teacher="mean",
+            controls=("same-view",),
+        ),
         Arm("averaged", "the augmented network, averaged over the group at test time", averages=True),
+        Arm(
+            "distilled",
+            "targets from the averaged network",
+            {"weight": 0.0, "teacher_view": "own"},
+            weighted="teacher_weight",
+            teacher="averaged",
+            controls=("self-distilled",),
+        ),
         Arm(
             "mse-permuted",
             "penalty-mse with random permutations in place of the representation",
@@ -113,6 +172,22 @@ ARMS: Mapping[str, Arm] = MappingProxyType(
             {"weight": 0.0, "latent_augmentation": True},
             latent=True,
             head=True,
+            control=True,
+        ),
+        Arm(
+            "same-view",
+            "mean-teacher with teacher and network at the same view",
+            {"weight": 0.0, "teacher_view": "same"},
+            weighted="teacher_weight",
+            teacher="mean",
+            control=True,
+        ),
+        Arm(
+            "self-distilled",
+            "targets from the augmented network at the same view",
+            {"weight": 0.0, "teacher_view": "same"},
+            weighted="teacher_weight",
+            teacher="reference",
             control=True,
         ),
     )

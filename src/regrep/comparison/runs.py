@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from torch import Tensor
+
 from regrep.comparison.arms import ARMS, REFERENCE
 from regrep.comparison.placement import placement
-from regrep.comparison.plan import Plan, choose, plan
+from regrep.comparison.plan import Plan, Run, choose, plan
 from regrep.comparison.records import Evaluated, Trained
 from regrep.comparison.result import Comparison
 from regrep.comparison.task import Task
@@ -52,10 +54,11 @@ def compare(
     """
     wanted = plan(task, arms, seeds)
     trained: list[Trained] = []
-    states = {}
+    states: dict[Run, dict[str, Tensor]] = {}
     say = progress or (lambda text: None)
-    for run in wanted.trainings:
-        record, states[run] = train(task, ARMS[run.arm], run.weight, run.seed)
+    for run in sorted(wanted.trainings, key=lambda run: ARMS[run.arm].needs_reference):
+        reference = states[Run(REFERENCE, None, run.seed)] if ARMS[run.arm].needs_reference else None
+        record, states[run] = train(task, ARMS[run.arm], run.weight, run.seed, reference)
         trained.append(record)
         done = f"{len(trained)}/{len(wanted.trainings)}"
         say(f"{done} {run_text(run.arm, run.weight, run.seed)}: {record.validation:.4g}")
@@ -64,11 +67,7 @@ def compare(
     tested: list[Evaluated] = []
     for run in wanted.tests(weights):
         arm = ARMS[run.arm]
-        state = next(
-            state
-            for other, state in states.items()
-            if (other.arm, other.weight, other.seed) == (trained_as(run.arm), run.weight, run.seed)
-        )
+        state = states[Run(trained_as(run.arm), run.weight, run.seed)]
         tested.append(evaluate(task, arm, run.weight, run.seed, state))
     return joined_result(task, wanted, trained, tested)
 

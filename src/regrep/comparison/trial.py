@@ -5,37 +5,31 @@ from __future__ import annotations
 import hashlib
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from regrep.actions import sample
-from regrep.actions.trees import batches, joined, moved, rows, samples_in
+from regrep.actions.trees import rows, samples_in
 from regrep.arguments import shown
 from regrep.comparison.arms import Arm
+from regrep.comparison.batches import Order, Views
 from regrep.comparison.placement import Placement, placement
 from regrep.comparison.records import Evaluated, Trained, fingerprint, weights_of
+from regrep.comparison.steps import averaged, outputs_of, step_of
 from regrep.comparison.symmetry import symmetry_of
-from regrep.comparison.task import Splits, Task, blamed, chosen
-from regrep.diagnostics.reading import evaluating
+from regrep.comparison.task import Splits, Task, blamed
 from regrep.errors import RegrepError
-from regrep.nn.averaged import GroupAveraged
-from regrep.objectives import EquivariantObjective
-
-EVALUATED = 500
-"""Samples in a forward pass of an evaluation."""
 
 TIMED, PASSES = 100, 7
 """Samples in a pass that is timed, and number of such passes."""
 
-ORDER, ELEMENTS = 1, 2
-"""Streams of random numbers, which are the same for all arms of one seed."""
 
-
-def train(task: Task, arm: Arm, weight: float | None, seed: int) -> tuple[Trained, dict[str, Tensor]]:
+def train(
+    task: Task, arm: Arm, weight: float | None, seed: int, reference: Mapping[str, Tensor] | None = None
+) -> tuple[Trained, dict[str, Tensor]]:
     """Train the network of a seed under an arm; the test samples are not looked at.
 
     All arms of one seed begin with the same weights, and see the same samples under the same elements in each step.
@@ -45,6 +39,7 @@ def train(task: Task, arm: Arm, weight: float | None, seed: int) -> tuple[Traine
         arm: one that trains.
         weight: its weight, or None.
         seed: seed of weights, batches and elements.
+        reference: state of the network of ``augmented`` of this seed, for an arm that learns from it.
 
     Returns:
         The record, and the state of the network.
@@ -55,7 +50,8 @@ def train(task: Task, arm: Arm, weight: float | None, seed: int) -> tuple[Traine
     splits = task.splits(seed)
     network = task.network(seed)
     initial = fingerprint(network.state_dict())
-    loss = step_of(task, arm, weight, network, splits)
+    teacher = None if reference is None else loaded(task, seed, reference)
+    step = step_of(task, arm, weight, network, splits, teacher)
     parameters = [one for one in network.parameters() if one.requires_grad]
     make = task.optimiser or (lambda parameters: torch.optim.Adam(parameters, lr=task.lr))
     optimiser = make(parameters)
@@ -73,13 +69,14 @@ def train(task: Task, arm: Arm, weight: float | None, seed: int) -> tuple[Traine
             seen.update(views.fingerprint)
             began = time.perf_counter()
             optimiser.zero_grad()
-            with FlopCounterMode(display=False) if k == 0 else _Uncounted() as counter:
+            with FlopCounterMode(display=False) if k == steps - 1 else _Uncounted() as counter:
                 with blamed(f"step {k} of {arm.name}"):
-                    total = loss(views)
+                    total = step(views, k / steps)
                 _check_loss(total, k)
                 total.backward()
             flops = flops or counter.get_total_flops()
             optimiser.step()
+            step.taken()
             seconds.append(time.perf_counter() - began)
     metric = task.metric_for(splits)
     x, y = splits.validation
@@ -114,13 +111,7 @@ def evaluate(task: Task, arm: Arm, weight: float | None, seed: int, weights: Map
         RegrepError: the state is not that of the network, or outputs do not fit the metric.
     """
     splits = task.splits(seed)
-    network, first = task.network(seed), task.network(seed)
-    try:
-        network.load_state_dict(dict(weights))
-    except RuntimeError as cause:
-        raise RegrepError(
-            f"the weights do not fit the model of {task.name} ({shown(str(cause))}); train again"
-        ) from cause
+    network, first = loaded(task, seed, weights), task.network(seed)
     x, y = splits.test
     used = averaged(task, network, splits) if arm.averages else network
     metric = task.metric_for(splits)
@@ -143,114 +134,18 @@ def evaluate(task: Task, arm: Arm, weight: float | None, seed: int, weights: Map
     )
 
 
-class Views:
-    """What one step sees: the samples of a batch, each moved by a random element, and the elements of second views.
+def loaded(task: Task, seed: int, weights: Mapping[str, Tensor]) -> nn.Module:
+    """The network of a seed with given weights.
 
-    Everything is drawn from the seed and the number of the step alone, whatever the arm.
+    Raises:
+        RegrepError: they are not those of the network.
     """
-
-    def __init__(self, task: Task, splits: Splits, index: Tensor, others: Tensor | None, seed: int, step: int) -> None:
-        x, y = splits.train
-        draws = torch.Generator().manual_seed(stream(seed, ELEMENTS, step))
-        count = len(index) + (0 if others is None else len(others))
-        own, self.g = (sample(task.group, count, generator=draws) for _ in range(2))
-        self.draws = draws
-        self.upright, self.y_upright = chosen(x, index), chosen(y, index)
-        self.x = moved(task.input_action, self.upright, own[: len(index)])
-        self.y = moved(task.output_action, self.y_upright, own[: len(index)])
-        self.unlabelled = None
-        if others is not None:
-            self.unlabelled = moved(task.input_action, chosen(splits.unlabelled, others), own[len(index) :])
-        parts = [index, own, self.g] if others is None else [index, others, own, self.g]
-        self.fingerprint = torch.cat(parts).numpy().tobytes()
-
-
-class Order:
-    """The batches of all steps: places of labelled samples, and of unlabelled ones or None.
-
-    Labelled samples come in a new random order in each pass; the last batch of a pass is filled from the next one.
-    """
-
-    def __init__(self, task: Task, splits: Splits, seed: int, steps: int) -> None:
-        self.labelled, self.steps = samples_in(splits.train[0]), steps
-        self.unlabelled = 0 if splits.unlabelled is None else samples_in(splits.unlabelled)
-        self.batch, self.further = task.batch, task.unlabelled_batch or task.batch
-        self.draws = [torch.Generator().manual_seed(stream(seed, ORDER, k)) for k in range(2)]
-
-    def __iter__(self) -> Any:
-        """Over the steps."""
-        ours = self._places(self.labelled, self.batch, self.draws[0])
-        theirs = self._places(self.unlabelled, self.further, self.draws[1]) if self.unlabelled else None
-        for _ in range(self.steps):
-            yield next(ours), None if theirs is None else next(theirs)
-
-    @staticmethod
-    def _places(count: int, batch: int, draws: torch.Generator) -> Any:
-        left = torch.empty(0, dtype=torch.int64)
-        while True:
-            while len(left) < min(batch, count):
-                left = torch.cat([left, torch.randperm(count, generator=draws)])
-            yield left[:batch]
-            left = left[batch:]
-
-
-def stream(seed: int, kind: int, number: int) -> int:
-    """Seed of a stream of random numbers."""
-    text = f"regrep comparison {seed} {kind} {number}"
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7])
-
-
-def step_of(
-    task: Task, arm: Arm, weight: float | None, network: nn.Module, splits: Splits
-) -> Callable[[Views], Tensor]:
-    """The loss of an arm on what a step sees."""
-    if not arm.augmented:
-        return lambda views: task.loss(network(views.upright), views.y_upright)
-    if not arm.latent:
-        return lambda views: _two_views(task, network, views)
-    place = placement(task, network, splits.train[0])
-    if arm.head and not place.split:
-        raise RegrepError(f"the arm {arm.name} needs a network with encoder and head, penalised between them")
-    objective = _objective(task, arm, weight, network, place)
-    count = task.batch
-    return lambda views: objective(views.x, views.y, g=views.g[: min(count, samples_in(views.x))]).total
-
-
-def _objective(
-    task: Task, arm: Arm, weight: float | None, network: nn.Module, place: Placement
-) -> EquivariantObjective:
-    settings = dict(arm.settings)
-    if arm.weighted is not None:
-        settings[arm.weighted] = weight
-    encoder: Any = network
-    head: Any = None
-    latent: Any = {place.layer: place.rho}
-    if place.split:
-        encoder, head, latent = network.encoder, network.head, place.rho
-    return EquivariantObjective(
-        encoder, head, task.loss, task.input_action, latent, output_action=task.output_action, **settings
-    )
-
-
-def _two_views(task: Task, network: nn.Module, views: Views) -> Tensor:
-    """The task's loss on both views: the objective with a weight of 0, for any network."""
-    count = samples_in(views.x)
-    g = views.g[:count]
-    outputs = network(joined([views.x, moved(task.input_action, views.x, g)]))
-    target = moved(task.output_action, views.y, g)
-    samples_in(outputs, 2 * count, "the outputs")
-    return task.loss(rows(outputs, slice(count)), views.y) + task.loss(rows(outputs, slice(count, None)), target)
-
-
-def averaged(task: Task, network: nn.Module, splits: Splits) -> nn.Module:
-    """The average of a network over the group."""
-    return GroupAveraged(network, task.input_action, task.output_action, probabilities=task.classifies(splits))
-
-
-def outputs_of(network: nn.Module, x: Any) -> Any:
-    """Outputs in evaluation mode, without gradients."""
-    with evaluating(network):
-        return joined([network(part) for part in batches(x, EVALUATED)])
+    network = task.network(seed)
+    try:
+        network.load_state_dict(dict(weights))
+    except RuntimeError as cause:
+        raise RegrepError(f"the weights do not fit the model of {task.name} ({shown(cause)}); train again") from cause
+    return network
 
 
 def inference_cost(network: nn.Module, x: Any) -> tuple[float, float]:
@@ -281,7 +176,7 @@ def _check_loss(total: Any, step: int) -> None:
 
 
 class _Uncounted:
-    """Stands in for the counter of operations in all steps but the first."""
+    """Stands in for the counter of operations in all steps but the last."""
 
     def __enter__(self) -> _Uncounted:
         return self

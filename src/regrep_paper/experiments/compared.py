@@ -15,6 +15,7 @@ import torch
 
 from regrep.arguments import is_real, is_whole, shown
 from regrep.comparison import ARMS, Comparison, Evaluated, Run, Trained, choose, evaluate, plan, train
+from regrep.comparison.arms import REFERENCE
 from regrep.comparison.result import arm_text
 from regrep.comparison.runs import joined_result, run_text, trained_as
 from regrep.errors import RegrepError
@@ -59,9 +60,11 @@ def compare_task(
     file = read_task(source, data_dir)
     wanted = plan(file.task, arms, seeds)
     trainings = [_planned(source, file, "train", run, out, data_dir) for run in wanted.trainings]
-    code = _start(trainings, out, jobs, slurm)
-    if code:
-        return code, None
+    for late in (False, True):  # arms that learn from the networks of the reference come after it
+        some = [one for one in trainings if ARMS[one.config["method"]].needs_reference == late]
+        code = _start(some, out, jobs, slurm) if some else 0
+        if code:
+            return code, None
     trained = [Trained.from_dict(_part(run.folder, "trained")) for run in trainings]
     metric = file.task.metric_for(file.task.splits(wanted.seeds[0]))
     chosen = choose(trained, metric.larger_is_better)
@@ -123,7 +126,8 @@ def arms_listed() -> list[dict[str, Any]]:
 
 
 def _train(folder: RunFolder, file: TaskFile, run: Run) -> dict[str, Any]:
-    record, state = train(file.task, ARMS[run.arm], run.weight, run.seed)
+    reference = _state(folder, file, Run(REFERENCE, None, run.seed)) if ARMS[run.arm].needs_reference else None
+    record, state = train(file.task, ARMS[run.arm], run.weight, run.seed, reference)
     data = io.BytesIO()
     torch.save(state, data)
     folder.check_there()
@@ -132,15 +136,19 @@ def _train(folder: RunFolder, file: TaskFile, run: Run) -> dict[str, Any]:
 
 
 def _test(folder: RunFolder, file: TaskFile, run: Run) -> dict[str, Any]:
-    training = Run(trained_as(run.arm), run.weight, run.seed)
-    path = folder.path.parent / run_id(_config(file, "train", training)) / WEIGHTS
+    state = _state(folder, file, Run(trained_as(run.arm), run.weight, run.seed))
+    return {"tested": evaluate(file.task, ARMS[run.arm], run.weight, run.seed, state).as_dict()}
+
+
+def _state(folder: RunFolder, file: TaskFile, run: Run) -> dict[str, torch.Tensor]:
+    """The weights of a training, which lies beside a folder."""
+    path = folder.path.parent / run_id(_config(file, "train", run)) / WEIGHTS
     try:
-        state = torch.load(path, weights_only=True)
+        return dict(torch.load(path, weights_only=True))
     except (OSError, RuntimeError, ValueError, KeyError, EOFError) as cause:
         raise RegrepError(f"{path} cannot be read ({shown(cause)}); delete its folder and start again") from cause
     except Exception as cause:  # what torch refuses to unpickle
         raise RegrepError(f"{path} holds more than tensors, and is not loaded; delete its folder") from cause
-    return {"tested": evaluate(file.task, ARMS[run.arm], run.weight, run.seed, state).as_dict()}
 
 
 def _config(file: TaskFile, part: str, run: Run) -> dict[str, Any]:

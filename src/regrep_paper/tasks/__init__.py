@@ -6,6 +6,10 @@ TASKS = {
     "digits": ("few_digits.py", "embedded digits under D4, 10 labels per class, the others unlabelled"),
     "polycubes": ("chiral_cubes.py", "polycubes under the 24 rotations of a cube, 20 labels per class"),
     "vectors": ("forces.py", "a regression with equivariant output: the force of charges, under D4"),
+    "mnist": ("few_mnist.py", "MNIST's digits under D4, 30 labels per class (downloaded, or --data-dir)"),
+    "ddmnist-c4": ("pairs_c4.py", "pairs of digits under C4 x C4, 1,000 labels (downloaded, or --data-dir)"),
+    "ddmnist-d1": ("pairs_d1.py", "pairs of digits under D1 x D1, 1,000 labels (downloaded, or --data-dir)"),
+    "ddmnist-d4": ("pairs_d4.py", "pairs of digits under D4 x D4, 10,000 labels (downloaded, or --data-dir)"),
 }
 """File and one line of each, by name."""
 

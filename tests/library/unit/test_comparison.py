@@ -10,14 +10,23 @@ from torch import nn
 import regrep
 from comparison_fixture import GROUP, SWAP, Network, comparison, evaluated, samples, splits, task, trained
 from regrep.comparison import ARMS, Comparison, Metric, Splits, Trained, choose, evaluate, plan, train
+from regrep.comparison.batches import Order, Views
 from regrep.comparison.plan import check_paired
 from regrep.comparison.records import Evaluated, fingerprint, packed, unpacked
-from regrep.comparison.trial import Order, Views
+from regrep.comparison.steps import Taught
 from regrep.errors import RegrepError
 
 pytestmark = pytest.mark.filterwarnings("ignore::regrep.CapacityWarning")
 
 TRAINED = [name for name, arm in ARMS.items() if arm.trains]
+
+
+def reference(seed, of=None):
+    return train(of or task(), ARMS["augmented"], None, seed)[1]
+
+
+def trained_arm(name, seed, of=None):
+    return train(of or task(), ARMS[name], weight_of(name), seed, reference(seed, of))
 
 
 def weight_of(name):
@@ -48,7 +57,9 @@ def test_all_arms_of_a_seed_begin_alike_and_see_the_same(monkeypatch):
     monkeypatch.setattr(Views, "__init__", recording)
     records = {}
     for name in TRAINED:
-        records[name], _ = train(task(), ARMS[name], weight_of(name), 3)
+        teacher = reference(3)
+        seen.pop(name, None)
+        records[name], _ = train(task(), ARMS[name], weight_of(name), 3, teacher)
     check_paired(records.values())
     for name in TRAINED:
         assert records[name].pairing == records["plain"].pairing, name
@@ -71,7 +82,7 @@ def test_a_run_is_the_same_again_and_leaves_the_callers_random_numbers_alone():
 
 def test_the_arms_are_what_they_say():
     """Networks differ where the arms do, and a loop by hand gives those of two arms."""
-    states = {name: train(task(), ARMS[name], weight_of(name), 0)[1] for name in TRAINED}
+    states = {name: trained_arm(name, 0)[1] for name in TRAINED}
     prints = {name: fingerprint(state) for name, state in states.items()}
     assert len(set(prints.values())) == len(prints), prints
     for name in ("plain", "augmented"):
@@ -92,6 +103,38 @@ def test_the_arms_are_what_they_say():
             torch.testing.assert_close(states[name][key], value, rtol=1e-4, atol=1e-6)
 
 
+def test_terms_without_labels_use_the_unlabelled_samples():
+    """Other unlabelled samples change the networks of the arms that need no labels, and of no other arm."""
+    one = splits()
+    other = task(data=Splits(one.train, one.validation, one.test, 3 * one.unlabelled))
+    for name in TRAINED:
+        changed = fingerprint(trained_arm(name, 0, task())[1]) != fingerprint(trained_arm(name, 0, other)[1])
+        assert changed == (name not in ("plain", "augmented", "latent-augmentation")), name
+
+
+def test_a_mean_teacher_teaches_in_the_second_half_and_follows_the_network():
+    first_half = train(task(steps=4), ARMS["mean-teacher"], 100.0, 0)[1]
+    small = train(task(steps=4), ARMS["mean-teacher"], 1e-9, 0)[1]
+    assert fingerprint(first_half) != fingerprint(small)
+    step = Taught(task(), ARMS["mean-teacher"], 0.3, network := task().network(0), splits(), None, None)
+    before = fingerprint(step.mean.average.state_dict())
+    views = Views(task(), splits(), torch.arange(8), torch.arange(8), 0, 0)
+    assert step(views, 0.49) != step(views, 0.5)
+    assert step.objective.teacher_weight == 0.3
+    network.head.bias.data.add_(1)
+    step.taken()
+    assert fingerprint(step.mean.average.state_dict()) != before
+
+
+def test_an_arm_that_learns_from_the_reference_needs_it_and_leaves_it_alone():
+    with pytest.raises(RegrepError, match="the arm distilled learns from the network of augmented; train that first"):
+        train(task(), ARMS["distilled"], 0.3, 0)
+    state = reference(0)
+    before = fingerprint(state)
+    train(task(), ARMS["distilled"], 0.3, 0, state)
+    assert fingerprint(state) == before
+
+
 def test_each_pass_shows_every_sample_once():
     order = [index for index, _ in Order(task(batch=8), splits(), 0, 5)]
     assert sorted(torch.cat(order).tolist()) == sorted([*range(20), *range(20)])
@@ -106,7 +149,8 @@ def test_training_and_choice_never_see_the_test_samples():
     with pytest.raises(AssertionError, match="looked at"):
         closed.test[0] + 1
     wanted = plan(secret, None, 1)
-    records = [train(secret, ARMS[run.arm], run.weight, run.seed)[0] for run in wanted.trainings]
+    teacher = reference(0, secret)
+    records = [train(secret, ARMS[run.arm], run.weight, run.seed, teacher)[0] for run in wanted.trainings]
     choose(records, True)
     with pytest.raises(RegrepError, match="the model on the test inputs failed with AssertionError: the test samples"):
         evaluate(secret, ARMS["plain"], None, 0, train(secret, ARMS["plain"], None, 0)[1])
@@ -338,7 +382,8 @@ def test_a_network_without_encoder_and_head_gets_the_last_layer_with_room():
     with pytest.raises(RegrepError, match="the arm penalty-whitened is not possible for swaps"):
         plan(task(model=model), ["penalty-whitened"], 1)
     narrow = plan(task(model=lambda seed: nn.Sequential(nn.Linear(4, 1), nn.Linear(1, 2))), None, 1)
-    assert {arm.name for arm in narrow.arms} == {"plain", "augmented", "averaged"}
+    assert {arm.name for arm in narrow.arms} == {name for name, arm in ARMS.items() if not arm.latent}
+    assert {"consistency", "averaged", "distilled", "mean-teacher"} <= {arm.name for arm in narrow.arms}
 
 
 def test_trees_of_inputs_and_moving_targets():

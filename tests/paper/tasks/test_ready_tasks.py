@@ -1,9 +1,12 @@
 """Ready tasks: data that have the symmetry, splits that share no sample, and every arm possible."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from regrep.comparison import ARMS, plan
+from regrep_paper.data import digits
 from regrep_paper.experiments.task_file import read_task
 from regrep_paper.tasks import TASKS, task_file
 
@@ -48,3 +51,35 @@ def test_the_force_of_moved_charges_is_the_moved_force():
     for k in range(task.group.order):
         g = torch.full((len(x),), k)
         torch.testing.assert_close(force(task.input_action(x, g)), task.output_action(y, g))
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"), [("mnist", 300), ("ddmnist-c4", 1000), ("ddmnist-d1", 1000), ("ddmnist-d4", 10_000)]
+)
+@pytest.mark.filterwarnings("ignore::regrep.CapacityWarning")
+def test_tasks_that_read_files_are_like_the_embedded_ones(name, labels, monkeypatch):
+    """With the embedded digits in place of MNIST."""
+    monkeypatch.setattr(digits, "load", lambda source, folder, load=digits.load: load("digits"))
+    task = read_task(name, Path("folder")).task
+    one, other = task.splits(0), task.splits(1)
+    assert task.name == name
+    assert len(one.train[1]) == labels
+    assert torch.equal(one.test[0], other.test[0])
+    assert not torch.equal(one.train[0], other.train[0])
+    assert {arm.name for arm in plan(task, None, 1).arms} == set(ARMS)
+
+
+def test_no_digit_is_in_two_test_pairs(monkeypatch):
+    """Digits that carry their number: with enough of them, each appears once in the test."""
+    count = 2000
+    images = torch.arange(count)[:, None, None].expand(count, 28, 28)
+    found = digits.Digits(
+        dict.fromkeys(("train", "validation", "test"), images),
+        dict.fromkeys(("train", "validation", "test"), torch.zeros(count)),
+        {},
+        "mnist",
+    )
+    monkeypatch.setattr(digits, "load", lambda source, folder: found)
+    x, _ = read_task("ddmnist-c4", Path("folder")).task.splits(0).test
+    seen = (torch.cat([x[:, 0, 28, 14], x[:, 0, 28, 42]]) * 255).round().int().tolist()
+    assert sorted(seen) == list(range(count))
