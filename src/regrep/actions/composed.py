@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from regrep.actions.functions import ROUNDING, action_of
+from regrep.arguments import shown
 from regrep.errors import RegrepError
-from regrep.groups import FiniteGroup, product
+from regrep.groups import FiniteGroup, LargeGroup, product
 from regrep.groups.action import Action
 from regrep.placed import has_storage
 
@@ -121,7 +122,7 @@ class Pair(Action):
 
     def apply(self, x: Tensor, g: Tensor) -> Tensor:
         """One after the other."""
-        one, two = factors(g, self.second.group)
+        one, two = factors(self.group, g, self.second.group)
         return self.second.apply(self.first.apply(x, one), two)
 
     def __repr__(self) -> str:
@@ -174,7 +175,7 @@ and <regular of D4, dim 8> do not: with r and s, their order matters; let one mo
     """
     pairs = [(s, t) for s in first.group.generators for t in second.group.generators]
     for s, t in pairs:
-        g, h = (torch.full((len(x),), k, device=x.device) for k in (s, t))
+        g, h = repeated(s, x), repeated(t, x)
         there = second.apply(first.apply(x, g), h)
         back = first.apply(second.apply(x, h), g)
         if x.is_floating_point():
@@ -184,20 +185,36 @@ and <regular of D4, dim 8> do not: with r and s, their order matters; let one mo
         else:
             differ = not torch.equal(there, back)
         if differ:
+            names = [
+                shown(k.tolist()) if isinstance(k, Tensor) else a.group.names[k] for a, k in ((first, s), (second, t))
+            ]
             raise RegrepError(
                 f"actions one after the other form an action if they commute, but {first!r} and {second!r} do not: with"
-                f" {first.group.names[s]} and {second.group.names[t]}, their order matters; let one move what the other"
-                " leaves in place"
+                f" {names[0]} and {names[1]}, their order matters; let one move what the other leaves in place"
             )
 
 
-def factors(g: Tensor, second: FiniteGroup) -> tuple[Tensor, Tensor]:
-    """The two factors of elements of a product group whose second factor this is.
+def repeated(element: int | Tensor, x: Tensor) -> Tensor:
+    """One element for every sample: an index as int64 [B], the images of one of a large group as [B, degree].
+
+    >>> repeated(3, torch.zeros(2, 5)), repeated(torch.tensor([1, 0]), torch.zeros(1)).shape
+    (tensor([3, 3]), torch.Size([1, 2]))
+    """
+    one = torch.as_tensor(element, device=x.device)
+    return one.expand(len(x), *one.shape)
+
+
+def factors(group: FiniteGroup, g: Tensor, second: FiniteGroup) -> tuple[Tensor, Tensor]:
+    """The two factors of elements of a product group, large or not, whose second factor this is.
 
     >>> import regrep
-    >>> factors(torch.tensor([7]), regrep.groups.cyclic(4))
+    >>> C4 = regrep.groups.cyclic(4)
+    >>> factors(regrep.groups.product(C4, C4), torch.tensor([7]), C4)
     (tensor([1]), tensor([3]))
     """
+    if isinstance(group, LargeGroup):
+        one, two = group.split(g)
+        return one, two
     return g // second.order, g % second.order
 
 

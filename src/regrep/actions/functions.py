@@ -41,7 +41,7 @@ class FunctionAction(Action):
     """
 
     def __init__(self, group: FiniteGroup, function: Callable[[Tensor, Tensor], Tensor], exact: bool = True) -> None:
-        check_group(group)
+        check_group(group, table=False)
         check_callable("an action", function)
         self.group, self.function, self.exact = group, function, exact
 

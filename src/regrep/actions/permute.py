@@ -10,8 +10,7 @@ from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
 from regrep.groups.action import Action
 from regrep.groups.finite import check_group
-from regrep.placed import Placed
-from regrep.representations import PermutationRepresentation
+from regrep.representations import PermutationRepresentation, Representation
 
 
 class Permute(Action):
@@ -19,7 +18,8 @@ class Permute(Action):
 
     Args:
         group: the group.
-        index: int64 [n, size]; ``index[g, k]`` is the entry that g maps to k.
+        index: int64 [n, size]; ``index[g, k]`` is the entry that g maps to k. Or a permutation representation of the
+            group, such as ``natural(G)``, also of a group too large for a table.
         dim: the dimension whose entries are permuted, counted with the batch (1 is the first after it); several for
             data such as adjacency matrices, dim=(1, 2).
 
@@ -32,14 +32,14 @@ class Permute(Action):
     [[1, 2], [4, 3]]
     """
 
-    def __init__(self, group: FiniteGroup, index: Tensor, dim: int | tuple[int, ...] = 1) -> None:
+    def __init__(self, group: FiniteGroup, index: Tensor | Representation, dim: int | tuple[int, ...] = 1) -> None:
         self._dims = dim if isinstance(dim, tuple) else (dim,)
         if not all(map(is_whole, self._dims)):
             raise RegrepError(f"dim is the number of a dimension, got {shown(dim)}")
         if 0 in self._dims:
             raise RegrepError("dimension 0 is the batch, which a group does not permute; choose another dim")
         self.group, self.dim = group, dim
-        self.representation = PermutationRepresentation(group, index, "permutation")
+        self.representation = _permutation_of(group, index)
 
     def check(self, x: Tensor) -> None:
         """The dimension exists and has the right size."""
@@ -51,8 +51,20 @@ class Permute(Action):
     def apply(self, x: Tensor, g: Tensor) -> Tensor:
         """One gather for each dimension."""
         for dim in self._dims:
-            x = gathered(x, self.representation.index_on(x.device)[g.to(x.device)], dim)
+            x = gathered(x, self.representation.index_of(g.to(x.device)), dim)
         return x
+
+
+def _permutation_of(group: FiniteGroup, index: Tensor | Representation) -> PermutationRepresentation:
+    """A permutation representation, given as such or by its index."""
+    if not isinstance(index, Representation):
+        return PermutationRepresentation(group, index, "permutation")
+    if not isinstance(index, PermutationRepresentation) or index.group != group:
+        raise RegrepError(
+            f"entries are permuted by a permutation representation of {group.name}, got {index!r}; pass natural(G), or"
+            " the index itself"
+        )
+    return index
 
 
 def along(values: Tensor, x: Tensor, dim: int) -> Tensor:
@@ -98,7 +110,6 @@ class Labels(Action):
         if not isinstance(rho, PermutationRepresentation):
             raise RegrepError(f"labels are permuted, got {rho!r}; pass a permutation representation on the classes")
         self.group, self.representation, self.ignored = rho.group, rho, ignored
-        self._targets = Placed(rho.index[rho.group.inverse])
 
     def check(self, x: Tensor) -> None:
         """Integers; in range, as far as that can be seen without waiting for a device."""
@@ -114,7 +125,7 @@ class Labels(Action):
 
     def apply(self, x: Tensor, g: Tensor) -> Tensor:
         """One gather."""
-        targets = self._targets.on(x.device)[g.to(x.device)]
+        targets = self.representation.images_of(g.to(x.device))
         safe = x.long() if self.ignored is None else torch.where(x == self.ignored, 0, x.long())
         found = targets.gather(1, safe.reshape(len(x), -1)).reshape(x.shape).to(x.dtype)
         return found if self.ignored is None else torch.where(x == self.ignored, x, found)
@@ -129,7 +140,7 @@ class Fix(Action):
     """
 
     def __init__(self, group: FiniteGroup) -> None:
-        check_group(group)
+        check_group(group, table=False)
         self.group = group
 
     def apply(self, x: Tensor, g: Tensor) -> Tensor:

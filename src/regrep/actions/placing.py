@@ -115,7 +115,7 @@ class PairIndex(Action):
         """Along each of the two dimensions."""
         rho = self.representation
         if isinstance(rho, PermutationRepresentation):
-            index = rho.index_on(x.device)[g.to(x.device)]
+            index = rho.index_of(g.to(x.device))
             return gathered(gathered(x, index, self.dims[0]), index, self.dims[1])
         for dim in self.dims:
             x = rho.apply(x.movedim(dim, -1), g).movedim(-1, dim)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from regrep.arguments import whole
-from regrep.groups import FiniteGroup
+from regrep.groups import FiniteGroup, LargeGroup
 from regrep.groups.finite import check_group
 
 
@@ -16,7 +16,7 @@ def sample(
     generator: torch.Generator | None = None,
     device: torch.device | str | None = None,
 ) -> Tensor:
-    """Uniform random elements, int64 [batch].
+    """Uniform random elements, int64 [batch]; of a large group their images, [batch, degree].
 
     Args:
         group: the group.
@@ -28,7 +28,9 @@ def sample(
     >>> sample(regrep.groups.cyclic(4), 3, torch.Generator().manual_seed(0)).shape
     torch.Size([3])
     """
-    check_group(group)
+    check_group(group, table=False)
+    if isinstance(group, LargeGroup):
+        return group.sample(batch, generator, device)
     whole("the number of elements to draw", batch, 0, 10**9)
     where = device if generator is None else generator.device
     return torch.randint(group.order, (batch,), generator=generator, device=where).to(device)

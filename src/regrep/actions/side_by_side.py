@@ -44,7 +44,7 @@ class SideBySide(Action):
 
     def apply(self, x: Tensor, g: Tensor) -> Tensor:
         """Transform both squares."""
-        a, (left, right) = x.shape[-1] // 2, factors(g, self.right.group)
+        a, (left, right) = x.shape[-1] // 2, factors(self.group, g, self.right.group)
         rows = slice(a // 2, a // 2 + a)
         out = x.clone()
         out[..., rows, :a] = self.left(x[..., rows, :a], left)

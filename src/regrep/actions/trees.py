@@ -14,6 +14,7 @@ from torch.utils import _pytree as pytree
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
 from regrep.groups.action import Action
+from regrep.groups.finite import check_group
 
 Path = tuple[Any, ...]
 """Steps into a tree: keys of mappings, places in sequences, names of fields."""
@@ -77,6 +78,7 @@ class TreeAction(Action):
 
     def round_trip_error(self, x: Any) -> Tensor:
         """The largest one of the parts whose action interpolates, float64 [n]; see the action on images."""
+        check_group(self.group)
         worst = torch.zeros(self.group.order, dtype=torch.float64)
 
         def visit(action: Any, path: Path, leaf: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor
 from regrep.actions import Action
 from regrep.actions.trees import as_action, batches, moved
 from regrep.deprecated import warn_renamed
+from regrep.diagnostics.elements import measured_elements, standard_error
 from regrep.diagnostics.reading import (
     EvaluationWarning,
     beyond_identity,
@@ -25,6 +26,7 @@ from regrep.diagnostics.reading import (
     plain,
     reader,
 )
+from regrep.groups import LargeGroup
 from regrep.html import table
 from regrep.objectives.checks import check_positions
 from regrep.objectives.functional import LatentAction, moving_part
@@ -72,6 +74,7 @@ class EquivarianceError:
         spread: root mean square over coordinates of the standard deviation of E(x) over the samples.
         round_trip: float64 [n] or None: relative error of transforming x by g and back, where the action
             interpolates. A model error that is not clearly larger says nothing about the model.
+        drawn_from: order of the group if its elements are the identity and random ones, else None.
         is_output: whether rho is an action on data, so that the latent is an output and its offset counts as an error.
     """
 
@@ -87,6 +90,11 @@ class EquivarianceError:
     spread: float
     round_trip: Tensor | None = None
     is_output: bool = False
+    drawn_from: int | None = None
+
+    def standard_error(self, name: str = "whitened_error") -> float:
+        """Of the mean of one of the errors over random elements; 0 if all elements were measured."""
+        return 0.0 if self.drawn_from is None else standard_error(getattr(self, name))
 
     @property
     def collapsed(self) -> bool:
@@ -156,11 +164,13 @@ class EquivarianceError:
         names = ("whitened_error", "error", "offset", "moving_error", "total", "uncentred", "absolute")
         means = ("mean_whitened_error", "mean_error", "mean_offset", "mean_moving_error", "mean_total")
         values = {name: getattr(self, name) for name in (*names, *means, "moving_share", "scale", "spread")}
+        drawn = {"standard_errors": {name: plain(self.standard_error(name)) for name in names}}
         return {
             "elements": list(self.elements),
             **{name: plain(value) for name, value in values.items()},
             "collapsed": self.collapsed,
             "round_trip": plain(self.round_trip),
+            **({} if self.drawn_from is None else drawn),
         }
 
     @property
@@ -178,6 +188,9 @@ class EquivarianceError:
     def _notes(self) -> list[str]:
         """What is said below the table."""
         lines = []
+        if self.drawn_from is not None:
+            errors = ", ".join(f"{name.replace('_', ' ')} {self.standard_error(name):.1e}" for name in self._shown)
+            lines.append(f"{len(self.elements) - 1} random elements of {self.drawn_from}; standard errors: {errors}")
         if self.round_trip is not None:
             worst = float(self.round_trip.max())
             lines.append(f"interpolation: transforming x by an element and back changes it by up to {worst:.4f}")
@@ -206,8 +219,10 @@ def equivariance_error(
     rho: LatentAction,
     layer: Layer | None = None,
     batch_size: int = 256,
+    elements: int | None = None,
+    generator: torch.Generator | None = None,
 ) -> EquivarianceError:
-    """How far an encoder is from rho(g) E(x) = E(gx), for every element of the group.
+    """How far an encoder is from rho(g) E(x) = E(gx), for every element of the group, or for random ones.
 
     See :class:`EquivarianceError` for what is measured. A module, a bound method or a ``functools.partial`` of one is
     measured in evaluation mode, without gradients, and put back into its former mode afterwards.
@@ -221,6 +236,9 @@ def equivariance_error(
         layer: measure this layer of the encoder (a module) instead of its output; ``("lstm", 0)`` names a part of what
             a layer returns, ``(OUTPUT, "z")`` one of the encoder's output, ``"relu#0"`` the first of several runs.
         batch_size: samples at a time.
+        elements: measure the identity and so many random elements; by default all, or 32 random ones of a group too
+            large for a table. The means then have a ``standard_error``, that of drawing elements.
+        generator: of the random elements.
 
     Raises:
         RegrepError: no samples, different groups, or latents that are not a finite real tensor.
@@ -239,8 +257,10 @@ def equivariance_error(
     0.0
     """
     act = as_action(act)
-    count = check_samples(x, batch_size, act, rho)
+    count = check_samples(x, batch_size, act, rho, table=False)
+    names, every = measured_elements(act.group, elements, generator)
     group, parts, encode = act.group, batches(x, batch_size), reader(encoder, layer)
+    drawn = elements is not None or isinstance(group, LargeGroup)
     sums, found, norms = [], [], []
     with evaluating(encoder):
         latents = [encode(part) for part in parts]
@@ -248,7 +268,7 @@ def equivariance_error(
         check_positions(latents[0], rho)
         middle = _mean(latents)
         factor = _whitening([z - middle.to(z) for z in latents], rho)
-        for k in range(group.order):
+        for k in every:
             w = [rho(z, element(k, z)) for z in latents]
             v = [encode(moved(act, part, element(k, part))) for part in parts]
             check_finite(*v)
@@ -260,7 +280,7 @@ def equivariance_error(
         own = reduce(torch.add, [_sums(z, z, middle, middle, factor, rho, act) for z in latents]) / count
         size = float(reduce(torch.add, map(_square, latents)) / count)
         trip = getattr(act, "round_trip_error", None)
-        round_trip = trip(x) if trip is not None and not getattr(act, "exact", True) else None
+        round_trip = trip(x) if trip is not None and not drawn and not getattr(act, "exact", True) else None
     # [n, 3]: unchanged, the moving part, whitened; for each V(w) + V(v), and the variance of the difference.
     both, apart = torch.stack(sums).unflatten(1, (2, 3)).unbind(dim=1)
     gap, norm, dim = torch.stack(found), torch.stack(norms), latents[0][0].numel()
@@ -271,7 +291,7 @@ def equivariance_error(
     error, moving_error, whitened = (apart / both).sqrt().unbind(dim=1)
     nothing = torch.full_like(error, math.nan)
     result = EquivarianceError(
-        elements=group.names,
+        elements=names,
         whitened_error=nothing if collapsed else whitened,
         error=nothing if collapsed else error,
         offset=nothing if collapsed else (gap / both[:, 0]).sqrt(),
@@ -283,6 +303,7 @@ def equivariance_error(
         spread=math.sqrt(variance / dim),
         round_trip=round_trip,
         is_output=isinstance(rho, Action) and not isinstance(rho, Representation),
+        drawn_from=group.order if drawn else None,
     )
     _warn(result, count)
     return result

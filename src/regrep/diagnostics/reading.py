@@ -18,6 +18,7 @@ from regrep.actions.trees import leaves, mapped, part_of, samples_in, tensor_in
 from regrep.arguments import check_callable, check_tensor, shown, whole
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
+from regrep.groups.finite import check_group
 from regrep.objectives.checks import check_latent
 from regrep.objectives.functional import LatentAction, wide
 from regrep.objectives.layers import OUTPUT, Layer, Place, latent_of, module_with
@@ -143,8 +144,8 @@ def depends_on_mode(module: nn.Module) -> bool:
     return isinstance(module, nn.RNNBase | nn.MultiheadAttention) and module.dropout > 0
 
 
-def check_samples(x: Any, batch_size: int, act: Any, rho: LatentAction | None = None) -> int:
-    """Number of samples; raises for none, an empty batch, or different groups."""
+def check_samples(x: Any, batch_size: int, act: Any, rho: LatentAction | None = None, table: bool = True) -> int:
+    """Number of samples; raises for none, an empty batch, different groups, or by default one too large for a table."""
     if isinstance(x, Tensor) or not any(isinstance(leaf, Tensor) for _, leaf in leaves(x)):
         check_tensor("x", x, 1)
     count = samples_in(x, what="x")
@@ -153,6 +154,7 @@ def check_samples(x: Any, batch_size: int, act: Any, rho: LatentAction | None = 
     whole("batch_size", batch_size, 1)
     if not (isinstance(getattr(act, "group", None), FiniteGroup) and callable(act)):
         raise RegrepError(f"act is an action of a group on the data, got {shown(act)}; see regrep.actions")
+    check_group(act.group, table)
     if rho is not None:
         check_callable("rho", rho)
     group = getattr(rho, "group", act.group)
@@ -164,9 +166,11 @@ def check_samples(x: Any, batch_size: int, act: Any, rho: LatentAction | None = 
     return count
 
 
-def element(k: int, like: Any) -> Tensor:
-    """Index of one element for every sample, int64 [B]."""
+def element(k: int | Tensor, like: Any) -> Tensor:
+    """One element for every sample: an index as int64 [B], the images [degree] of one of a large group repeated."""
     like = tensor_in(like)
+    if isinstance(k, Tensor):
+        return k.to(like.device).expand(len(like), *k.shape)
     return torch.full((len(like),), k, device=like.device)
 
 

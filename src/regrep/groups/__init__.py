@@ -17,6 +17,7 @@ from regrep.groups.characters import CharacterTable, RealCharacter, real_charact
 from regrep.groups.cosets import COSET_LIMIT, CosetLimitError
 from regrep.groups.finite import FiniteGroup
 from regrep.groups.homomorphisms import Homomorphism, homomorphism, quotient, subgroup
+from regrep.groups.large import LargeGroup
 from regrep.groups.matrices import from_matrices
 from regrep.groups.mulliken import PointGroup
 from regrep.groups.multiplication import MAX_ORDER
@@ -34,6 +35,7 @@ __all__ = [
     "CosetLimitError",
     "FiniteGroup",
     "Homomorphism",
+    "LargeGroup",
     "PointGroup",
     "Presentation",
     "RealCharacter",

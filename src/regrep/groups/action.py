@@ -9,7 +9,8 @@ from torch import Tensor
 
 from regrep.arguments import check_tensor
 from regrep.errors import RegrepError
-from regrep.groups.finite import FiniteGroup
+from regrep.groups.finite import FiniteGroup, check_group
+from regrep.groups.large import LargeGroup
 
 
 class Action(ABC):
@@ -32,7 +33,7 @@ class Action(ABC):
 
         Args:
             x: [B, ...].
-            g: int64 [B].
+            g: int64 [B], or [B, degree] for a :class:`~regrep.groups.LargeGroup`.
 
         Raises:
             RegrepError: the group does not act on this shape, or an element is out of range.
@@ -57,6 +58,7 @@ class Action(ABC):
 
         0 for exact actions. A model error that is not clearly larger says nothing about the model.
         """
+        check_group(self.group)
         check_tensor("x", x, 1)
         if self.exact:
             return torch.zeros(self.group.order, dtype=torch.float64)
@@ -85,7 +87,9 @@ def check_elements(group: FiniteGroup, g: Tensor, x: Tensor) -> None:
             raise RegrepError(
                 f"{what} are one tensor, got a {type(value).__name__}; pass a tensor with the batch first"
             )
-    if g.dtype != torch.int64 or g.dim() != 1:
+    if isinstance(group, LargeGroup):
+        group.check(g)
+    elif g.dtype != torch.int64 or g.dim() != 1:
         raise RegrepError(
             f"group elements are an int64 tensor [B], one per sample, got {str(g.dtype)[6:]} {list(g.shape)}"
         )
@@ -94,7 +98,7 @@ def check_elements(group: FiniteGroup, g: Tensor, x: Tensor) -> None:
             f"one group element per sample is needed, got {len(g)} for data of shape {list(x.shape)};"
             " put the batch first"
         )
-    if not torch.compiler.is_compiling() and g.device.type == "cpu" and len(g):
+    if not isinstance(group, LargeGroup) and not torch.compiler.is_compiling() and g.device.type == "cpu" and len(g):
         low, high = int(g.min()), int(g.max())
         if low < 0 or high >= group.order:
             raise RegrepError(

@@ -13,6 +13,7 @@ from regrep.errors import RegrepError
 from regrep.groups.abelian import abelian_order
 from regrep.groups.cosets import COSET_LIMIT, CosetLimitError, enumerate_cosets
 from regrep.groups.finite import FiniteGroup
+from regrep.groups.large import large_of_permutations
 from regrep.groups.limits import NAMED_POINTS, NUMBERS, check_numbers, permutation_order
 from regrep.groups.multiplication import MAX_ORDER, check_names, check_table, without_superfluous
 from regrep.groups.presentations import Presentation
@@ -73,10 +74,10 @@ def from_permutations(
     Elements come in the order given (the identity first), then those that the closure adds: ``given_order`` of the
     group tells the place of each that was given. They are named by
     their cycles (``e``, ``g1``, ... where these have more than a million points in all). The points are the
-    natural action of the group.
+    natural action of the group. Above order 1000 it is a :class:`~regrep.groups.LargeGroup`.
 
     Raises:
-        RegrepError: an entry is not a permutation, or the group is too large.
+        RegrepError: an entry is not a permutation, or the group is too large even for a stabiliser chain.
 
     >>> G = from_permutations([[1, 2, 0], [1, 0, 2]])
     >>> G.order, G.names[:3]
@@ -101,15 +102,14 @@ def from_permutations(
     if count > MAX_ORDER:
         distinct, number = np.unique(images.astype(np.int64), axis=0, return_inverse=True)
         given = list(distinct)
-    for image in given[:MAX_ORDER]:
-        if (order := permutation_order(image)) > MAX_ORDER:
-            raise RegrepError(
-                f"groups are supported up to order {MAX_ORDER}, but one of these permutations has order {shown(order)};"
-                " choose a subgroup"
-            )
-    elements, table, generators, places = close(
-        np.arange(degree), given, lambda a, b: a[b], lambda a: a.tobytes(), "permutations"
-    )
+    if any(permutation_order(image) > MAX_ORDER for image in given[:MAX_ORDER]):
+        return large_of_permutations(np.stack(given), name, names)
+    try:
+        elements, table, generators, places = close(
+            np.arange(degree), given, lambda a, b: a[b], lambda a: a.tobytes(), "permutations"
+        )
+    except TableLimitError:
+        return large_of_permutations(np.stack(given), name, names)
     if names is not None:
         check_names(names)
     by_cycles = len(elements) * degree <= NAMED_POINTS
@@ -247,9 +247,13 @@ def _too_large(order: int) -> RegrepError:
     return RegrepError(f"groups are supported up to order {MAX_ORDER}, got {order}; choose a subgroup or a quotient")
 
 
-def _too_many(most: int, what: str) -> RegrepError:
+class TableLimitError(RegrepError):
+    """A group is too large for a table."""
+
+
+def _too_many(most: int, what: str) -> TableLimitError:
     limit = f"order {MAX_ORDER}" if most == MAX_ORDER else f"{NUMBERS} numbers in all elements"
-    return RegrepError(
+    return TableLimitError(
         f"groups are supported up to {limit}, but these {what} generate more; check that they are exact, or choose a"
         " subgroup"
     )

@@ -10,6 +10,8 @@ from typing import Any
 
 from regrep.groups.characters import real_characters
 from regrep.groups.finite import FiniteGroup
+from regrep.groups.large import LargeGroup
+from regrep.groups.large_description import describe_large, describe_large_json
 
 WIDEST_TABLE = 24
 """Orders up to this get their multiplication table printed."""
@@ -45,6 +47,8 @@ def describe(group: FiniteGroup) -> str:
     C2: order 2, exponent 2, abelian
     ...
     """
+    if isinstance(group, LargeGroup):
+        return describe_large(group)
     kind = "abelian" if group.is_abelian else "not abelian"
     table = group.character_table
     first = [group.names[c[0]] for c in table.classes]
@@ -127,6 +131,8 @@ def describe_json(group: FiniteGroup) -> dict[str, Any]:
     >>> describe_json(cyclic(2))["character_table"]["values"][1]
     [[1.0, 0.0], [-1.0, 0.0]]
     """
+    if isinstance(group, LargeGroup):
+        return describe_large_json(group)
     table = group.character_table
     return {
         "name": group.name,

@@ -363,7 +363,9 @@ class FiniteGroup:
         return table(caption, ["gh", *self.names], rows, ["row g, column h: first h, then g"])
 
 
-def check_group(group: object) -> None:
-    """Raise for anything but a group, such as its name."""
+def check_group(group: object, table: bool = True) -> None:
+    """Raise for anything but a group, such as its name, and by default for one that is too large for a table."""
     if not isinstance(group, FiniteGroup):
         raise RegrepError(f"a group is a FiniteGroup, got {shown(group)}; make one of a name by regrep.groups.parse")
+    if table:
+        _ = group.mul  # large groups say here why they have none

@@ -32,6 +32,15 @@ NUMBERS = 2**26
 NAMED_POINTS = 10**6
 """Elements of permutation groups are named by their cycles as long as these have at most so many points in all."""
 
+CHAIN = 2**25
+"""Most numbers in the transversals of a stabiliser chain; each takes 8 bytes, with that of the inverses."""
+
+CHAIN_WORK = 2**29
+"""Most images of points that are looked up to find a stabiliser chain; about ten seconds."""
+
+VECTORS = 5000
+"""Most vectors that a group of matrices above the order of a table permutes."""
+
 
 def check_numbers(count: int, each: int, what: str) -> None:
     """Raise if so many elements, of so many numbers each, are too many.

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from regrep.errors import RegrepError
-from regrep.groups.builders import as_array, close
+from regrep.groups.builders import TableLimitError, as_array, close
 from regrep.groups.finite import FiniteGroup
+from regrep.groups.large import large_of_matrices
 from regrep.groups.limits import check_numbers
 from regrep.groups.multiplication import MAX_ORDER, check_names
 from regrep.groups.tolerances import defect, polished, tolerance
@@ -22,10 +23,11 @@ def from_matrices(matrices: Any, name: str = "G", names: Sequence[str] | None = 
     Matrices are equal if no entry differs by 1e-6 (1e-4 if they are of half or single precision). Elements come in
     the order given (the identity first), then those that the closure adds. The group keeps the matrices of all its
     elements in ``matrices``, in its own order; those given are ``matrices[given_order]``. Rounded ones (beyond 1e-10)
-    are replaced by those of the exact representation near them.
+    are replaced by those of the exact representation near them. Above order 1000 it is a
+    :class:`~regrep.groups.LargeGroup` that permutes vectors.
 
     Raises:
-        RegrepError: the matrices are not square or invertible, or generate no group of order up to the limit.
+        RegrepError: the matrices are not square or invertible, or generate an infinite group or one that is too large.
 
     >>> import numpy as np
     >>> turns = np.array([[[0, -1], [1, 0]], [[1, 0], [0, 1]]])
@@ -60,7 +62,10 @@ def from_matrices(matrices: Any, name: str = "G", names: Sequence[str] | None = 
             f" {wrong} is {determinants[wrong]:.3g}; check its entries"
         )
     numbers = _MatrixNumbers(array.shape[1], near)
-    elements, table, generators, places = close(np.eye(array.shape[1]), list(array), np.matmul, numbers, "matrices")
+    try:
+        elements, table, generators, places = close(np.eye(array.shape[1]), list(array), np.matmul, numbers, "matrices")
+    except TableLimitError:
+        return large_of_matrices(array, near, name, names)
     if names is not None:
         check_names(names)
     labels = tuple(names) if names is not None else ("e", *(f"g{k}" for k in range(1, len(elements))))

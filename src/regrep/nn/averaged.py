@@ -13,6 +13,8 @@ from regrep.actions import Action
 from regrep.actions.trees import as_action, joined, mapped, rows, samples_in, tensor_in
 from regrep.arguments import check_callable, is_whole, shown, whole
 from regrep.errors import RegrepError
+from regrep.groups import FiniteGroup, LargeGroup
+from regrep.groups.finite import check_group
 from regrep.nn.encoder_head import EncoderHead
 from regrep.placed import Placed
 
@@ -74,6 +76,7 @@ class GroupAveraged(EncoderHead):
                 f"{output_action.group.name} acts on the outputs, but {input_action.group.name} on the inputs;"
                 " use one group for both"
             )
+        check_group(input_action.group, table=elements is None)
         if elements is not None:
             elements = whole("the number of elements to average over", elements, 1, input_action.group.order)
         self.encoder = Orbit(network, input_action, output_action, probabilities, chunk, elements, generator)
@@ -101,21 +104,35 @@ class Orbit(nn.Module):
         self.input_action, self.output_action = input_action, output_action
         self.probabilities, self.chunk = probabilities, chunk
         self.elements, self.generator = elements, generator
-        self._inverse = Placed(input_action.group.inverse)
+        group = input_action.group
+        self._inverse = Placed(torch.zeros(0) if isinstance(group, LargeGroup) else group.inverse)
 
     def forward(self, x: Any) -> Any:
         """Outputs on the orbit of each input; log-probabilities if probabilities are averaged."""
         group, found, size, device = self.input_action.group, [], samples_in(x), tensor_in(x).device
-        some = None if self.elements is None else distinct(group.order, size, self.elements, self.generator, device)
+        some = None if self.elements is None else random_elements(group, size, self.elements, self.generator, device)
         width = group.order if self.elements is None else self.elements
         for views in torch.arange(size * width, device=device).split(self.chunk):
             samples = views // width
             g = views % width if some is None else some[samples, views % width]
             y = self.network(self.input_action(rows(x, samples), g))
             if self.output_action is not None:
-                y = self.output_action(y, self._inverse.on(device)[g])
+                y = self.output_action(y, self._inverse_of(g))
             found.append(mapped(lambda path, leaf: leaf.log_softmax(dim=1), y) if self.probabilities else y)
         return mapped(lambda path, leaf: leaf.unflatten(0, (size, width)), joined(found))
+
+    def _inverse_of(self, g: Tensor) -> Tensor:
+        group = self.input_action.group
+        return group.invert(g) if isinstance(group, LargeGroup) else self._inverse.on(g.device)[g]
+
+
+def random_elements(
+    group: FiniteGroup, batch: int, count: int, generator: torch.Generator | None, device: torch.device
+) -> Tensor:
+    """Random elements for each sample, [batch, count]: distinct ones, or any of a group too large for a table."""
+    if isinstance(group, LargeGroup):
+        return group.sample(batch * count, generator, device).unflatten(0, (batch, count))
+    return distinct(group.order, batch, count, generator, device)
 
 
 def distinct(

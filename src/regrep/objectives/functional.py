@@ -10,7 +10,7 @@ from torch import Tensor
 
 from regrep.arguments import check_callable, check_tensor
 from regrep.errors import RegrepError
-from regrep.groups import FiniteGroup
+from regrep.groups import FiniteGroup, LargeGroup
 from regrep.groups.finite import check_group
 from regrep.objectives.checks import check_choice
 from regrep.objectives.whitening import channels_last, whiten
@@ -160,11 +160,13 @@ def moving_part(z: Tensor, rho: LatentAction, group: FiniteGroup | None = None) 
             f"the moving part of a latent is taken over a group, and {rho!r} has none; pass a representation or an"
             " action"
         )
-    check_group(group)
+    check_group(group, table=False)
     if isinstance(rho, PermutationRepresentation):
         if z.shape[-1] != rho.dim or z.dim() < 2:
             raise RegrepError(f"{rho.name} acts on latents [B, ..., {rho.dim}], got {list(z.shape)}")
         return z - rho.orbit_means(z)
+    if isinstance(group, LargeGroup):
+        return z - group.average(rho, z)
     total = z
     for k in range(1, group.order):
         total = total + rho(z, torch.full((len(z),), k, device=z.device))

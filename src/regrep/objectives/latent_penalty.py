@@ -100,7 +100,7 @@ class LatentPenalty:
             with torch.set_grad_enabled(differentiable):
                 z, z_g, g, turned = (*(of_all_processes(part, wrapper) for part in (z, z_g, g)), None)
         rho, applied = self.latents[layer], self.applied[layer]
-        target, pair, used = wide(z_g), None, g.roll(1) if self.control == "shuffled" else g
+        target, pair, used = wide(z_g), None, g.roll(1, 0) if self.control == "shuffled" else g
         with torch.set_grad_enabled(differentiable and torch.is_grad_enabled()):
             moved = move(z, used, applied) if turned is None or used is not g else turned
             if self.control == "shrunk":

@@ -152,5 +152,5 @@ def uncentred(moved: Tensor, target: Tensor) -> Tensor:
 
 def others(g: Tensor) -> Tensor:
     """1 for samples with an element other than the identity, else 0; all 1 if there are none."""
-    moved = g != 0
+    moved = g != 0 if g.dim() == 1 else (g != torch.arange(g.shape[1], device=g.device)).any(dim=1)
     return (moved | ~moved.any()).float()

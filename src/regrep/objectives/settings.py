@@ -54,10 +54,10 @@ def check_settings(
             raise RegrepError(
                 f"{what} is called as (tensor, elements), got {moves!r}; pass an action or a representation"
             )
-    check_group(getattr(input_action, "group", input_action))
+    check_group(getattr(input_action, "group", input_action), table=False)
     if output_action is not None:
         check_callable("output_action", output_action)
-        check_group(getattr(output_action, "group", output_action))
+        check_group(getattr(output_action, "group", output_action), table=False)
     for _, rho in found:
         if hasattr(rho, "group") and rho.group != input_action.group:
             raise RegrepError(

@@ -4,6 +4,7 @@ from regrep.representations import layouts
 from regrep.representations.generated import representation_from
 from regrep.representations.given import defining, det
 from regrep.representations.irreducible import Irrep, irreps
+from regrep.representations.large import LargePermutation, LargeRepresentation
 from regrep.representations.layouts import FeatureMap, Tokens
 from regrep.representations.learned import LearnedRepresentation, SingularMatrixError
 from regrep.representations.permutation import (
@@ -16,6 +17,7 @@ from regrep.representations.permutation import (
     standard,
     trivial,
 )
+from regrep.representations.point_sets import cosets, of_factor, subsets, tuples
 from regrep.representations.representation import (
     DirectSum,
     MatrixRepresentation,
@@ -29,12 +31,15 @@ __all__ = [
     "DirectSum",
     "FeatureMap",
     "Irrep",
+    "LargePermutation",
+    "LargeRepresentation",
     "LearnedRepresentation",
     "MatrixRepresentation",
     "PermutationRepresentation",
     "Representation",
     "SingularMatrixError",
     "Tokens",
+    "cosets",
     "defining",
     "det",
     "direct_sum",
@@ -43,11 +48,14 @@ __all__ = [
     "latent_representation",
     "layouts",
     "natural",
+    "of_factor",
     "pullback",
     "regular",
     "representation_from",
     "restrict",
     "sign",
     "standard",
+    "subsets",
     "trivial",
+    "tuples",
 ]

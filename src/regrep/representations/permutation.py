@@ -10,7 +10,7 @@ from torch import Tensor
 
 from regrep.arguments import is_whole, shown
 from regrep.errors import RegrepError
-from regrep.groups import FiniteGroup, Homomorphism
+from regrep.groups import FiniteGroup, Homomorphism, LargeGroup
 from regrep.placed import Placed
 from regrep.representations.representation import MatrixRepresentation, Representation, check_group, check_target
 
@@ -40,7 +40,7 @@ class PermutationRepresentation(Representation):
     def __init__(self, group: FiniteGroup, index: Tensor, name: str) -> None:
         self.group, self.name = group, name
         self.index = check_index(group, index, name)
-        self._placed = Placed(self.index)
+        self._placed, self._images = Placed(self.index), Placed(self.index[group.inverse])
         first = self.index.min(dim=0).values  # of the orbit of each coordinate
         self._first, self._sizes = Placed(first), Placed(first.bincount(minlength=self.dim).clamp_min(1).double())
 
@@ -75,6 +75,14 @@ class PermutationRepresentation(Representation):
     def index_on(self, device: torch.device) -> Tensor:
         """The index on a device, to which it is copied once."""
         return self._placed.on(device)
+
+    def images_of(self, g: Tensor) -> Tensor:
+        """Where elements [B] take each coordinate, int64 [B, dim], on the device of the elements."""
+        return self._images.on(g.device)[g]
+
+    def index_of(self, g: Tensor) -> Tensor:
+        """The coordinate that elements [B] take to each, int64 [B, dim], on the device of the elements."""
+        return self.index_on(g.device)[g]
 
     def orbit_means(self, z: Tensor) -> Tensor:
         """The average of rho(g) z over the group, without a pass per element: each entry is the mean of its orbit.
@@ -116,11 +124,15 @@ def trivial(group: FiniteGroup, dim: int = 1) -> PermutationRepresentation:
     >>> trivial(regrep.groups.cyclic(2), 3).invariant_dim
     3
     """
-    check_group(group)
+    check_group(group, table=False)
     if not is_whole(dim) or dim < 1:
         raise RegrepError(f"a trivial representation has dimension at least 1, got {shown(dim)}; pass an integer")
-    index = torch.arange(dim).expand(group.order, dim)
-    return PermutationRepresentation(group, index, "trivial" if dim == 1 else f"{dim} trivial")
+    name = "trivial" if dim == 1 else f"{dim} trivial"
+    if isinstance(group, LargeGroup):
+        from regrep.representations.large import LargePermutation, StillImages
+
+        return LargePermutation(group, StillImages(dim), dim, name)
+    return PermutationRepresentation(group, torch.arange(dim).expand(group.order, dim), name)
 
 
 def natural(group: FiniteGroup) -> PermutationRepresentation:
@@ -136,21 +148,29 @@ def natural(group: FiniteGroup) -> PermutationRepresentation:
     >>> natural(regrep.groups.symmetric(4)).dim
     4
     """
+    if isinstance(group, LargeGroup):
+        from regrep.representations.large import LargePermutation, points_of
+
+        return LargePermutation(group, points_of, group.degree, "natural")
     return PermutationRepresentation(group, _points(group)[group.inverse], "natural")
 
 
-def sign(group: FiniteGroup) -> MatrixRepresentation:
+def sign(group: FiniteGroup) -> Representation:
     """The sign representation: +1 for even, -1 for odd permutations of the natural points (section 3).
 
     >>> import regrep
     >>> sign(regrep.groups.dihedral(3)).character
     tensor([ 1.,  1.,  1., -1., -1., -1.], dtype=torch.float64)
     """
+    if isinstance(group, LargeGroup):
+        from regrep.representations.large import LargeMatrices, sign_matrices
+
+        return LargeMatrices(group, sign_matrices, 1, "sign")
     matrices = torch.linalg.det(natural(group).stack()).round().reshape(-1, 1, 1)
     return MatrixRepresentation(group, matrices, "sign")
 
 
-def standard(group: FiniteGroup) -> MatrixRepresentation:
+def standard(group: FiniteGroup) -> Representation:
     """The standard representation: vectors over the natural points whose coefficients sum to zero (section 3).
 
     Its matrices are orthogonal, being those in the normalised basis (1, -1, 0, ..), (1, 1, -2, 0, ..), ...
@@ -167,6 +187,10 @@ def standard(group: FiniteGroup) -> MatrixRepresentation:
     for k in range(n - 1):
         basis[k, k + 1] = -(k + 1)
         basis[k] /= ((k + 1) * (k + 2)) ** 0.5
+    if isinstance(group, LargeGroup):
+        from regrep.representations.large import LargeMatrices, StandardMatrices
+
+        return LargeMatrices(group, StandardMatrices(basis), n - 1, "standard")
     matrices = basis @ rho.stack() @ basis.T
     return MatrixRepresentation(group, matrices, "standard")
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from regrep.arguments import shown
 from regrep.errors import RegrepError
-from regrep.groups import FiniteGroup, Homomorphism, real_characters
+from regrep.groups import FiniteGroup, Homomorphism, LargeGroup, real_characters
 from regrep.groups.action import Action
 from regrep.groups.action import check_elements as check_elements
 from regrep.groups.finite import check_group as check_group
@@ -115,7 +115,11 @@ class Representation(Action):
     def __matmul__(self, other: Representation) -> Representation:
         if not isinstance(other, Representation):
             return NotImplemented
-        same_group([self, other])
+        group = same_group([self, other])
+        if isinstance(group, LargeGroup):
+            from regrep.representations.large import large_product
+
+            return large_product(self, other, group)
         from regrep.representations.permutation import PermutationRepresentation, tensor_index
 
         name = f"({self.name})⊗({other.name})"
@@ -255,6 +259,10 @@ def direct_sum(parts: Sequence[Representation]) -> Representation:
     from regrep.representations.permutation import PermutationRepresentation, sum_index
 
     group = same_group(parts)
+    if isinstance(group, LargeGroup):
+        from regrep.representations.large import large_sum
+
+        return large_sum(group, parts)
     if all(isinstance(part, PermutationRepresentation) for part in parts):
         index = sum_index([part.index for part in parts if isinstance(part, PermutationRepresentation)])
         return PermutationRepresentation(group, index, sum_name(parts))
