@@ -8,14 +8,14 @@ READY := .venv/.ready
 BASELINES := .venv-baselines/bin
 BASELINES_READY := .venv-baselines/.ready
 
-.PHONY: setup setup-baselines demo test test-baselines test-all test-lowest test-highest mutants lint types bench chaos clean
+.PHONY: setup setup-baselines demo test test-baselines test-all test-lowest test-highest mutants docs lint types bench chaos clean
 
 setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[all]" --group dev
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[all]" --group dev --group docs
 	touch $@
 
 setup-baselines: $(BASELINES_READY)
@@ -64,6 +64,11 @@ test-highest: .venv-highest/.ready
 mutants: setup
 	$(BIN)/python tools/mutants.py --out results/mutants.json
 
+# The site, static, in build/site; a warning (a link to nowhere, a name without description) is an error.
+docs: setup
+	$(BIN)/python -m sphinx -q -W --keep-going -b html -d build/doctrees docs build/site
+	@echo "build/site/index.html"
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -79,5 +84,5 @@ chaos: setup
 	PYTHONPATH=tests OMP_NUM_THREADS=1 $(BIN)/python -m chaos $(CHAOS)
 
 clean:
-	rm -rf .venv .venv-* build demo .mypy_cache .pytest_cache .ruff_cache .hypothesis src/*.egg-info
+	rm -rf .venv .venv-* build docs/reference/api demo .mypy_cache .pytest_cache .ruff_cache .hypothesis src/*.egg-info
 	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
