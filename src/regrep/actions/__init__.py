@@ -1,6 +1,7 @@
 """How groups act on data: batched, one element per sample."""
 
 from regrep.actions.composed import Pair, Then
+from regrep.actions.draws import Draws
 from regrep.actions.fields import VectorField2d
 from regrep.actions.functions import FunctionAction, check_law
 from regrep.actions.images import RotateFlip2d
@@ -20,6 +21,7 @@ from regrep.groups.action import Action
 __all__ = [
     "Action",
     "Boxes2d",
+    "Draws",
     "Fix",
     "FunctionAction",
     "KeyPoints",

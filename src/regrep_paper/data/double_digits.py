@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from regrep.actions import RotateFlip2d, SideBySide, rotate, sample
+from regrep.actions import RotateFlip2d, SideBySide, rotate
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup, parse
-from regrep_paper.data.batches import mix, sent
+from regrep_paper.data.batches import mix
 from regrep_paper.data.digits import FORMS, Digits, Source, load
 from regrep_paper.data.moved import MovedData
+from regrep_paper.data.resident import Drawn, Randomness, ResidentBatches
 from regrep_paper.data.samples import Batch, Samples, Split, Views
 from regrep_paper.runs.data_folder import check_folder
 from regrep_paper.tables.table4 import DEFAULTS, check_group
@@ -117,21 +118,26 @@ class DoubleDigits(MovedData):
 
     def views(self, batch: Batch, upright: bool = False) -> Views:
         """The two views of a batch, which depend only on the batch (including its seed)."""
-        device = batch.images.device
-        generator = torch.Generator().manual_seed(batch.seed)
-        digits = batch.images.float() / 255
+        return self._views(batch.images, batch.labels, Drawn(batch), upright)
+
+    def resident(self) -> ResidentBatches:
+        """The training batches as a function of the step."""
+        return ResidentBatches(self.splits["train"], self.batch_size, self.seed, self._views)
+
+    def _views(self, images: Tensor, labels: Tensor, source: Randomness, upright: bool = False) -> Views:
+        digits = images.float() / 255
         group = self.digit_action.group
-        g = sample(self.action.group, len(digits), generator=generator)
+        g = source.elements(self.action.group, len(digits))
         if not upright:
-            own = sent(sample(group, 2 * len(digits), generator=generator), device)
-            digits = self._noisy(digits, generator).flatten(0, 1)
-            digits = self.digit_action(digits, own).reshape(batch.images.shape)
+            own = source.elements(group, 2 * len(digits))
+            digits = self._noisy(digits, source).flatten(0, 1)
+            digits = self.digit_action(digits, own).reshape(images.shape)
         gx = None
         if self.second_noise and not upright:
-            both = sent(torch.stack([g // group.order, g % group.order], dim=1).flatten(), device)
-            moved = self.digit_action(self._noisy(digits, generator).flatten(0, 1), both)
+            both = torch.stack([g // group.order, g % group.order], dim=1).flatten()
+            moved = self.digit_action(self._noisy(digits, source).flatten(0, 1), both)
             gx = canvas(moved.reshape(digits.shape))
-        return Views(canvas(digits), batch.labels, sent(g, device), gx)
+        return Views(canvas(digits), labels, g, gx)
 
     def units(self) -> Tensor:
         """The two digits of each test pair, int64 [n, 2]."""
@@ -141,12 +147,12 @@ class DoubleDigits(MovedData):
         """The canvas before normalisation."""
         return x[:, 0] * DEVIATION + MEAN
 
-    def _noisy(self, digits: Tensor, generator: torch.Generator) -> Tensor:
+    def _noisy(self, digits: Tensor, source: Randomness) -> Tensor:
         """Each digit rotated by a random angle and back, which leaves interpolation artefacts."""
         if not self.noise:
             return digits
         flat = digits.flatten(0, 1)
-        angle = sent((torch.rand(len(flat), generator=generator) - 0.5) * TURN, digits.device)
+        angle = (source.uniform(len(flat)) - 0.5) * TURN
         flat = rotate(flat, angle)
         return (rotate(flat, -angle) if self.turn_back else flat).reshape(digits.shape)
 

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 
 from regrep.errors import RegrepError
 from regrep_paper.data.batches import BatchSampler, mix
+from regrep_paper.data.resident import ResidentBatches, Step, Steps, StepSampler
 from regrep_paper.data.samples import Batch, Views
 
 CALIBRATION = 11
@@ -30,6 +31,7 @@ class SplitData(lightning.LightningDataModule, ABC):
 
     Attributes:
         whole_batches: leave out an epoch's last training batch if it is not full; set by the run's protocol.
+        captured: the training loader yields the numbers of steps, whose batches :meth:`resident` makes on the device.
         shared_evaluation: whether several processes share the batches of validation and test as well, for models that
             gather what they measure; otherwise each process has all of them.
 
@@ -44,6 +46,7 @@ class SplitData(lightning.LightningDataModule, ABC):
         self.seed, self.batch_size = seed, batch_size
         self.splits: Mapping[Any, Any] = {}
         self.whole_batches = False
+        self.captured = False
 
     shared_evaluation: ClassVar[bool] = True
 
@@ -55,12 +58,18 @@ class SplitData(lightning.LightningDataModule, ABC):
     def moved(self, batch: Batch, loader: int) -> Views:
         """The views of a whole batch of a loader, on the device of the batch."""
 
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Views:
+    def on_after_batch_transfer(self, batch: Batch | Step, dataloader_idx: int) -> Views | Step:
         """The views of a batch; on several processes this one's share."""
+        if isinstance(batch, Step):
+            return batch
         views, trainer = self.moved(batch, dataloader_idx), self.trainer
         if trainer is None or trainer.world_size == 1 or not (trainer.training or self.shared_evaluation):
             return views
         return views.of_process(trainer.global_rank, trainer.world_size)
+
+    def resident(self) -> ResidentBatches | None:
+        """The training batches as a function of the step, made on the device; None where the data do not have that."""
+        return None
 
     @abstractmethod
     def source(self) -> dict[str, Any]:
@@ -86,6 +95,9 @@ class SplitData(lightning.LightningDataModule, ABC):
             batch_size: defaults to the training batch size.
             seed: defaults to the training seed.
         """
+        if self.captured and split == "train" and seed is None:
+            steps = StepSampler(len(self.splits[split]) // self.batch_size)
+            return DataLoader(Steps(), sampler=steps, batch_size=None)
         samples = self.splits[split]
         size, source = batch_size or self.batch_size, self.seed if seed is None else seed
         sampler = BatchSampler(len(samples), size, source, shuffle, whole=shuffle and self.whole_batches)

@@ -26,6 +26,7 @@ from regrep_paper.tables.definition import Definition
 from regrep_paper.tables.network import load
 from regrep_paper.tables.protocol import PROTOCOLS, Schedule, Selection, protocol_in
 from regrep_paper.training.checkpoints import load_best
+from regrep_paper.training.compiled import compile_training
 from regrep_paper.training.machine import default_precision
 from regrep_paper.training.measurement import Measurement
 from regrep_paper.training.processes import check_processes
@@ -156,7 +157,8 @@ class ExperimentCLI(LightningCLI):
             "--compile",
             type=bool,
             default=False,
-            help="compile the objective (torch.compile; on a GPU its steps are replayed as captured graphs)",
+            help="compile the step as one graph (on a GPU replayed without launching its kernels one by one), with the"
+            " making of its batch where all have one size and the data allow it: its random numbers are then others",
         )
         for setting in self.definition.settings:
             if setting.option and setting.also:
@@ -201,10 +203,10 @@ def fit(name: str, args: Sequence[str]) -> dict[str, Any]:
     command = ["regrep", "fit", name, *args]
 
     def trained_run() -> dict[str, Any]:
+        parts, protocol = (cli.trainer, cli.model, cli.datamodule), protocol_in(config)
         if config.get("compile"):
-            cli.model.compile_step()
-        parts = cli.trainer, cli.model, cli.datamodule
-        return train(folder, *parts, config, command, cli.config.patience, protocol_in(config))
+            compile_training(*parts[1:], protocol.whole_batches)
+        return train(folder, *parts, config, command, cli.config.patience, protocol)
 
     if not cli.trainer.is_global_zero:
         try:

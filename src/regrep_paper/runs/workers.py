@@ -27,12 +27,17 @@ from regrep_paper.runs.executors import (
     free_slot,
     open_log,
 )
+from regrep_paper.runs.folder_lock import FolderBusyError
 
 PROGRAM = (sys.executable, "-P", "-m", "regrep_paper")
 """Command that starts a run; with ``-P`` nothing is imported from the current folder."""
 
 WORKER = (sys.executable, "-P", "-m", "regrep_paper.worker")
 """Command that starts a worker, which calls :func:`serve`."""
+
+
+WELL = (0, FolderBusyError.exit_code)
+"""Exit codes of commands after which a process takes the next one: they ended well, or found others at work."""
 
 
 class WorkerExecutor(Executor):
@@ -102,7 +107,7 @@ class WorkerExecutor(Executor):
         )
 
     def _give_back(self, slot: int, process: subprocess.Popen[bytes], code: int) -> None:
-        if code == 0:
+        if code in WELL:
             self._idle[slot] = process
         else:
             self._retire(process)
@@ -180,7 +185,7 @@ def serve(main: Callable[[Sequence[str]], int]) -> None:
         busy.clear()
         answers.write(f"{code}\n")
         answers.flush()
-        if code:
+        if code not in WELL:
             break
 
 

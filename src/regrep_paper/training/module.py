@@ -36,10 +36,12 @@ from regrep.objectives import (
     moving_share,
     whitened_error,
 )
+from regrep_paper.data.resident import ResidentBatches, Step
 from regrep_paper.runs.hits import Hits
 from regrep_paper.tables.protocol import Schedule
 from regrep_paper.training.measurement import Measurement
 from regrep_paper.training.metrics import Scores, accuracy, latent_scale
+from regrep_paper.training.orbit import Orbit
 from regrep_paper.training.processes import gathered, weighted
 
 WIDEST = 4096
@@ -84,8 +86,11 @@ class ConfiguredModule(lightning.LightningModule, ABC, Generic[Objective]):
         """The settings that name this config."""
         return dict(self._config)
 
-    def compile_step(self) -> None:
+    def compile_step(self, batches: ResidentBatches | None = None) -> None:
         """Compile the objective as one graph, which a GPU replays without launching its kernels one by one.
+
+        Args:
+            batches: makes the batch of a step inside the graph; by default the loader's batches are used.
 
         Raises:
             RegrepError: the objective cannot be compiled.
@@ -168,23 +173,36 @@ class NetworkModule(ConfiguredModule[EquivariantObjective | RolloutObjective]):
     """
 
     _compiled: Callable[..., Terms] | None = None
+    batches: ResidentBatches | None  # no value here, which would hide the module
 
-    def compile_step(self) -> None:
+    def compile_step(self, batches: ResidentBatches | None = None) -> None:
         """Compile the objective, on a GPU as a graph that is replayed without launching its kernels one by one."""
         mode = "reduce-overhead" if torch.cuda.is_available() else None
-        self._compiled = torch.compile(self.objective.forward, fullgraph=True, mode=mode)
+        self.batches = batches
+        step = self.objective.forward if batches is None else self.numbered
+        self._compiled = torch.compile(step, fullgraph=True, mode=mode)
+
+    def numbered(self, number: Tensor) -> Terms:
+        """The objective on the batch of a step, which is made on the device; int64 scalar -> terms."""
+        assert self.batches is not None, "only a compiled step is numbered"
+        views = self.batches(number)
+        return self.objective(views.x, views.y, views.g, views.gx)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """One update; logs the terms of the objective."""
-        step = self.objective if self._compiled is None else self._compiled
-        terms = step(batch.x, batch.y, batch.g, batch.gx)
+        if isinstance(batch, Step):
+            assert self._compiled is not None, "numbers come with a compiled step"
+            assert self.batches is not None, "numbers come with batches"
+            terms, size = self._compiled(batch.number), self.batches.batch_size
+        else:
+            step = self.objective if self._compiled is None else self._compiled
+            terms, size = step(batch.x, batch.y, batch.g, batch.gx), len(batch.y) if batch.share else 0
         parts, total = terms.log("train/", errors=batch_idx % self.log_steps == 0), terms.total
         own = self.network.regularizer()
         if own is not None:
             parts["train/regularizer"], total = own.detach(), total + own
-        size = len(batch.y) if batch.share else 0
         self.log_dict(parts, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
-        return weighted(total, batch)
+        return total if isinstance(batch, Step) else weighted(total, batch)
 
     @cached_property
     def _own_symmetry(self) -> LatentSymmetry | None:
@@ -223,10 +241,13 @@ class NetworkModule(ConfiguredModule[EquivariantObjective | RolloutObjective]):
         """Errors by element and, of a latent that is not too wide to hold all samples at once, by irreducible."""
         # In training mode the look at one latent below would change the statistics of normalisations.
         encoder, act, rho = self.network.cpu().eval().encoder, symmetry.action, symmetry.rho
-        error = equivariance_error(encoder, x, act, rho)
         with torch.no_grad():
             width = encoder(x[:1]).numel()
-        return error, profile(encoder, x, act, rho) if width <= WIDEST else None
+        if width > WIDEST:
+            return equivariance_error(encoder, x, act, rho), None
+        orbit = Orbit(encoder, x, act)  # for both measurements
+        parts = orbit.encoder, orbit.names, orbit.action, rho
+        return equivariance_error(*parts), profile(*parts)
 
     def through(self, x: Tensor, y: Tensor) -> ThroughRho | None:
         """A metric of the head on moved latents of x, per element; None where the targets are not invariant."""

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from regrep.errors import RegrepError
+from regrep_paper.runs.folder_lock import FolderBusyError
 from regrep_paper.runs.kept import kept, switch_off, switch_on
 from regrep_paper.runs.workers import WorkerExecutor
 
@@ -44,7 +45,7 @@ def main(words):
         raise ValueError("a mistake")
     if what == "sleeps":
         time.sleep(60)
-    return 3 if what == "returns" else 0
+    return {"returns": 3, "waits": 75}.get(what, 0)
 
 serve(main)
 """
@@ -108,6 +109,15 @@ def test_after_a_failure_comes_a_new_process(executor, tmp_path, what, code, tol
     after = run(executor, tmp_path, "after")
     assert after[0] == 0
     assert process_of(before[1]) == process_of(failed[1]) != process_of(after[1])
+
+
+def test_a_process_that_found_others_at_work_takes_the_next_command(executor, tmp_path):
+    """The exit code says that the folder is in use; nothing has failed."""
+    code, lines = run(executor, tmp_path, "waits")
+    assert code == FolderBusyError.exit_code
+    next_code, others = run(executor, tmp_path, "goes")
+    assert next_code == 0
+    assert process_of(others) == process_of(lines)
 
 
 def test_jobs_have_a_process_each_and_cores_and_gpus_as_before(executor, tmp_path, monkeypatch):
