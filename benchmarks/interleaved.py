@@ -65,6 +65,7 @@ def save(
         "machine": platform.processor() or platform.machine(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
+        "commit": origin()["commit"],
         "seconds": {key: [round(v, 6) for v in values] for key, values in times.items()},
         "ratios": {key: round(value, 4) for key, value in ratios.items()},
         **facts,
