@@ -13,9 +13,11 @@ import matplotlib
 import numpy as np
 
 from regrep_paper.report.curves import spaced
+from regrep_paper.report.durations import durations
 from regrep_paper.report.layer_profile import write_figure
 from regrep_paper.report.runs import Run, read_runs
 from regrep_paper.report.style import COLOURS, STYLE, canvas, drawing, place
+from regrep_paper.report.table import rows_of
 
 ROOT = Path(__file__).parents[1]
 METHODS = {"ours": "the paper's penalty", "ours-permuted": "random permutations for ρ", "ours-whitened": "whitened"}
@@ -63,6 +65,16 @@ def layers() -> None:
     write_figure(ROOT / "docs" / "figures" / "face-detector-layers.svg", network, network["name"])
 
 
+def fractions() -> None:
+    """Draw accuracy against training time for fractions of second views."""
+    runs, _ = read_runs(ROOT / "results" / "ddmnist-fraction.jsonl")
+    figure = durations(rows_of(runs))
+    assert figure is not None, "the runs differ in their fractions"
+    picture = drawing("fraction-front", "Accuracy against training time for fractions of second views", "", figure)
+    (ROOT / "docs" / "figures" / "fraction-front.svg").write_text(picture.svg)
+
+
 if __name__ == "__main__":
     layers()
+    fractions()
     main(*sys.argv[1:])

@@ -42,7 +42,8 @@ def draw(rows: Sequence[Row]) -> list[Drawing]:
             "durations",
             "Result and training time",
             "What a second view of fewer samples costs and saves. Mean over seeds, with one standard deviation, against"
-            " the time that a run took on its machine, other work on it included.",
+            " the time that a run took: of the processor if all runs recorded it, else with other work on it."
+            " Dashed, what no other setting exceeds in less time.",
             durations(rows),
         ),
         (

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 import torch
+from smoke_fixture import SIZE
 
 COMMON = [
     "--data.classes=2",
@@ -126,3 +127,24 @@ def test_a_fast_run_tries_everything_out_and_leaves_nothing(tmp_path):
     assert code == 0, text
     assert text == "training, validation and test have been tried out; nothing was recorded\n"
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_forecasts_on_two_processes_are_those_of_one(smoke_folder, tmp_path):
+    """The networks have no normalisation over the batch, so that training agrees up to rounding too."""
+    words = [
+        f"--data.data_dir={smoke_folder}", f"--data.size={SIZE}", "--data.horizon=7", "--data.batch_size=3",
+        "--model.width=4", "--trainer.max_epochs=2", "--trainer.accelerator=cpu", "--trainer.precision=32-true",
+    ]  # fmt: skip
+    records = []
+    for name, more in (("one", []), ("two", TWO)):
+        code, text = told(regrep("fit", "smoke", f"--out={tmp_path / name}", *words, *more))
+        assert code == 0, text
+        records.append(json.loads((tmp_path / name / "done.json").read_text()))
+    for part in ("validation", "test"):
+        assert records[1][part] == pytest.approx(records[0][part], rel=1e-3, abs=1e-4)
+    one, two = (rows_of(tmp_path / name) for name in ("one", "two"))
+    assert [row["step"] for row in one] == [row["step"] for row in two]
+    for name in ("train/total", "train/task", "train/equivariance"):
+        for a, b in zip(one, two, strict=True):
+            assert float(b[name]) == pytest.approx(float(a[name]), rel=1e-3), name
