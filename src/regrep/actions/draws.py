@@ -90,7 +90,8 @@ class StepDraws:
 
     def _key(self, start: int, words: tuple[int, ...]) -> Tensor:
         key = mixed((self._step & WORD) ^ start)
-        for word in (self._step >> 32, *words):
+        rest: tuple[Tensor | int, ...] = (self._step >> 32, *words)
+        for word in rest:
             key = mixed(((key ^ word) + start) & WORD)
         return key
 
