@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from regrep.groups.multiplication import (
     check_table,
     closure,
     greedy_generators,
+    listed,
 )
 from regrep.html import table
 
@@ -338,9 +339,7 @@ class FiniteGroup:
         >>> dihedral(4).subgroup(["r2", "s"])
         (0, 2, 4, 6)
         """
-        if isinstance(generators, str) or not isinstance(generators, Iterable):
-            raise RegrepError(f"a subgroup has a list of generators, got {shown(generators)}; put them into brackets")
-        return tuple(sorted(closure(self.mul.numpy(), [self.index(g) for g in generators])))
+        return tuple(sorted(closure(self.mul.numpy(), [self.index(g) for g in listed(generators)])))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, FiniteGroup):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,7 +14,7 @@ from torch import Tensor
 from regrep.arguments import shown
 from regrep.errors import RegrepError
 from regrep.groups.finite import FiniteGroup, check_group
-from regrep.groups.multiplication import closure, without_superfluous
+from regrep.groups.multiplication import closure, listed, without_superfluous
 from regrep.groups.words import spanning_tree
 
 
@@ -161,7 +161,7 @@ def subgroup(
     2
     """
     check_group(group)
-    given = generators if isinstance(generators, str) or not isinstance(generators, Iterable) else list(generators)
+    given = listed(generators)
     elements = group.subgroup(given)
     place = {g: k for k, g in enumerate(elements)}
     index = torch.tensor(elements)
@@ -202,7 +202,7 @@ def quotient(
     (<FiniteGroup D4/[r2] of order 4>, ('e', 'r', 's', 'rs'), 3)
     """
     check_group(group)
-    given = normal if isinstance(normal, str) or not isinstance(normal, Iterable) else list(normal)
+    given = listed(normal)
     elements = np.array(group.subgroup(given))
     table, inverse = group.mul.numpy(), group.inverse.numpy()
     inside = np.zeros(group.order, dtype=bool)

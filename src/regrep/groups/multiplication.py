@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,13 @@ def check_names(names: object) -> None:
     """Raise unless these are texts, one per element."""
     if isinstance(names, str) or not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
         raise RegrepError(f"the names of elements are a sequence of texts, got {shown(names)}; name every element once")
+
+
+def listed(generators: object) -> list[Any]:
+    """The generators of a subgroup as a list; raises for a single one, which a text would be as well."""
+    if isinstance(generators, str) or not isinstance(generators, Iterable) or getattr(generators, "ndim", 1) == 0:
+        raise RegrepError(f"a subgroup has a list of generators, got {shown(generators)}; put them into brackets")
+    return list(generators)
 
 
 def check_table(table: np.ndarray) -> np.ndarray:

@@ -63,7 +63,7 @@ def test_elements_do_as_well_as_generators():
     assert subgroup(group, [])[0].order == 1
     with pytest.raises(RegrepError, match="D4 has no element 't'"):
         subgroup(group, ["t"])
-    for wrong in ("r", 3):
+    for wrong in ("r", 3, torch.tensor(3)):
         with pytest.raises(RegrepError, match="has a list of generators, got"):
             subgroup(group, wrong)
 
