@@ -1,10 +1,13 @@
 """Sentences of README and docs with numbers in them, against the records."""
 
+import statistics
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from regrep_paper.report.comparison import difference, separates
+from regrep_paper.report.durations import spent
 from regrep_paper.report.runs import read_runs
 from regrep_paper.report.table import rows_of
 from regrep_paper.tables.columns import Measure
@@ -138,3 +141,24 @@ def test_on_polycubes_the_control_gains_as_much():
     for label in ("ours-whitened", "latent-augmented", "ours-shuffled-latent-augmented"):
         assert gain(rows, label).mean < -0.29
     assert mean(rows["ours-whitened"], "whitened_error") == pytest.approx(0.80, abs=0.005)
+
+
+def test_accuracy_grows_with_the_share_of_second_views_and_so_does_the_time():
+    """Every fraction is on the front; latent augmentation alone is the fastest and the worst."""
+    rows = {row.key["fraction"]: row for row in rows_of(read_runs(RESULTS / "ddmnist-fraction.jsonl")[0])}
+    assert sorted(rows) == [0, 0.25, 0.5, 1]
+    seeds = set.intersection(*(set(row.seeds) for row in rows.values()))
+    assert {0, 1} <= seeds
+    for few, more in pairwise(sorted(rows)):
+        one, other = rows[few].by_seed(ACCURACY), rows[more].by_seed(ACCURACY)
+        assert all(one[seed] < other[seed] for seed in seeds)
+        assert max(spent(rows[few], "cpu_seconds")) < max(spent(rows[more], "cpu_seconds"))
+    full = statistics.median(spent(rows[1], "cpu_seconds"))
+    shares = {fraction: statistics.median(spent(row, "cpu_seconds")) / full for fraction, row in rows.items()}
+    assert shares == {
+        1: 1,
+        0.5: pytest.approx(0.8, abs=0.05),
+        0.25: pytest.approx(0.7, abs=0.05),
+        0: pytest.approx(0.6, abs=0.05),
+    }
+    assert all(mean(row, "whitened_error") > 0.98 for row in rows.values())
