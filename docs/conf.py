@@ -29,7 +29,7 @@ html_static_path: list[str] = []
 html_copy_source = False
 nitpicky = False  # types of torch and numpy are named, and not described, here
 
-myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 suppress_warnings = ["toc.empty_glob"]  # no page lies outside a folder now, and one may again
 
@@ -87,7 +87,7 @@ def write_reference() -> None:
             more += "\n   :no-value:" if kind == "data" else ""
             blocks.append(f"```{{eval-rst}}\n.. auto{kind}:: {name}.{one}{more}\n```")
         about = (inspect.getdoc(module) or "").split("\n\n")[0]
-        also = ["", "Also offered here:", "", *again] if again else []
+        also = ["", "Described where they live:", "", *again] if again else []
         pages[name] = "\n\n".join([f"# {name}", about, "\n".join(also), *blocks]) + "\n"
     for name, page in pages.items():
         path = folder / f"{name}.md"
