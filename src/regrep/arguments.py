@@ -102,6 +102,12 @@ def check_tensor(what: str, value: object, least: int = 0, floating: bool = Fals
         raise RegrepError(f"{what} is of real floating point, got {str(value.dtype)[6:]}; convert it with .float()")
 
 
+def check_flag(what: str, value: object) -> None:
+    """Raise unless an argument is True or False."""
+    if not isinstance(value, bool):
+        raise RegrepError(f"{what} is True or False, got {shown(value)}")
+
+
 def check_callable(what: str, value: object) -> None:
     """Raise unless an argument can be called."""
     if not callable(value):

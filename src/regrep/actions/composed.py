@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from regrep.actions.functions import ROUNDING, action_of
-from regrep.arguments import shown
+from regrep.arguments import check_flag, shown
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup, LargeGroup, product
 from regrep.groups.action import Action
@@ -56,6 +56,7 @@ class Then(Action):
             )  # fmt: skip
         self.group = self.actions[0].group
         self.exact = all(action.exact for action in self.actions)
+        check_flag("commute", commute)
         self._commuting = None if commute else Commuting(self.actions)
 
     def check(self, x: Tensor) -> None:
@@ -107,6 +108,7 @@ class Pair(Action):
         self.first, self.second = action_of(first, "what Pair takes"), action_of(second, "what Pair takes")
         self.group = product(self.first.group, self.second.group)
         self.exact = self.first.exact and self.second.exact
+        check_flag("commute", commute)
         self._commuting = None if commute else Commuting((self.first, self.second))
 
     def check(self, x: Tensor) -> None:

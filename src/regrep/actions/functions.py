@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from regrep.arguments import check_callable, check_tensor, shown
+from regrep.arguments import check_callable, check_flag, check_tensor, shown
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
 from regrep.groups.action import Action
@@ -43,6 +43,7 @@ class FunctionAction(Action):
     def __init__(self, group: FiniteGroup, function: Callable[[Tensor, Tensor], Tensor], exact: bool = True) -> None:
         check_group(group, table=False)
         check_callable("an action", function)
+        check_flag("exact", exact)
         self.group, self.function, self.exact = group, function, exact
 
     def apply(self, x: Tensor, g: Tensor) -> Tensor:
@@ -96,6 +97,7 @@ def check_law(act: Action, x: Tensor) -> None:
     Traceback (most recent call last):
     regrep.errors.RegrepError: an action moves by r and then by s as by r3s, but this one of D4 differs by 2; ...
     """
+    act = action_of(act, "what check_law tries")
     check_tensor("x", x, 1)
     group, n = act.group, act.group.order
     limit = ROUNDING.get(x.dtype, 0.0) * float(x.detach().abs().max()) if x.numel() and x.is_floating_point() else 0.0

@@ -85,15 +85,15 @@ class Points2d(Points):
 
     def __init__(self, group: FiniteGroup, size: float | tuple[float, float]) -> None:
         sides = tuple(size) if isinstance(size, tuple | list) else (size, size)
-        if len(sides) != 2 or not all(is_real(side) and side > 0 for side in sides):
+        if len(sides) != 2 or not all(is_real(side) and float(side) > 0 for side in sides):
             raise RegrepError(f"the side of an image is positive, got {shown(size)}; pass one, or (width, height)")
-        if sides[0] != sides[1] and turn_of(group)[0] not in (1, 2):
+        if float(sides[0]) != float(sides[1]) and turn_of(group)[0] not in (1, 2):
             raise RegrepError(
                 f"{group.name} turns images that are square, got width and height {shown(size)}; C1, C2, D1 and D2 keep"
                 " others"
             )
         down = torch.diag(torch.tensor([1.0, -1.0], dtype=torch.float64))
-        super().__init__(group, down @ plane_matrices(group) @ down, (sides[0] / 2, sides[1] / 2))
+        super().__init__(group, down @ plane_matrices(group) @ down, (float(sides[0]) / 2, float(sides[1]) / 2))
         self.size = size
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from regrep.actions.signed import SignedPermute
 from regrep.actions.volumes import Axis, Rotate3d
-from regrep.arguments import is_whole, shown
+from regrep.arguments import check_flag, is_whole, shown
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
 from regrep.groups.action import Action
@@ -57,6 +57,8 @@ class TensorField3d(Action):
     ) -> None:
         if not is_whole(rank) or not 0 <= rank <= 4:
             raise RegrepError(f"the rank of a tensor field is an integer from 0 to 4, got {shown(rank)}")
+        check_flag("symmetric", symmetric)
+        check_flag("axial", axial)
         if symmetric and rank != 2:
             raise RegrepError(f"symmetric tensors are of rank 2, got rank {rank}; leave symmetric= out")
         self._points = Rotate3d(group, matrices, axis, axes)
