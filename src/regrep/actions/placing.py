@@ -12,7 +12,7 @@ from regrep.actions.functions import action_of
 from regrep.actions.permute import gathered
 from regrep.arguments import is_whole, shown
 from regrep.errors import RegrepError
-from regrep.groups import FiniteGroup
+from regrep.groups import FiniteGroup, Homomorphism
 from regrep.groups.action import Action
 from regrep.groups.finite import check_group
 from regrep.placed import Placed
@@ -132,11 +132,11 @@ class Pullback(Action):
 
     Args:
         action: an action, a representation, or a function with a ``group``.
-        group: G.
-        elements: for each element of G, its image in the group of the action, as index or name.
+        group: G, or a homomorphism from G to the group of the action, such as the embedding of a subgroup.
+        elements: without a homomorphism, for each element of G its image in the group of the action, as index or name.
 
     Raises:
-        RegrepError: the elements do not multiply as those of G do.
+        RegrepError: the elements do not multiply as those of G do, or a homomorphism to another group.
 
     >>> import regrep
     >>> turn = regrep.actions.RotateFlip2d(regrep.groups.dihedral(4))
@@ -145,10 +145,19 @@ class Pullback(Action):
     [[[3, 4], [1, 2]]]
     """
 
-    def __init__(self, action: Any, group: FiniteGroup, elements: Iterable[int | str]) -> None:
+    def __init__(
+        self, action: Any, group: FiniteGroup | Homomorphism, elements: Iterable[int | str] | None = None
+    ) -> None:
         self.action = action_of(action, "what is pulled back")
-        check_group(group)
         target = self.action.group
+        if isinstance(group, Homomorphism):
+            if group.target != target or elements is not None:
+                raise RegrepError(
+                    f"{target.name} acts here, so that a homomorphism to {target.name} is needed, without a list of"
+                    f" elements, got {group!r} and {shown(elements)}"
+                )
+            elements, group = group.images.tolist(), group.source
+        check_group(group)
         if isinstance(elements, str) or not isinstance(elements, Iterable):
             raise RegrepError(f"the images of elements are a list of indices or names, got {shown(elements)}")
         index = torch.tensor([target.index(element) for element in elements])

@@ -193,6 +193,13 @@ def test_dimensions_are_those_named():
     assert torch.equal(inside[0, :, :, 1], RotateFlip2d(cyclic(8)).inside(torch.zeros(1, 5, 5)))
 
 
+def test_homomorphisms_say_how_another_group_acts():
+    both = regrep.groups.product(S3, D4)
+    act, x = Pullback(IMAGE, both.projections[1]), distinct(4, 4)
+    check_law(act, x)
+    assert torch.equal(act(x, torch.tensor([5 * 8 + 3])), IMAGE(x, torch.tensor([3])))
+
+
 def test_points_by_numpy():
     matrices, centre = rotation_matrices(), np.array([1.0, -2.0, 0.5])
     x = torch.randn(24, 2, 5, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
@@ -331,6 +338,7 @@ def test_they_are_tried_once_for_each_shape_and_on_data_that_tell():
         ),
         (lambda: Pullback(IMAGE, cyclic(2), ["e", "r"]), "C2 acts through 2 elements of D4"),
         (lambda: Pullback(IMAGE, cyclic(2), ["e"]), "the 1 given do not; list them"),
+        (lambda: Pullback(IMAGE, regrep.groups.product(S3, D4).projections[0]), "a homomorphism to D4 is needed"),
         (lambda: Pullback(IMAGE, cyclic(2), "es"), "a list of indices or names, got 'es'"),
         (lambda: Pullback(IMAGE, cyclic(2), ["e", "x"]), "D4 has no element 'x'"),
         (lambda: Points(D4, torch.eye(2).expand(8, 2, 2), (1.0, 2.0, 3.0)), "2 finite numbers or one, got"),
