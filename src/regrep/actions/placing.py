@@ -156,7 +156,8 @@ class Pullback(Action):
                     f"{target.name} acts here, so that a homomorphism to {target.name} is needed, without a list of"
                     f" elements, got {group!r} and {shown(elements)}"
                 )
-            elements, group = group.images.tolist(), group.source
+            elements = group.images.tolist()
+            group = group.source
         check_group(group)
         if isinstance(elements, str) or not isinstance(elements, Iterable):
             raise RegrepError(f"the images of elements are a list of indices or names, got {shown(elements)}")
