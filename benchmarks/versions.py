@@ -66,8 +66,11 @@ def commit(checkout: Path) -> str:
     return found.stdout.strip()
 
 
-def main(old: str, rounds: str = "9") -> None:
-    """Time old and new in turn, after one round of warming up."""
+def main(old: str | None = None, rounds: str = "9") -> None:
+    """Time old and new in turn, after one round of warming up; nothing without another checkout."""
+    if old is None:
+        print("versions: nothing to compare; pass the folder of another checkout")
+        return
     checkouts = {"old": Path(old), "new": ROOT}
     servers = {name: server(path) for name, path in checkouts.items()}
     times: dict[str, list[float]] = {f"{name} {method}": [] for method in METHODS for name in servers}
