@@ -15,7 +15,7 @@ from regrep.errors import RegrepError
 from regrep.groups.finite import FiniteGroup
 from regrep.groups.limits import GENERATORS
 from regrep.groups.multiplication import MAX_ORDER
-from regrep.groups.stabilizer_chain import StabilizerChain, parities
+from regrep.groups.stabilizer_chain import StabilizerChain, check_size, parities
 from regrep.groups.vector_orbits import VectorOrbits, permuted_vectors
 from regrep.placed import Placed
 
@@ -270,6 +270,7 @@ def product_of(name: str, left: FiniteGroup, right: FiniteGroup) -> LargeGroup:
     """The direct product of two groups on the points of both, the second after the first."""
     first, second = as_large(left), as_large(right)
     both = first.degree + second.degree
+    check_size(both * sum(len(level) for level in (*first.chain.levels, *second.chain.levels)), both)
     before, after = np.arange(first.degree), np.arange(first.degree, both)
     levels = [level.within(both, 0) for level in first.chain.levels]
     levels += [level.within(both, first.degree) for level in second.chain.levels]

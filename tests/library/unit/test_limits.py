@@ -80,6 +80,7 @@ DIGITS = "9" * 5000
         (lambda: product(cyclic(2), None), "a group is a FiniteGroup, got None"),
         (lambda: parse("C" * 10**6), "at most 1000 characters, in presentations 100000, got 1000000"),
         (lambda: parse("C1x" * 60 + "C1"), "at most 50 factors"),
+        (lambda: parse("S400xS400"), "at most 33554432 numbers, but on 800 points this one needs more"),
         (lambda: parse("(" * 300 + "C1" + ")" * 300), "at most 50 factors and as many pairs of parentheses"),
         (lambda: parse("C" + "9" * 900), "from 1 to 1000, got an integer of"),
         (lambda: parse("<a|a^20000>"), "has order 20000 or more"),
