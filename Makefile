@@ -8,7 +8,7 @@ READY := .venv/.ready
 BASELINES := .venv-baselines/bin
 BASELINES_READY := .venv-baselines/.ready
 
-.PHONY: setup setup-baselines demo test test-baselines test-all test-lowest test-highest mutants docs lint types bench chaos clean
+.PHONY: setup setup-baselines demo test test-browser test-baselines test-all test-lowest test-highest mutants docs lint types bench chaos clean
 
 setup: $(READY)
 
@@ -59,6 +59,11 @@ test-highest: .venv-highest/.ready
 	if [ $* = lowest ]; then .venv-$*/bin/python tools/lowest.py; fi > .venv-$*/constraints.txt
 	.venv-$*/bin/python -m pip install --quiet --upgrade -c .venv-$*/constraints.txt -e ".[all]" --group dev
 	touch $@
+
+# Needs Chromium on the path.
+test-browser: setup
+	$(BIN)/python -m pip install --quiet -c constraints.txt --group browser
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m browser tests/paper/report
 
 # Under half an hour on two cores: wrong changes of a sample of lines, each of which a test should notice.
 mutants: setup

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from regrep._version import __version__
 from regrep.errors import MissingExtraError, RegrepError
-from regrep_paper.commands.answers import doctor, groups, measure, models, report
+from regrep_paper.commands.answers import doctor, groups, measure, models, report, watch
 from regrep_paper.commands.comparing import compare
 from regrep_paper.commands.datasets import data
 from regrep_paper.commands.trainings import demo, evaluate, fit, learn, sweep
@@ -87,6 +87,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "sweep": sweep,
     "compare": compare,
     "report": report,
+    "watch": watch,
     "data": data,
     "demo": demo,
     "doctor": doctor,

@@ -37,6 +37,7 @@ HELP = {
     "sweep": "run every config of a sweep file, or continue a sweep",
     "compare": "which use of a symmetry helps a task of your own, and at what cost",
     "report": "tables and figures of all runs in a folder or a file",
+    "watch": "the report of a folder as a live page on this machine, while its runs go on",
     "data": "download or simulate a data set, or verify its files",
     "demo": "a small sweep on embedded digits, with its report",
     "doctor": "what is installed, what is missing, and what needs it",

@@ -1,4 +1,4 @@
-"""Commands that answer at once: groups, models, measure, report, doctor."""
+"""Commands that answer at once: groups, models, measure, report, doctor; and watch, which goes on answering."""
 
 from __future__ import annotations
 
@@ -84,6 +84,23 @@ def report(words: Sequence[str]) -> int:
     options = parser.parse_all(words)
     with result_of(options) as tell:
         tell(*reported(options.runs, options.out))
+    return 0
+
+
+def watch(words: Sequence[str]) -> int:
+    """``regrep watch FOLDER``: the report as a live page, made anew while runs go on."""
+    parser = command_parser("watch")
+    parser.add_argument("runs", metavar="RUNS", type=Path, help="folder of run folders, or a .jsonl file of records")
+    parser.add_argument("-o", "--out", metavar="DIR", type=Path, help="folder of the report (default RUNS/report)")
+    parser.add_argument("--port", type=int, default=0, metavar="N", help="of 127.0.0.1 (default: a free one)")
+    parser.add_argument("--every", type=float, default=5.0, metavar="SECONDS", help="between two looks (default 5)")
+    options = parser.parse_all(words)
+    if not 0.1 <= options.every <= 86400:
+        parser.error(f"--every is a number of seconds from 0.1 to 86400, got {options.every:g}")
+
+    from regrep_paper.report.live import watch as live
+
+    live(options.runs, options.out, options.port, options.every, lambda text: print(text, flush=True))
     return 0
 
 

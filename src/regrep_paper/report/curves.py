@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from regrep_paper.report.runs import Run, Series
-from regrep_paper.report.style import STYLE, canvas, look, place
+from regrep_paper.report.style import STYLE, canvas, look, place, tell, write_heading
 from regrep_paper.report.table import Row, by_heading
 
 COLUMNS = 3
@@ -21,6 +21,18 @@ COLUMNS = 3
 
 PANEL, MARGIN, DOWN = (3.4, 2.6), 0.7, 3.4
 """Size of a panel, left of it, and from one down to the next; in inches."""
+
+MOST = 6
+"""Of methods that share a panel; more of them get a small one each."""
+
+SMALL, SMALL_STEP, SMALL_DOWN, SMALL_COLUMNS = (2.1, 1.35), 2.55, 2.0, 4
+"""Size of a small panel, from one to the next (right and down) in inches, and how many stand in a line."""
+
+BEHIND, BEHIND_POINTS = "#c3c9d1", 12
+"""Colour of the other methods' lines in a small panel, and of how many points they consist at most."""
+
+TOLD_POINTS = 20
+"""At most about this many points of a line tell their value."""
 
 LETTER = 0.078
 """Width of a letter of the names beside a panel, in inches."""
@@ -62,14 +74,18 @@ def curves(rows: Sequence[Row], curve: Curve) -> Figure | None:
     panels = {heading: shown for heading, shown in panels.items() if shown}
     if not panels:
         return None
-    lines = math.ceil(len(panels) / COLUMNS)
+    few = {heading: shown for heading, shown in panels.items() if len(shown) <= MOST}
+    many = {heading: shown for heading, shown in panels.items() if len(shown) > MOST}
     every = [value for shown in panels.values() for _, found in shown for one in found for value in one.values()]
     scale = _scale(curve, every)
+    lines = math.ceil(len(few) / COLUMNS)
+    heights = [0.75 + SMALL_DOWN * math.ceil(len(shown) / SMALL_COLUMNS) for shown in many.values()]
     with matplotlib.rc_context(STYLE):
-        longest = max(len(_name(row, found)) for shown in panels.values() for row, found in shown)
+        longest = max((len(_name(row, found)) for shown in few.values() for row, found in shown), default=0)
         step = MARGIN + PANEL[0] + 0.15 + LETTER * longest
-        figure = canvas(step * min(COLUMNS, len(panels)), DOWN * lines)
-        for k, (heading, shown) in enumerate(panels.items()):
+        width = max(step * min(COLUMNS, len(few)), (MARGIN + SMALL_COLUMNS * SMALL_STEP) if many else 0)
+        figure = canvas(width, DOWN * lines + sum(heights))
+        for k, (heading, shown) in enumerate(few.items()):
             line, column = divmod(k, COLUMNS)
             axis = place(figure, MARGIN + column * step, 0.35 + line * DOWN, *PANEL)
             _panel(axis, shown, rows, curve, scale)
@@ -77,21 +93,70 @@ def curves(rows: Sequence[Row], curve: Curve) -> Figure | None:
             axis.set_xlabel(curve.along)
             if column == 0:
                 axis.set_ylabel(curve.label)
+        top = DOWN * lines
+        for (heading, shown), height in zip(many.items(), heights, strict=True):
+            write_heading(figure, 0.05, top + 0.05, heading)
+            _small_panels(figure, top + 0.62, shown, rows, curve, scale)
+            top += height
     return figure
 
 
+def _small_panels(
+    figure: Figure, top: float, shown: list[tuple[Row, list[Series]]], rows: Sequence[Row], curve: Curve, scale: str
+) -> None:
+    """A panel per method, with the others in grey behind it and the same axes."""
+    first = None
+    for k, (row, series) in enumerate(shown):
+        line, column = divmod(k, SMALL_COLUMNS)
+        axis = place(figure, MARGIN + column * SMALL_STEP, top + line * SMALL_DOWN, *SMALL)
+        for _, other in shown:
+            epochs, values = _means(other)
+            thin = slice(None, None, -(-len(epochs) // BEHIND_POINTS))
+            axis.plot(epochs[thin], values.mean(axis=0)[thin], lw=0.8, color=BEHIND, zorder=1)
+        _line(axis, row, series, rows)
+        _frame(axis, curve, scale)
+        first = axis if first is None else first
+        axis.set(xlim=first.get_xlim(), ylim=first.get_ylim())
+        axis.set_title(_name(row, series), fontsize=8, color=look(row, rows)["color"])
+        axis.tick_params(labelsize=7)
+        axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        if line == math.ceil(len(shown) / SMALL_COLUMNS) - 1 or k + SMALL_COLUMNS >= len(shown):
+            axis.set_xlabel(curve.along, fontsize=8)
+        if column == 0:
+            axis.set_ylabel(curve.label, fontsize=8)
+
+
+def _means(series: list[Series]) -> tuple[np.ndarray, np.ma.MaskedArray]:
+    """Epochs, and the values of each run there, [n, epochs]; masked where a run has none."""
+    epochs = np.array(sorted(set().union(*series)))
+    values = np.array([[one.get(epoch, math.nan) for epoch in epochs] for one in series])
+    return epochs, np.ma.masked_invalid(values)
+
+
+def _line(axis: Axes, row: Row, series: list[Series], rows: Sequence[Row]) -> float:
+    """Draw the mean of a row's runs and their range; returns the last mean."""
+    style = look(row, rows)
+    epochs, values = _means(series)
+    means = values.mean(axis=0)
+    axis.plot(epochs, means, lw=1.7, marker="o" if len(epochs) == 1 else "", **style)
+    if len(series) > 1:
+        axis.fill_between(epochs, values.min(axis=0), values.max(axis=0), color=style["color"], alpha=0.16, lw=0)
+    points = [(epoch, float(mean)) for epoch, mean in zip(epochs, means.filled(math.nan), strict=True)]
+    points = [(epoch, mean) for epoch, mean in points[:: -(-len(points) // TOLD_POINTS)] if math.isfinite(mean)]
+    if len(points) > 1:
+        (dots,) = axis.plot(*zip(*points, strict=True), "o", ms=6, color=style["color"], alpha=0)
+        tell(dots, *(f"{row.label}, {epoch:g}: {mean:.4g}" for epoch, mean in points))
+    return float(means[-1])
+
+
 def _panel(axis: Axes, shown: list[tuple[Row, list[Series]]], rows: Sequence[Row], curve: Curve, scale: str) -> None:
-    ends = []
-    for row, series in shown:
-        style = look(row, rows)
-        epochs = np.array(sorted(set().union(*series)))
-        values = np.array([[one.get(epoch, math.nan) for epoch in epochs] for one in series])
-        masked = np.ma.masked_invalid(values)
-        axis.plot(epochs, masked.mean(axis=0), lw=1.7, marker="o" if len(epochs) == 1 else "", **style)
-        if len(series) > 1:
-            low, high = masked.min(axis=0), masked.max(axis=0)
-            axis.fill_between(epochs, low, high, color=style["color"], alpha=0.16, lw=0)
-        ends.append((float(masked.mean(axis=0)[-1]), _name(row, series), style["color"]))
+    ends = [(_line(axis, row, series, rows), _name(row, series), look(row, rows)["color"]) for row, series in shown]
+    _frame(axis, curve, scale)
+    _name_lines(axis, ends)
+
+
+def _frame(axis: Axes, curve: Curve, scale: str) -> None:
+    """Scales, ticks and the line of reference."""
     axis.set_yscale(scale)
     if scale == "log":
         axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -109,7 +174,6 @@ def _panel(axis: Axes, shown: list[tuple[Row, list[Series]]], rows: Sequence[Row
         )  # fmt: skip
         if scale == "linear":
             axis.set_ylim(top=max(axis.get_ylim()[1], 1.1 * height))
-    _name_lines(axis, ends)
 
 
 def _name_lines(axis: Axes, ends: list[tuple[float, str, str]]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from regrep_paper.report.style import COLOURS, OTHER, STYLE, canvas, place, write_heading
+from regrep_paper.report.style import COLOURS, OTHER, STYLE, canvas, place, tell, write_heading
 from regrep_paper.report.table import Row, by_heading
 
 COLUMNS = 4
@@ -20,6 +20,9 @@ COLUMNS = 4
 
 SIZE, STEP, LEFT = 2.15, (2.75, 3.55), 0.75
 """Side of a map, from one to the next (right and down), and left of the first; in inches."""
+
+NUMBERED = 8
+"""Numbers stand in maps with at most so many columns."""
 
 LABEL = "whitened error (1 = unrelated)"
 
@@ -118,6 +121,10 @@ def _maps(
         mean = _mean(errors)
         grid = mean.reshape(len(left), len(right))
         image = axis.imshow(grid, vmin=0, vmax=top, cmap="viridis", aspect="auto", interpolation="nearest")
+        for (y, x), value in np.ndenumerate(grid):
+            if math.isfinite(value) and grid.shape[1] <= NUMBERED:
+                colour = "white" if value < 0.6 * top else "#1c2430"
+                axis.text(x, y, f"{value:.2f}", color=colour, fontsize=6.5, ha="center", va="center")
         axis.grid(visible=False)
         axis.tick_params(length=0)
         axis.set_xticks(range(len(right)), right, fontsize=7.5, rotation=90 if len(right) > 4 else 0)
@@ -138,7 +145,9 @@ def bars(axis: Axes, names: Sequence[str], shown: Sequence[Bars], top: float, la
     width = 0.8 / len(shown)
     for k, one in enumerate(shown):
         places = np.arange(len(names)) + (k - (len(shown) - 1) / 2) * width
-        axis.bar(places, np.nan_to_num(one.mean), width, color=one.colour, label=one.label)
+        drawn = axis.bar(places, np.nan_to_num(one.mean), width, color=one.colour, label=one.label)
+        for bar, name, value in zip(drawn, names, one.mean, strict=True):
+            tell(bar, f"{one.label}, {name}: {value:.3f}")
         for position, low, high in zip(places, one.low, one.high, strict=True):
             if low < high:
                 axis.plot([position, position], [low, high], color="#222222", lw=0.9)

@@ -15,6 +15,7 @@ from regrep_paper.report.examples import examples
 from regrep_paper.report.forecasts import forecasts, horizon
 from regrep_paper.report.isotypic import profile_figure
 from regrep_paper.report.learned_part import learned_rows, slug
+from regrep_paper.report.ranking import ranking
 from regrep_paper.report.reconstructions import reconstructions
 from regrep_paper.report.style import Drawing, drawing
 from regrep_paper.report.symmetry import symmetry
@@ -28,7 +29,17 @@ UNRELATED = 1.0
 def draw(rows: Sequence[Row]) -> list[Drawing]:
     """Learning curves, errors and scale over training, errors per element, example pairs."""
     measures = dict.fromkeys(row.experiment.selection for row in rows)
-    plans = [
+    plans: list[tuple[str, str, str, Figure | None]] = [
+        (
+            "ranking",
+            "Methods by their results",
+            "Small dots: seeds; large dot: their mean, hollow for a control, which shows what is gained without"
+            " equivariance. Right: the paired difference to the baseline with its 95 % interval, not corrected for the"
+            " number of methods.",
+            ranking(rows),
+        )
+    ]
+    plans += [
         (
             f"{m.split}-{m.metric}",
             "Learning curves",

@@ -26,6 +26,9 @@ MOST = 4
 ARROWS = 8
 """Along a side of a frame."""
 
+FILMS = 6
+"""Moving pictures of at most so many methods, for the size of the page."""
+
 PAUSE, REST = 300, 1500
 """Milliseconds that a frame of the moving picture stays, and the last one."""
 
@@ -71,15 +74,16 @@ def forecasts(rows: Sequence[Row], test: str = "future") -> Figure | None:
     return figure
 
 
-def film(rows: Sequence[Row], test: str = "future") -> str:
-    """A moving picture of the last method's forecast, as HTML for a page; empty without records.
+def films_of(rows: Sequence[Row], test: str = "future") -> dict[str, str]:
+    """Label -> a moving picture of its forecast, as HTML for a page; at most the last few methods."""
+    return {label: _film(label, fields) for label, fields in _found(rows, test)[-FILMS:]}
+
+
+def _film(label: str, fields: Fields) -> str:
+    """A moving picture of a forecast, as HTML for a page.
 
     An animated PNG, which needs no script; where the reader's system asks for reduced motion its last frame stands.
     """
-    found = _found(rows, test)
-    if not found:
-        return ""
-    label, fields = found[-1]
     pictures = [_picture(label, fields, k) for k in range(len(fields["true"]))]
     moving, still = io.BytesIO(), io.BytesIO()
     pauses = [PAUSE] * (len(pictures) - 1) + [REST]

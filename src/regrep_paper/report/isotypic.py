@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from regrep_paper.report.style import STYLE, canvas, place
+from regrep_paper.report.style import STYLE, canvas, place, tell
 
 PANEL, LEFT, TOP, STEP = (4.2, 2.2), 0.75, 0.45, 5.2
 """Size of a panel, left of the first and above it, and from one to the next; in inches."""
@@ -51,7 +51,9 @@ def _bars(axis: Axes, irreps: Sequence[str], values: Mapping[str, np.ndarray]) -
     width = 0.8 / len(values)
     for k, (name, numbers) in enumerate(values.items()):
         places = np.arange(len(irreps)) + (k - (len(values) - 1) / 2) * width
-        axis.bar(places, np.nan_to_num(numbers), width, label=name)
+        drawn = axis.bar(places, np.nan_to_num(numbers), width, label=name)
+        for bar, irrep, value in zip(drawn, irreps, numbers, strict=True):
+            tell(bar, f"{name}, {irrep}: {value:.3f}")
     axis.grid(visible=False, axis="x")
     axis.set_xticks(range(len(irreps)), irreps, rotation=90 if max(map(len, irreps)) > 5 else 0, fontsize=7.5)
     axis.set_xlabel("irreducible representation")

@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from regrep.errors import MissingExtraError, RegrepError
+from regrep_paper.report.captioned import Captioned, by_setting, of_learned, of_paper
 from regrep_paper.report.costs import Cost, read_costs
-from regrep_paper.report.learned_part import learned_rows, plain_sections, sections
+from regrep_paper.report.learned_part import learned_rows, plain_sections, sections, slug
 from regrep_paper.report.provenance import commands, provenance
 from regrep_paper.report.results import brief, choice, comma_separated, results
 from regrep_paper.report.runs import SUFFIX, Run, read_runs
-from regrep_paper.report.summary import summary
+from regrep_paper.report.summary import verdicts
 from regrep_paper.report.table import Row, by_heading, rivals, rows_of, select
 from regrep_paper.report.templates import template
-from regrep_paper.report.text import Table, by_problem, latex, markdown
+from regrep_paper.report.text import latex, markdown
 from regrep_paper.runs.records import write_atomic
 from regrep_paper.tables.index import TABLES
+
+if TYPE_CHECKING:
+    from regrep_paper.report.style import Drawing
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def build(source: Path | str, out: Path | str | None = None, title: str | None =
     figures, runs, unreadable = _without_odd(runs, unreadable, lambda some, wrong: _page(some, costs, wrong, title))
     for name, content in figures.items():
         write_atomic(out / name, content)
-    drawn = tuple(out / name for name in figures if name != PAGE)
+    drawn = tuple(out / name for name in figures if name.startswith("figures/"))
     text = _text(select(rows_of(runs, costs)), unreadable)
     return Report(out, out / PAGE, tuple(out / name for name in tables), drawn, text)
 
@@ -128,7 +132,7 @@ def _page(runs: Sequence[Run], costs: Sequence[Cost], unreadable: dict[str, str]
     """Figures, and the page that shows them, last."""
     try:
         from regrep_paper.report.figures import draw, draw_learned
-        from regrep_paper.report.forecasts import film
+        from regrep_paper.report.forecasts import films_of
         from regrep_paper.report.trajectories import animation
     except ImportError as cause:
         raise MissingExtraError("report") from cause
@@ -137,16 +141,22 @@ def _page(runs: Sequence[Run], costs: Sequence[Cost], unreadable: dict[str, str]
     chosen = select(rows)
     figures, drawings = draw(chosen), draw_learned(chosen)
     every = [*figures, *(figure for several in drawings.values() for figure in several)]
+    films = {heading: moving for heading, rows in by_heading(chosen).items() if (moving := films_of(rows))}
+    content = _content(runs, rows, chosen)
     page = template("page.html").render(
         title=title,
+        contents=_contents(content, figures, list(films), unreadable),
         figures=figures,
         drawings=drawings,
-        films={heading: moving for heading, rows in by_heading(chosen).items() if (moving := film(rows))},
+        films=films,
         animations={heading: animation(rows) for heading, rows in learned_rows(chosen).items()},
-        **_content(runs, rows, chosen, results(chosen)),
+        **content,
         unreadable=unreadable,
     )
-    files = {f"figures/{one.name}.{kind}": text for one in every for kind, text in (("svg", one.svg), ("pdf", one.pdf))}
+    files: Files = {one.file: one.text for one in _captioned(content)}
+    files |= {
+        f"figures/{one.name}.{kind}": text for one in every for kind, text in (("svg", one.svg), ("pdf", one.pdf))
+    }
     return {**files, PAGE: page}
 
 
@@ -179,32 +189,57 @@ def _read(source: Path) -> tuple[list[Run], list[Cost], dict[str, str]]:
     return runs, costs, {**unreadable, **wrong}
 
 
-def _content(runs: Sequence[Run], rows: Sequence[Row], chosen: Sequence[Row], table: Table) -> dict[str, Any]:
+def _content(runs: Sequence[Run], rows: Sequence[Row], chosen: Sequence[Row]) -> dict[str, Any]:
     """What the page shows besides figures, by the names that the template uses."""
     parts = sections(chosen)
     shared, run_headings, lines = provenance(runs)
     experiments = dict.fromkeys(row.key["experiment"] for row in chosen)
     compared = [m for row in chosen for m in row.experiment.results if row.paper(m)]
+    boxes: dict[str, list[tuple[str, str]]] = {}
+    for heading, verdict in [*verdicts(chosen), *((part.heading, (part.summary, "")) for part in parts)]:
+        boxes.setdefault(heading, []).append(verdict)
+    published = [TABLES[name] for name in experiments if name in TABLES] if compared else []
     return {
-        "summary": [*summary(chosen), *((part.heading, part.summary) for part in parts)],
+        "verdicts": boxes,
         "learned": parts,
+        "learned_tables": {part.heading: of_learned(part) for part in parts},
         "contest": any(not row.experiment.learned for row in chosen),
         "unfinished": sum(not run.finished for run in runs),
-        "results": _shown(table),
-        "choice": _shown(choice(rows, chosen)),
+        "results": by_setting("Results, a part per problem", results(chosen), "tables/results.csv"),
+        "choice": by_setting(
+            "Every combination of settings that was run", choice(rows, chosen), "tables/configurations.csv"
+        ),
         "costs": any(row.cost for row in chosen),
         "tuned": any(len(rivals(row, rows)) > 1 for row in rows),
-        "paper": [TABLES[name] for name in experiments if name in TABLES] if compared else [],
+        "paper": {one.name: of_paper(one, f"tables/{slug(one.name)}-of-the-paper.csv") for one in published},
         "shared": shared,
-        "run_headings": run_headings,
-        "runs": lines,
+        "run_count": len(runs),
+        "run_table": Captioned("Runs", run_headings, {"": lines}, "tables/runs.csv"),
         "commands": commands(runs),
     }
 
 
-def _shown(table: Table) -> dict[str, Any]:
-    """A table for the template: the problems as headings between the lines."""
-    return {"headings": table.columns[1:], "parts": by_problem([line[0].text for line in table.lines], table.lines)}
+def _captioned(content: dict[str, Any]) -> list[Captioned]:
+    """The tables that the page shows."""
+    learned = [table for tables in content["learned_tables"].values() for table in tables.values()]
+    choice = [content["choice"]] if content["contest"] else []
+    return [content["results"], *choice, *content["paper"].values(), *learned, content["run_table"]]
+
+
+def _contents(
+    content: dict[str, Any], figures: Sequence[Drawing], films: Sequence[str], unreadable: dict[str, str]
+) -> list[tuple[str, str]]:
+    """Anchors and headings of the page, in its order."""
+    found = [("verdicts", "Verdicts"), ("results", "Results")]
+    if content["learned"]:
+        found.append(("learned", "Learned representations"))
+    found += [(f"{one.name}-section", one.heading) for one in figures]
+    found += [(f"film-{k}", f"Moving picture, {heading}") for k, heading in enumerate(films, 1)]
+    if content["contest"]:
+        found.append(("candidates", "All configurations"))
+    found += [(f"paper-{k}", f"{name} of the paper") for k, name in enumerate(content["paper"], 1)]
+    found.append(("runs", "What was run"))
+    return [*found, ("unreadable", "Unreadable records")] if unreadable else found
 
 
 def _text(chosen: Sequence[Row], unreadable: dict[str, str]) -> str:

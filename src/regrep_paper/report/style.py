@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -29,12 +30,15 @@ COLOURS = {
 OTHER = "#333333"
 """Of a method without a colour of its own."""
 
+TOLD, SEPARATOR = "told|", "|"
+"""How the SVG that matplotlib writes marks the texts of :func:`tell`."""
+
 DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))
 """Lines of rows with one method, in order."""
 
 STYLE: Any = {
     "svg.hashsalt": "regrep",
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",  # text that can be found and read aloud, and a third of the size
     "pdf.fonttype": 42,
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -63,6 +67,7 @@ class Drawing:
         name: of the files.
         heading: above it.
         caption: below it.
+        width: of the SVG, in points.
         svg: SVG to stand inside a page, its identifiers begin with the name.
         pdf: the same for LaTeX.
     """
@@ -70,6 +75,7 @@ class Drawing:
     name: str
     heading: str
     caption: str
+    width: float
     svg: str
     pdf: bytes
 
@@ -83,12 +89,56 @@ def drawing(name: str, heading: str, caption: str, figure: Figure) -> Drawing:
             figure.savefig(file, format=form, metadata={date: None}, bbox_inches="tight", pad_inches=0.08)
     svg = re.sub(r"^.*?(?=<svg)", "", text.getvalue(), flags=re.DOTALL)
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = _with_titles(_rounded(svg))
     used = set(re.findall(r'="#([^"]+)"|url\(#([^)]+)\)', svg))
     names = {name for pair in used for name in pair}
     svg = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in names else "", svg)
     svg = re.sub(r'( id="|="#|url\(#)', lambda found: f"{found[1]}{name}-", svg)
     svg = svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(heading)}" ', 1)
-    return Drawing(name, heading, caption, svg, data.getvalue())
+    width = float(re.search(r'width="([\d.]+)pt"', svg)[1])  # type: ignore[index]  # matplotlib writes it
+    return Drawing(name, heading, caption, width, svg, data.getvalue())
+
+
+def tell(artist: Artist, *texts: str) -> None:
+    """What the page shows while the pointer rests on an artist: one text, or one for each of a line's markers."""
+    artist.set_gid(TOLD + SEPARATOR.join(text.replace(SEPARATOR, "/").replace("\n", " ") for text in texts))
+
+
+def _rounded(svg: str) -> str:
+    r"""The SVG with paths and places to a tenth of a point, and without spaces that say nothing.
+
+    >>> _rounded('  <path d="M 1.23456 2.0001 L 3.5 4.0" style="fill: none; stroke: #fff"/>')
+    '<path d="M1.2 2L3.5 4" style="fill:none;stroke:#fff"/>'
+    """
+
+    def short(number: re.Match[str]) -> str:
+        return f"{float(number[0]):.1f}".removesuffix(".0")
+
+    svg = re.sub(r' (?:d|x|y)="[^"]*"', lambda found: re.sub(r"-?\d+\.\d+", short, found[0]), svg)
+    svg = re.sub(r' d="[^"]*"', lambda found: re.sub(r"\s*([A-Za-z])\s*", r"\1", found[0][4:]).join((' d="', "")), svg)
+    svg = re.sub(r' style="[^"]*"', lambda found: re.sub(r"([;:]) ", r"\1", found[0]), svg)
+    return re.sub(r"^\s+", "", svg, flags=re.MULTILINE)
+
+
+def _with_titles(svg: str) -> str:
+    """The SVG with the texts of :func:`tell` as titles of their shapes.
+
+    >>> _with_titles('<g id="told|a"><path/></g>')
+    '<g><title>a</title><path/></g>'
+    >>> _with_titles('<g id="told|a|b"><use x="0"/><use x="1"/></g>')
+    '<g><use x="0"><title>a</title></use><use x="1"><title>b</title></use></g>'
+    """
+    parts = re.split(rf'<g id="{re.escape(TOLD)}([^"]*)">', svg)
+    found = [parts[0]]
+    for told, rest in zip(parts[1::2], parts[2::2], strict=True):
+        texts = told.split(SEPARATOR)
+        if len(texts) == 1:
+            found += ["<g><title>", texts[0], "</title>", rest]
+            continue
+        shapes = re.split(r"<use([^>]*)/>", rest, maxsplit=len(texts))
+        used = zip(shapes[1::2], texts, shapes[2::2], strict=False)  # a marker outside of the picture is not there
+        found += ["<g>", shapes[0], *(f"<use{one}><title>{text}</title></use>{after}" for one, text, after in used)]
+    return "".join(found)
 
 
 def canvas(width: float, height: float) -> Figure:

@@ -13,16 +13,21 @@ from regrep_paper.tables.columns import Measure
 
 def summary(rows: Sequence[Row]) -> list[tuple[str, str]]:
     """Heading and verdict, one per problem and measure that methods compete in."""
-    lines = []
-    for heading, members in by_heading(rows).items():
-        for measure in members[0].experiment.results:
-            if measure.sign:
-                lines.append((heading, _verdict(members, measure)))
-    return lines
+    return [(heading, " ".join(part for part in parts if part)) for heading, parts in verdicts(rows)]
+
+
+def verdicts(rows: Sequence[Row]) -> list[tuple[str, tuple[str, str]]]:
+    """The same with each verdict in two: what can be said, and the differences to the baseline that it rests on."""
+    return [
+        (heading, (_verdict(members, measure), _against_baseline(members, measure)))
+        for heading, members in by_heading(rows).items()
+        for measure in members[0].experiment.results
+        if measure.sign
+    ]
 
 
 def _verdict(rows: Sequence[Row], measure: Measure) -> str:
-    """Which row has the best mean, from which ones it is separated, and how each compares with the baseline."""
+    """Which row has the best mean, and from which ones it is separated."""
     found = [(mean * measure.sign, -k) for k, row in enumerate(rows) if (mean := row.mean(measure)) is not None]
     if not found:
         return "no run is finished yet."
@@ -43,20 +48,20 @@ def _verdict(rows: Sequence[Row], measure: Measure) -> str:
     few = [f"{row.label} {len(row.by_seed(measure))}" for row in (best, *others) if len(row.by_seed(measure)) < 3]
     if others and few:
         sentences.append(f"Too few seeds to decide anything (three or more would be needed): {', '.join(few)}.")
-    return " ".join([*sentences, *_against_baseline(rows, measure)])
+    return " ".join(sentences)
 
 
-def _against_baseline(rows: Sequence[Row], measure: Measure) -> list[str]:
+def _against_baseline(rows: Sequence[Row], measure: Measure) -> str:
     """Differences to the baseline with the same seeds."""
     base = baseline(rows)
-    if base is None:
-        return []
+    if base is None or not any(row.by_seed(measure) for row in rows):
+        return ""
     listed = [
         f"{row.label} {interval_text(found, measure.digits)}"
         for row in rows
         if row is not base and (found := difference(row, base, measure)) is not None
     ]
-    return [f"Difference to {base.label} seed by seed, with 95 % intervals: {'; '.join(listed)}."] if listed else []
+    return f"Difference to {base.label} seed by seed, with 95 % intervals: {'; '.join(listed)}." if listed else ""
 
 
 def _value(row: Row, measure: Measure) -> str:

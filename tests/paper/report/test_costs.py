@@ -80,7 +80,7 @@ def test_no_columns_where_nothing_was_measured(records):
 def test_the_report_shows_them(records):
     made = build(records)
     page, text = made.page.read_text(), made.tables[0].read_text()
-    assert "<th>step memory, MiB</th>" in page
+    assert '<th scope="col">step memory, MiB</th>' in page
     assert "Costs were measured separately" in page
     assert text.splitlines()[0].endswith("| step memory, MiB |")
     assert text.splitlines()[2].endswith("| 1.00 | 1.00 | 33.30 |")

@@ -14,7 +14,7 @@ from regrep.actions import VectorField2d
 from regrep.groups import cyclic
 from regrep_paper.report import build
 from regrep_paper.report.curves import Curve, curves
-from regrep_paper.report.forecasts import film, forecasts, horizon, read_rollout
+from regrep_paper.report.forecasts import films_of, forecasts, horizon, read_rollout
 from regrep_paper.report.results import results
 from regrep_paper.report.runs import read_arrays, read_run, read_runs
 from regrep_paper.report.symmetry import example, symmetry
@@ -113,8 +113,11 @@ def test_frames_are_drawn_with_the_first_row_at_the_bottom(records):
 def test_the_moving_picture_has_every_frame_and_a_still_one(records):
     from PIL import Image
 
-    moving = film(rows_in(records))
-    assert moving == film(rows_in(records))
+    films = films_of(rows_in(records))
+    assert films == films_of(rows_in(records))
+    assert list(films) == ["cnn-augmented", "ours"]
+    assert films["ours"] != films["cnn-augmented"]
+    moving = films["ours"]
     assert "<script" not in moving
     still, full = (base64.b64decode(text) for text in re.findall(r"base64,([^\"]+)\"", moving))
     assert Image.open(io.BytesIO(full)).n_frames == FRAMES
@@ -127,7 +130,7 @@ def test_broken_rollouts_are_left_out(tmp_path):
     path = folder / "rollout.npz"
     rows = rows_in(tmp_path)
     assert forecasts(rows) is None
-    assert film(rows) == ""
+    assert films_of(rows) == {}
     good = rollout()
     path.write_bytes(b"PK broken")
     assert read_rollout(read_arrays(path), "future") is None

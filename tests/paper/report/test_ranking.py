@@ -1,0 +1,83 @@
+"""The ranking: order, dots of the seeds, intervals; values that the page shows under the pointer."""
+
+import re
+
+import pytest
+from records_fixture import write_run
+
+from regrep_paper.report.comparison import baseline, difference
+from regrep_paper.report.curves import MOST, Curve, curves
+from regrep_paper.report.ranking import ranked, ranking
+from regrep_paper.report.runs import read_runs
+from regrep_paper.report.style import canvas, drawing, place, tell
+from regrep_paper.report.table import rows_of, select
+
+RESULTS = {"cnn-augmented": (0.70, 0.74), "ours": (0.80, 0.86), "ours-permuted": (0.75, 0.75)}
+
+
+@pytest.fixture
+def rows(tmp_path):
+    for method, values in RESULTS.items():
+        for seed, test in enumerate(values):
+            write_run(tmp_path / f"{method}{seed}", method, seed, test=test, weight=0 if "cnn" in method else 1)
+    return select(rows_of(read_runs(tmp_path)[0]))
+
+
+def test_the_best_mean_stands_first(rows):
+    (measure,) = rows[0].experiment.results
+    assert [row.method for row in ranked(rows, measure)] == ["ours", "ours-permuted", "cnn-augmented"]
+    assert ranked([], measure) == []
+
+
+def test_seeds_means_and_intervals_are_where_the_records_put_them(rows):
+    values, differences = ranking(rows).axes
+    (measure,) = rows[0].experiment.results
+    assert [text.get_text() for text in values.get_yticklabels()] == ["ours", "ours-permuted", "cnn-augmented"]
+    dots = [sorted(line.get_xdata()) for line in values.lines if len(line.get_xdata()) == 2]
+    assert dots == [sorted(RESULTS[name]) for name in ("ours", "ours-permuted", "cnn-augmented")]
+    means = [line for line in values.lines if len(line.get_xdata()) == 1]
+    assert [round(float(line.get_xdata()[0]), 3) for line in means] == [0.83, 0.75, 0.72]
+    hollow = [line.get_markerfacecolor() == "white" for line in means]
+    assert hollow == [False, True, False]  # the control
+    base = baseline(rows)
+    ours = next(row for row in rows if row.method == "ours")
+    found = difference(ours, base, measure)
+    drawn = next(line for line in differences.lines if list(line.get_ydata()) == [0, 0])
+    assert list(drawn.get_xdata()) == [found.low, found.high]
+    assert values.get_ylim() == differences.get_ylim() == (2.5, -0.5)  # the first one on top
+
+
+def test_one_method_is_no_ranking(rows):
+    assert ranking([row for row in rows if row.method == "ours"]) is None
+
+
+def test_the_pointer_finds_each_value(rows):
+    svg = drawing("ranking", "Ranking", "", ranking(rows)).svg
+    told = re.findall("<title>([^<]*)</title>", svg)
+    assert "ours, seed 1: 0.860" in told
+    assert "ours: 0.830, mean of 2" in told
+    assert any(text.startswith("ours: +0.110 [") for text in told)
+    assert "told|" not in svg
+
+
+def test_each_marker_gets_its_own_text_and_no_text_is_taken_for_markup():
+    figure = canvas(2, 2)
+    axis = place(figure, 0.3, 0.3, 1.4, 1.4)
+    (dots,) = axis.plot([1, 2, 3], [1, 2, 3], "o")
+    tell(dots, "a<b>", "two|three", "c")
+    svg = drawing("dots", "Dots", "", figure).svg
+    assert re.findall("<use[^>]*><title>([^<]*)</title></use>", svg) == ["a&lt;b&gt;", "two/three", "c"]
+
+
+def test_more_methods_than_fit_in_a_panel_get_one_each(tmp_path):
+    for k in range(MOST + 1):
+        write_run(tmp_path / f"run{k}", "ours", 0, weight=1, latent=66 + 16 * k)
+    rows = select(rows_of(read_runs(tmp_path)[0]))
+    curve = Curve("validation/accuracy", "accuracy")
+    assert len(curves(rows[:MOST], curve).axes) == 1
+    figure = curves(rows, curve)
+    assert len(figure.axes) == MOST + 1
+    for k, axis in enumerate(figure.axes):
+        assert len(axis.lines) >= MOST + 2  # all in grey, one in its colour
+        assert axis.get_title(loc="left") == f"{rows[k].label} (n = 1)"
+        assert axis.get_ylim() == figure.axes[0].get_ylim()
