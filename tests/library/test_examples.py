@@ -24,6 +24,7 @@ def example(name):
     ("name", "arguments", "printed"),
     [
         ("any_network", (1,), "element"),
+        ("compare_uses", (1, 2), "With 1 seed "),
         ("learned_representation", (1,), "after it: "),
         ("relations_alone", (1, 5), "C4 seed 0: "),
         ("structured_data", (), "boxes_and_points "),

@@ -198,7 +198,7 @@ class Comparison:
                     "–" if line["weight"] is None else f"{line['weight']:g}",
                     f"{line['test']:.{decimals(0.001, abs(line['test']))}f}",
                     "–" if gain is None else shown_interval(gain),
-                    "–" if line["p"] is None else f"{line['p']:.2g}",
+                    _probability(line["p"]),
                     *(f"{line[key]:.3g}" for key in ("step", "step_seconds", "inference", "inference_seconds")),
                     *(_number(line[key]) for key in NAMES),
                 ]
@@ -279,6 +279,10 @@ def arm_text(arm: Arm) -> str:
 
 def _ratio(one: float, other: float) -> float:
     return one / other if other else math.nan
+
+
+def _probability(p: float | None) -> str:
+    return "–" if p is None else "<0.0001" if p < 1e-4 else f"{p:.2g}"
 
 
 def _number(value: float | None) -> str:

@@ -62,14 +62,19 @@ def verdict(findings: Sequence[Finding], reference: str, seeds: int) -> str:
     Args:
         findings: of every arm that is no control and not the reference.
         reference: name of the reference.
-        seeds: number of seeds.
+        seeds: number of seeds; one says nothing about another training.
 
     >>> gain = PairedInterval(0.041, 0.032, 0.050, 5, 800, 12.0, 1e-6, "seeds and test samples")
     >>> none = PairedInterval(0.004, -0.012, 0.020, 5, 800, 9.0, 0.6, "seeds and test samples")
     >>> print(verdict([Finding("averaged", gain, 1e-5, 8.0), Finding("penalty-mse", none, 0.6, 1.0)], "augmented", 5))
     With 5 seeds averaged helps by 0.041 [0.032, 0.050] at 8 times the inference; no other arm differs from augmented.
     """
-    begin = f"With {seeds} seed{'s' * (seeds != 1)} "
+    if seeds == 1:
+        return (
+            f"With 1 seed no arm can be said to differ from {reference}: intervals cover test samples at most, not"
+            f" another training; repeat with {FEW} seeds or more."
+        )
+    begin = f"With {seeds} seeds "
     better = sorted((one for one in findings if one.helps), key=lambda one: -one.gain.mean)
     worse = sorted((one for one in findings if one.differs and not one.helps), key=lambda one: one.gain.mean)
     parts = [f"{one.arm} helps by {shown_interval(one.gain)}{_price(one)}{_control(one)}" for one in better]
@@ -116,10 +121,6 @@ def _control(one: Finding) -> str:
 
 def _caution(findings: Sequence[Finding], seeds: int) -> str:
     covers = {one.gain.covers for one in findings}
-    if "nothing" in covers:
-        return " One seed and one number for all test samples give no interval; repeat with more seeds."
-    if seeds == 1:
-        return " With one seed the intervals cover test samples alone, not another training; repeat with more."
     if seeds < FEW:
         return f" {seeds} seeds are few: the intervals rest on normal errors and are wide; repeat with {FEW} or more."
     if covers == {"seeds"}:
