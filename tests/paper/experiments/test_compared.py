@@ -107,6 +107,14 @@ def test_a_changed_task_begins_again(file, tmp_path, in_process):
     assert len(in_process) == 2 * count
 
 
+def test_a_finished_run_is_left_alone(file, tmp_path, in_process):
+    compared.compare_task(str(file), tmp_path / "out", arms=["plain"], seeds=1)
+    path = done_of(tmp_path / "out", "trained")
+    before = path.stat().st_mtime_ns
+    compared.run(str(file), path.parent)
+    assert path.stat().st_mtime_ns == before
+
+
 def test_more_seeds_and_arms_keep_what_is_there(file, tmp_path, in_process):
     compared.compare_task(str(file), tmp_path / "out", arms=["plain"], seeds=1)
     count = len(in_process)
