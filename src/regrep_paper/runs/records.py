@@ -22,7 +22,7 @@ from typing import Any, Literal
 from regrep.errors import RegrepError
 from regrep_paper.runs.folder_lock import FolderBusyError as FolderBusyError
 from regrep_paper.runs.folder_lock import FolderLock, busy
-from regrep_paper.runs.integers import integer
+from regrep_paper.runs.integers import LARGEST, integer
 from regrep_paper.runs.origin import git_state, versions
 from regrep_paper.tables.protocol import BEFORE
 
@@ -155,6 +155,8 @@ def plain(value: Any) -> Any:
 
     >>> plain({"rate": 1.0, "folder": Path("runs"), "loss": float("nan"), "sizes": (2, 0.5)})
     {'rate': 1, 'folder': 'runs', 'loss': None, 'sizes': [2, 0.5]}
+    >>> plain([1e18, 1e38])
+    [1000000000000000000, 1e+38]
     """
     if isinstance(value, Mapping):
         return {str(key): plain(entry) for key, entry in value.items()}
@@ -166,7 +168,7 @@ def plain(value: Any) -> Any:
         number = float(value)
         if not math.isfinite(number):
             return None
-        return int(number) if number.is_integer() else number
+        return int(number) if number.is_integer() and abs(number) < LARGEST else number  # or it could not be read
     return str(value)
 
 
