@@ -31,7 +31,6 @@ nitpicky = False  # types of torch and numpy are named, and not described, here
 
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
-suppress_warnings = ["toc.empty_glob"]  # no page lies outside a folder now, and one may again
 
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
@@ -105,7 +104,14 @@ def escape(app: Any, what: str, name: str, value: Any, options: Any, lines: list
         inside = bool(DOCTEST.match(line)) or (inside and bool(line.strip()))
         if not inside:
             parts = re.split(r"(``.*?``|`[^`]*`)", line)
-            lines[k] = "".join(part if part.startswith("`") else re.sub(r"(?<!\\)\|", r"\\|", part) for part in parts)
+            lines[k] = "".join(part if part.startswith("`") else _plain(part) for part in parts)
+
+
+def _plain(text: str) -> str:
+    """Text whose bars, and stars without a partner, are themselves."""
+    text = re.sub(r"(?<!\\)\|", r"\\|", text)
+    lone = len(re.findall(r"(?<!\\)\*", text)) % 2
+    return re.sub(r"(?<!\\)\*", r"\\*", text) if lone else text
 
 
 class NotebookParser(MystParser):

@@ -49,6 +49,13 @@ def test_every_block_runs(page, tmp_path, monkeypatch):
     assert run_page(page) > 0
 
 
+def test_every_page_lies_in_a_folder_of_the_contents():
+    contents = (DOCS / "index.md").read_text(encoding="utf-8")
+    assert [page.name for page in DOCS.glob("*.md")] == ["index.md"]
+    for page in PAGES:
+        assert page.name == "index.md" or f"\n{page.parent.relative_to(DOCS).as_posix()}/*\n" in contents, page
+
+
 def test_pages_with_a_test_of_their_own():
     assert {"frameworks.md", "conventions.md", "measuring.md", "structured-data.md"} <= ELSEWHERE
     assert "quick-start.md" not in ELSEWHERE
