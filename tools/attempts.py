@@ -14,11 +14,8 @@ IDLE = 120.0
 MEMORY = 8 << 30
 """Bytes that a process of tests may have: a loop that no longer ends fails before the machine does."""
 
-OPTIONS = (
-    *("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout=0"),
-    # Some packages that are imported before the fork have parts for pytest, which it now does not rewrite.
-    *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
-)
+OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout=0", "--assert=plain")
+"""Of pytest; nothing is rewritten, which would take longer than most tests."""
 ALIVE, KILLED, SLOW, UNCLEAR = "alive", "killed", "too slow", "unclear"
 
 

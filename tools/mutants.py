@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import ast
 import difflib
+import gc
 import hashlib
 import importlib
 import json
@@ -234,12 +235,13 @@ def _prepare(queue: multiprocessing.Queue, end: float) -> None:
     os.chdir(_here)
     sys.dont_write_bytecode = True
     sys.path[:0] = [str(_here / "src")]
-    for name in ("pytest", "lightning", "matplotlib.pyplot"):
+    for name in ("pytest", "hypothesis", "lightning", "torchmetrics", "jsonargparse", "matplotlib.pyplot"):
         with suppress(ImportError):
             importlib.import_module(name)
     import torch
 
     torch.set_num_threads(1)
+    gc.freeze()  # what is there need not be looked through by every child
 
 
 def _run(mutant: Mutant) -> tuple[Mutant, str]:
