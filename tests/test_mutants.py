@@ -84,18 +84,18 @@ def test_changes_compile_differ_and_leave_texts_alone(tools):
     assert all(
         b"{x + 1} \xc3\xa9" in source for source, change in zip(changed, found, strict=True) if change.text != "pass"
     )
-    assert {change.function for change in found} == {None, 4}, "decorators belong to the function"
+    assert {change.function for change in found} == {None, "f"}
 
 
 def test_the_tests_of_a_change_are_those_that_call_it(tools):
     known = {
-        "tests/a.py::slow": {"seconds": 9.0, "calls": ["src/m.py:4"]},
-        "tests/a.py::fast": {"seconds": 1.0, "calls": ["src/m.py:4", "src/m.py:9"]},
+        "tests/a.py::slow": {"seconds": 9.0, "calls": ["src/m.py:f"]},
+        "tests/a.py::fast": {"seconds": 1.0, "calls": ["src/m.py:f", "src/m.py:g"]},
         "tests/a.py::other": {"seconds": 2.0, "calls": []},
-        "tests/b.py::file": {"seconds": 1.0, "calls": ["src/m.py:9"]},
-        "tests/b.py::long": {"seconds": 1e3, "calls": ["src/m.py:4"]},
-        "tests/c.py::none": {"seconds": 0.1, "calls": ["src/n.py:4"]},
-        "src/m.py::m.f": {"seconds": 3.0, "calls": ["src/m.py:4"]},
+        "tests/b.py::file": {"seconds": 1.0, "calls": ["src/m.py:g"]},
+        "tests/b.py::long": {"seconds": 1e3, "calls": ["src/m.py:f"]},
+        "tests/c.py::none": {"seconds": 0.1, "calls": ["src/n.py:f"]},
+        "src/m.py::m.f": {"seconds": 3.0, "calls": ["src/m.py:f"]},
     }
     callers = tools.mutants.callers_of(known)
     (change,) = (c for c in tools.changes.changes(SOURCE) if c.text == "(out + x)")
@@ -173,3 +173,11 @@ def test_tests_are_stopped_by_the_time_of_processors(tmp_path):
     assert ended.stdout.splitlines() == [
         "alive []", "killed ['test_fails.py::test_two']", "killed ['test_broken.py']", "too slow []",
     ]  # fmt: skip
+
+
+def test_functions_have_the_names_that_python_gives_them(tools):
+    source = b"def f():\n    def g():\n        return 1 + 1\nclass A:\n    class B:\n        def h(self): return 1 + 1"
+    names = [change.function for change in tools.changes.changes(source) if change.kind == "operator"]
+    code = compile(source, "m", "exec")
+    assert names == ["f.<locals>.g", "A.B.h"]
+    assert names[0] == code.co_consts[0].co_consts[1].co_qualname

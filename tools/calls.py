@@ -26,7 +26,7 @@ def trace(frame: FrameType, event: str, argument: object) -> None:
     code = frame.f_code
     if code not in places:
         ours = code.co_filename.startswith(SOURCES)
-        places[code] = f"src/{code.co_filename[len(SOURCES) :]}:{code.co_firstlineno}" if ours else ""
+        places[code] = f"src/{code.co_filename[len(SOURCES) :]}:{code.co_qualname}" if ours else ""
     if place := places[code]:
         called.add(place)
 

@@ -31,7 +31,7 @@ AXES = {"dim", "axis"}
 class Change:
     """One wrong change: bytes ``start`` to ``end`` of the source become ``text``.
 
-    ``function`` is the first line of the innermost function around it, decorators included; None outside of any.
+    ``function`` is the qualified name of the innermost function around it; None outside of any.
     """
 
     kind: str
@@ -39,7 +39,7 @@ class Change:
     start: int
     end: int
     text: str
-    function: int | None
+    function: str | None
 
     def apply(self, source: bytes) -> bytes:
         """The changed source."""
@@ -62,7 +62,7 @@ def candidates(source: bytes) -> list[Change]:
     for line in source.splitlines(keepends=True):
         lines.append(lines[-1] + len(line))
     found = {}
-    for node, new, kind, function in _walk(ast.parse(source), None):
+    for node, new, kind, function in _walk(ast.parse(source), None, ""):
         start = lines[node.lineno - 1] + node.col_offset
         end = lines[node.end_lineno - 1] + node.end_col_offset
         if source[start:end] != new.encode():
@@ -78,16 +78,18 @@ def changes_meaning(change: Change, source: bytes, before: str) -> bool:
         return False
 
 
-def _walk(node: ast.AST, function: int | None) -> Iterator[tuple[ast.AST, str, str, int | None]]:
+def _walk(node: ast.AST, function: str | None, scope: str) -> Iterator[tuple[ast.AST, str, str, str | None]]:
     """Changes of a node and of all below it; texts of messages, annotations and imports stay."""
     for new, kind in _changes_of(node):
         yield node, new, kind, function
     if isinstance(node, ast.FunctionDef):
-        function = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+        function, scope = f"{scope}{node.name}", f"{scope}{node.name}.<locals>."
+    elif isinstance(node, ast.ClassDef):
+        scope = f"{scope}{node.name}."
     for child in _parts(node):
         if function is None and isinstance(child, ast.Expr):
             continue
-        yield from _walk(child, function)
+        yield from _walk(child, function, scope)
 
 
 def _parts(node: ast.AST) -> list[ast.AST]:

@@ -112,27 +112,38 @@ def _environment(copy: Path) -> dict[str, str]:
 
 
 def _calls(copy: Path, options: argparse.Namespace) -> dict[str, dict]:
-    """Seconds and called functions of every test that passes, from a run without changes."""
-    state = hashlib.sha256(b"".join(path.read_bytes() for path in sorted((copy / "src").rglob("*.py")))).hexdigest()
+    """Seconds and called functions of every test that passes, from a run without changes.
+
+    Of those kept in a file, only tests whose file changed are run again: functions are known by their names.
+    """
+    kept = {"files": {}, "tests": {}}
     if options.calls and options.calls.exists():
         kept = json.loads(options.calls.read_text())
-        if kept["sources"] == state:
-            return kept["tests"]
+    files = {}
+    for path in sorted([*(copy / "tests").rglob("test_*.py"), *(copy / "src").rglob("*.py")]):
+        name = path.relative_to(copy).as_posix()
+        if _lies_in(name, options.tests):
+            files[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    tests = {
+        name: test
+        for name, test in kept["tests"].items()
+        if (file := name.split("::")[0]) in files and files[file] == kept["files"].get(file)
+    }
+    if fresh := [name for name in files if files[name] != kept["files"].get(name)]:
+        tests |= _traced(copy, fresh, options.jobs)
+    if not tests:
+        raise SystemExit("no test passes without a change; run them first")
+    if options.calls:
+        options.calls.write_text(json.dumps({"files": kept["files"] | files, "tests": kept["tests"] | tests}))
+    return tests
+
+
+def _traced(copy: Path, files: list[str], jobs: int) -> dict[str, dict]:
     with tempfile.TemporaryDirectory(prefix="calls-") as folder:
-        words = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "calls",
-            "-p",
-            "no:cacheprovider",
-            "--timeout=0",
-            *options.tests,
-        ]
-        environment = {**_environment(copy), "CALLS_FOLDER": folder}
-        subprocess.run([*words, "-n", str(options.jobs)], cwd=copy, env=environment, check=False)
+        words = ["-m", "pytest", "-q", "-p", "calls", "-p", "no:cacheprovider", "--timeout=0", "-n", str(jobs), *files]
+        subprocess.run(
+            [sys.executable, *words], cwd=copy, env={**_environment(copy), "CALLS_FOLDER": folder}, check=False
+        )
         parts = [json.loads(path.read_text()) for path in Path(folder).iterdir()]
     tests = {name: test for part in parts for name, test in part["tests"].items() if test["passed"]}
     imported = defaultdict(set)
@@ -141,10 +152,6 @@ def _calls(copy: Path, options: argparse.Namespace) -> dict[str, dict]:
             imported[file] |= set(called)
     for name, test in tests.items():
         test["calls"] = sorted(imported[name.split("::")[0]].union(test["calls"]))
-    if not tests:
-        raise SystemExit("no test passes without a change; run them first")
-    if options.calls:
-        options.calls.write_text(json.dumps({"sources": state, "tests": tests}))
     return tests
 
 
