@@ -186,7 +186,7 @@ def trial(commands: Commands, seed: int, number: int) -> Outcome:
     elif ended.code and not a_sentence(ended.text):
         wrong.append(f"not a sentence: {ended.text[-300:]}")
     elif ended.code == 0 and not _same(command, found, commands.told[command]):
-        wrong.append(f"silent other results: {found[:300] if isinstance(found, str) else ''}")
+        wrong.append(f"silent other results: {_differing(found, commands.told[command])[:300]}")
     shutil.rmtree(out.parent)
     return told(f"{command} after {what[0]} ({number})", wrong, Counter({"damage told": int(ended.code != 0)}))
 
@@ -205,6 +205,13 @@ def stop_early(out: Path, log: Path, temporary: str) -> None:
         if command.wait(0.01):
             break
     command.end(signal.SIGKILL)
+
+
+def _differing(found: Any, told: Any) -> str:
+    """What was printed, or the names of files that are not as they were."""
+    if isinstance(found, dict):
+        return ", ".join(sorted(name for name in {*found, *told} if found.get(name) != told.get(name)))
+    return str(found)
 
 
 def _same(command: str, found: Any, told: Any) -> bool:

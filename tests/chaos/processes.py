@@ -30,8 +30,8 @@ from regrep_paper.runs.stopping import SIGNALS
 CODES = (0, 1, 2, 75)
 """Exit codes of a command that no signal ended."""
 
-CLOCKS = ("seconds", "cpu_seconds", "started", "resumed")
-"""Entries of a record that differ between two runs of one command."""
+CLOCKS = ("seconds", "cpu_seconds", "started", "resumed", "md5")
+"""Entries of a record that differ between two runs of one command, with checksums over them."""
 
 
 def import_all() -> None:

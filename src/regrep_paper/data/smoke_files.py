@@ -44,6 +44,9 @@ DOMAIN = (6, 14, 15, 10, 18, 20, 24, 13, 21, 5)
 INDEX = "smoke.json"
 """File next to the arrays that says what they are and how they were made."""
 
+KEYS = ("format", "size", "frames", "layout", "rows", "boundary", "versions", "simulations")
+"""Entries of the index."""
+
 LAYOUT = "float32 [frame, (vx, vy), y, x], row index along +y, components at the lower faces of their cells"
 
 TOGETHER = 4 * 64**2
@@ -149,7 +152,7 @@ def generate(
                 for number, (velocity, entry) in zip(part, results, strict=True):
                     write_atomic(out / entry["file"], velocity)
                     index["simulations"][str(number)] = entry
-                write_atomic(out / INDEX, json.dumps(index, indent=2) + "\n")
+                write_atomic(out / INDEX, json.dumps(index | {"md5": _seal(index)}, indent=2) + "\n")
                 progress(f"{len(chosen) - len(_missing(chosen, index))} of {len(chosen)} simulations are in {out}")
     return out
 
@@ -166,7 +169,7 @@ def load(folder: Path | str) -> Simulations:
     """
     folder = Path(folder).expanduser()
     if (folder / INDEX).exists():
-        entries = read_json(folder / INDEX)["simulations"]
+        entries = _read_index(folder)["simulations"]
         named = {int(number): folder / entry["file"] for number, entry in entries.items()}
     else:
         entries = {}
@@ -234,6 +237,22 @@ def _read(path: Path) -> Tensor:
     return velocity
 
 
+def _read_index(folder: Path) -> dict[str, Any]:
+    """The index as it was written: with its own checksum, unless it is older than those."""
+    index = read_json(folder / INDEX)
+    if index.keys() - {*KEYS, "md5"} or index.get("md5") not in (None, _seal(index)):
+        raise RegrepError(
+            f"{folder / INDEX} is altered: its content does not have its md5 checksum; delete it and make the set again"
+        )
+    return index
+
+
+def _seal(index: dict[str, Any]) -> str:
+    """The md5 checksum of an index apart from this entry; it detects accidents, not forgery."""
+    content = json.dumps({key: value for key, value in index.items() if key != "md5"}, sort_keys=True)
+    return hashlib.md5(content.encode(), usedforsecurity=False).hexdigest()
+
+
 def _index(out: Path, size: int, frames: int) -> dict[str, Any]:
     """The current index, without entries whose file is gone."""
     if not (out / INDEX).exists():
@@ -251,7 +270,7 @@ def _index(out: Path, size: int, frames: int) -> dict[str, Any]:
             "versions": {"regrep": __version__, **solver},
             "simulations": {},
         }
-    index = read_json(out / INDEX)
+    index = _read_index(out)
     if (index["size"], index["frames"]) != (size, frames):
         raise RegrepError(
             f"{out} holds simulations of {index['frames']} frames of {index['size']} x {index['size']},"

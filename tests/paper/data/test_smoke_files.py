@@ -39,7 +39,7 @@ def test_generation_resumes_and_verifies(tmp_path, simulated):
     assert index["simulations"]["3"]["equivariance"] == [0, 2, 4, 2]
     (tmp_path / "set" / "simulation_33.npy").unlink()
     del index["simulations"]["6"]  # killed between the array and the index
-    del index["simulations"]["27"]["equivariance"]  # of an older version
+    del index["md5"], index["simulations"]["27"]["equivariance"]  # of an older version
     (tmp_path / "set" / "smoke.json").write_text(json.dumps(index))
     make(7)
     assert simulated == [4, 4, 1]  # 33 and 6 anew, and three more
@@ -54,6 +54,25 @@ def test_generation_resumes_and_verifies(tmp_path, simulated):
     path.write_bytes(path.read_bytes()[:-4] + b"\1\2\3\4")
     with pytest.raises(RegrepError, match="simulation_27.npy is truncated or altered"):
         load(tmp_path / "set")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda index: index.update(rows="-y"),
+        lambda index: index.update(md5="0" * 32),
+        lambda index: index.update(mt5=index.pop("md5")),
+    ],
+)
+def test_an_altered_index_is_told(tmp_path, simulated, change):
+    folder = generate(tmp_path / "set", frames=3, simulations=2, progress=list)
+    index = json.loads((folder / "smoke.json").read_text())
+    load(folder)
+    change(index)
+    (folder / "smoke.json").write_text(json.dumps(index))
+    for read in (load, lambda folder: generate(folder, frames=3, simulations=2)):
+        with pytest.raises(RegrepError, match="smoke.json is altered.* delete it and make the set again"):
+            read(folder)
 
 
 def test_generation_names_its_extra(tmp_path, monkeypatch):
