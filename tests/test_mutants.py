@@ -38,7 +38,7 @@ def f(x, inverse, mul, *, keep: int = 2):
     total += mul[x, inverse[keep]]
     with torch.no_grad():
         out = torch.einsum("gij,gkl->gikj", total.detach(), mul)
-    out.close()
+    out.close(color=RED if x > 1 else BLUE)
     return out - x if x else [-x, True]
 '''
 
@@ -72,6 +72,7 @@ def test_each_kind_of_slip_is_made(tools):
         ("value returned", "return None"),
     }
     assert not any("<=" in text and "LIMIT" in text for _, text in made), "a limit is no border"
+    assert not any("RED" in text or text == "out.close()" for _, text in made), "looks stay"
 
 
 def test_changes_compile_differ_and_leave_texts_alone(tools):

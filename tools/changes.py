@@ -25,6 +25,11 @@ DROPPED_CALLS = {"detach", "clone", "abs", "flip", "conj", "sqrt", "square", "so
 DROPPED_ATTRIBUTES = {"T", "mT"}
 DROPPED_LOOKUPS = {"inverse"}
 AXES = {"dim", "axis"}
+LOOKS = {
+    *("color", "linewidth", "lw", "linestyle", "ls", "ms", "markersize", "mew", "marker", "zorder", "alpha"),
+    *("facecolor", "edgecolor", "fontsize", "fontweight", "ha", "va", "labelpad", "help", "metavar", "description"),
+}
+"""Keywords of what something looks like and of texts of help: as texts of messages, they stay."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,8 @@ def _parts(node: ast.AST) -> list[ast.AST]:
         return [*node.body]
     if isinstance(node, ast.Call) and ast.unparse(node.func) in ("warnings.warn", "cast", "isinstance"):
         return []
+    if isinstance(node, ast.keyword) and node.arg in LOOKS:
+        return []
     return list(ast.iter_child_nodes(node))
 
 
@@ -173,7 +180,7 @@ def _changes_of_call(node: ast.Call) -> Iterator[tuple[str, str]]:
             swapped = [*places[:k], places[k + 1], places[k], *places[k + 2 :]]
             yield f"{function}({', '.join(swapped + named)})", "arguments swapped"
     for k, keyword in enumerate(node.keywords):
-        if keyword.arg and keyword.arg not in ("dtype", "device", "stacklevel", "strict", "encoding"):
+        if keyword.arg and keyword.arg not in {"dtype", "device", "stacklevel", "strict", "encoding", *LOOKS}:
             fewer = named[:k] + named[k + 1 :]
             yield f"{function}({', '.join(places + fewer)})", "keyword dropped"
         if keyword.arg in AXES and isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, int):

@@ -84,8 +84,9 @@ class MetricsFile(Callback):
             write_atomic(self.path, text.getvalue())
 
     def state_dict(self) -> dict[str, Any]:
-        """Rows and seconds, for the checkpoint."""
-        return {"rows": self.rows, "seconds": self.seconds, "cpu_seconds": self.cpu_seconds}
+        """Rows, seconds and threads, for the checkpoint."""
+        threads = torch.get_num_threads()
+        return {"rows": self.rows, "seconds": self.seconds, "cpu_seconds": self.cpu_seconds, "threads": threads}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from a checkpoint."""

@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,7 +22,7 @@ from regrep_paper.runs.records import RunFolder
 from regrep_paper.runs.stopping import Stopped
 from regrep_paper.tables.protocol import PROTOCOLS, Protocol
 from regrep_paper.training.callbacks import FiniteLoss, FolderStays, MetricsFile, ProgressLines, Recalibration
-from regrep_paper.training.checkpoints import Checkpoint, CheckpointFiles, load_best, resumable
+from regrep_paper.training.checkpoints import Checkpoint, CheckpointFiles, load_best, read_checkpoint, resumable
 from regrep_paper.training.machine import tune_allocator
 from regrep_paper.training.module import ConfiguredModule
 
@@ -130,7 +131,7 @@ def train(
     own.sort(key=lambda callback: isinstance(callback, Checkpoint))  # checkpoints hold the others' state
     trainer.strategy.checkpoint_io = CheckpointFiles()
     start = resumable(folder)  # before anything in the folder changes
-    keep_threads(folder)
+    keep_threads(folder, start)
     owner = trainer.is_global_zero
     if owner:
         data.setup()
@@ -210,7 +211,7 @@ def noted(kind: type[Warning]) -> Iterator[list[str]]:
         yield notes
 
 
-def keep_threads(folder: RunFolder) -> None:
+def keep_threads(folder: RunFolder, start: Path | None) -> None:
     """Continue a run with as many threads as it began with: the order in which sums are rounded depends on it.
 
     A sweep gives each of its jobs a share of the cores, and another ``--jobs`` would change the last digits, which
@@ -219,6 +220,13 @@ def keep_threads(folder: RunFolder) -> None:
     threads = (folder.record or {}).get("threads")
     if isinstance(threads, int) and not isinstance(threads, bool) and 1 <= threads <= MOST_THREADS:
         torch.set_num_threads(threads)
+    if start is not None:
+        trained = (read_checkpoint(folder, start.stem).get("callbacks") or {}).get(MetricsFile.__qualname__) or {}
+        if trained.get("threads", torch.get_num_threads()) != torch.get_num_threads():  # older checkpoints have none
+            raise RegrepError(
+                f"{start} was trained with {trained['threads']} threads, but {folder.path / 'run.json'} says {threads};"
+                " restore a copy of either, or train the run again"
+            )
 
 
 def measured(loaders: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -61,6 +61,27 @@ def test_every_command_explains_itself(capsys, command):
 
 
 @pytest.mark.parametrize(
+    ("command", "usages", "where"),
+    [
+        ("data", ["data NAME [OPTIONS]"], "data NAME --help lists the options of a data set"),
+        ("fit", ["fit EXPERIMENT [OPTIONS]"], "fit EXPERIMENT --help lists the options of an experiment"),
+        (
+            "test",
+            ["test EXPERIMENT [OPTIONS]", "test RUN [--averaged] [--out DIR]"],
+            "test EXPERIMENT --help lists the options of an experiment",
+        ),
+    ],
+)
+def test_commands_with_names_of_their_own_tell_their_forms(capsys, command, usages, where):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    text = capsys.readouterr().out
+    found = text.partition("\n\n")[0].removeprefix("usage: ").splitlines()
+    assert [line.strip() for line in found] == [f"regrep {usage}" for usage in usages]
+    assert text.strip().splitlines()[-1] == f"regrep {where}"
+
+
+@pytest.mark.parametrize(
     ("words", "message"),
     [
         (["swep"], "regrep: there is no command swep; did you mean sweep?"),

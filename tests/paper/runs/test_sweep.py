@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from contextlib import suppress
 from pathlib import Path
 
@@ -218,6 +218,20 @@ def test_a_cell_at_work_elsewhere_is_waited_for(tmp_path, capsys):
         assert runner.run() == 130
     assert "another process is working on it; waiting" in capsys.readouterr().out
     assert run([planned]) == 0
+
+
+def test_a_busy_cell_is_looked_at_again_after_the_wait(tmp_path, monkeypatch, capsys):
+    (planned,) = runs_of(tmp_path, seed=[0])
+    looks, now = [], [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(RunFolder, "busy", property(lambda folder: looks.append(now[0]) or now[0] < 125))
+    runner, todo, waiting = Runner([planned], LocalExecutor(), wait=10.0), deque(), {}
+    runner._wait(planned, waiting)
+    for moment in range(100, 140):
+        now[0] = float(moment)
+        runner._reconsider(todo, waiting)
+    assert looks == [110.0, 120.0, 130.0]
+    assert (list(todo), waiting) == ([planned], {})
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])

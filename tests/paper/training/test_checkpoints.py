@@ -193,3 +193,20 @@ def test_a_run_continues_with_the_threads_it_began_with(tmp_path):
         torch.set_num_threads(before)
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert [record["threads"], record["resumed"][0]["threads"]] == [2, 2]
+
+
+def test_other_threads_in_the_record_than_in_the_checkpoint_are_told(tmp_path):
+    stopped(tmp_path / "run", 1)
+    path = tmp_path / "run" / "run.json"
+    record = json.loads(path.read_text())
+    before = torch.get_num_threads()
+    path.write_text(json.dumps({**record, "threads": before + 2}))
+    try:
+        with pytest.raises(
+            RegrepError, match=rf"last.ckpt was trained with {before} .*run.json says {before + 2}; res"
+        ):
+            fitted(tmp_path / "run")
+    finally:
+        torch.set_num_threads(before)
+    path.write_text(json.dumps({name: value for name, value in record.items() if name != "threads"}))
+    fitted(tmp_path / "run")
