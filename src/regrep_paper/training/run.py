@@ -221,7 +221,8 @@ def keep_threads(folder: RunFolder, start: Path | None) -> None:
     if isinstance(threads, int) and not isinstance(threads, bool) and 1 <= threads <= MOST_THREADS:
         torch.set_num_threads(threads)
     if start is not None:
-        trained = (read_checkpoint(folder, start.stem).get("callbacks") or {}).get(MetricsFile.__qualname__) or {}
+        states = read_checkpoint(folder, "best" if start.stem == "best" else "last").get("callbacks") or {}
+        trained = states.get(MetricsFile.__qualname__) or {}
         if trained.get("threads", torch.get_num_threads()) != torch.get_num_threads():  # older checkpoints have none
             raise RegrepError(
                 f"{start} was trained with {trained['threads']} threads, but {folder.path / 'run.json'} says {threads};"
