@@ -8,7 +8,7 @@ READY := .venv/.ready
 BASELINES := .venv-baselines/bin
 BASELINES_READY := .venv-baselines/.ready
 
-.PHONY: setup setup-baselines demo test test-browser test-baselines test-all test-lowest test-highest mutants docs lint types bench chaos clean
+.PHONY: setup setup-baselines demo test test-browser test-baselines test-all test-lowest test-highest mutants mutants-baselines docs lint types bench chaos clean
 
 setup: $(READY)
 
@@ -67,7 +67,12 @@ test-browser: setup
 
 # Under half an hour on two cores: wrong changes of a sample of lines, each of which a test should notice.
 mutants: setup
-	$(BIN)/python tools/mutants.py --out results/mutants.json
+	$(BIN)/python tools/mutants.py --without src/regrep_paper/networks src/regrep_paper/steerable --out results/mutants.json
+
+# The same for what is built on escnn's kernels.
+mutants-baselines: setup-baselines
+	$(BASELINES)/python tools/mutants.py --only src/regrep_paper/networks src/regrep_paper/steerable \
+	  --tests tests/paper/networks tests/paper/steerable src/regrep_paper/networks src/regrep_paper/steerable
 
 # The site, static, in build/site; a warning (a link to nowhere, a name without description) is an error.
 docs: setup
