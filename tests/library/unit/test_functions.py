@@ -55,7 +55,7 @@ def test_a_function_is_an_action_of_its_group():
         (Fix(D4), torch.tensor([True, False])),
         (RHO, torch.randn(1000, 8)),
     ],
-    ids=repr,
+    ids=lambda value: f"{value.dtype} {list(value.shape)}" if isinstance(value, torch.Tensor) else repr(value),
 )
 def test_actions_pass_the_check(act, x):
     check_law(act, x)
