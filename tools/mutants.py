@@ -282,10 +282,10 @@ def _noticed(path: Path, before: bytes, after: bytes, tests: tuple[str, ...], li
         if fails and (_sound.issuperset(again) or tested(again, limit)[0] == ALIVE):
             _sound.update(again)
             return KILLED
-        print(f"fails without a change or by chance: {' '.join(again)[:300]}", flush=True)
+        print(f"fails without a change or by chance: {' '.join(failed or tests)[:300]}", flush=True)
         if not failed:
             return UNCLEAR
-        tests = tuple(name for name in tests if name not in again)
+        tests = tuple(name for name in tests if name not in failed and name.split("::")[0] not in failed)
     return ALIVE
 
 
