@@ -90,7 +90,7 @@ def test_two_processes_that_were_killed_continue_to_the_bit(finished, tmp_path):
     reference, _ = finished
     process = regrep("fit", "ddmnist", f"--out={tmp_path}", *WORDS, *TWO)
     for line in process.stdout:
-        if line.startswith("epoch 1/"):
+        if line.startswith("epoch 2/"):  # the checkpoint of an epoch is written after its line
             break
     process.send_signal(signal.SIGKILL)
     process.communicate()
@@ -148,6 +148,6 @@ def test_forecasts_on_two_processes_are_those_of_one(smoke_folder, tmp_path):
                 assert records[1][part][name] == pytest.approx(records[0][part][name], rel=0.01)
     one, two = (rows_of(tmp_path / name) for name in ("one", "two"))
     assert [row["step"] for row in one] == [row["step"] for row in two]
-    for name in ("train/total", "train/task", "train/equivariance"):
+    for name in ("train/total", "train/task"):
         for a, b in zip(one, two, strict=True):
             assert float(b[name]) == pytest.approx(float(a[name]), rel=0.05), name
