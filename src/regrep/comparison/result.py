@@ -141,6 +141,16 @@ class Comparison:
         return _ratio(statistics.median(ones), statistics.median(others))
 
     @property
+    def _at_the_end(self) -> list[str]:
+        """The arms, controls among them, whose chosen weight is the smallest or the largest of several."""
+        found = []
+        for arm in self.arms:
+            grid = {one.weight for one in self.trained if one.arm == arm and one.weight is not None}
+            if len(grid) > 1 and self.tests(arm)[0].weight in (min(grid), max(grid)):
+                found.append(arm)
+        return found
+
+    @property
     def _base(self) -> str:
         return "plain" if "plain" in self.arms else REFERENCE
 
@@ -223,6 +233,9 @@ class Comparison:
             f"whitened: whitened error of the latent; through rho: {self.metric} of the head on rho(g) E(x); outputs:"
             f" relative error of the outputs; each after training, on test samples. {self.place}".rstrip(),
         ]
+        if self._at_the_end:
+            arms = ", ".join(self._at_the_end)
+            notes.append(f"The weight of {arms} stands at an end of the grid: one beyond it may be better.")
         return notes + [f"{arm} was left out: {reason}." for arm, reason in self.left_out.items()]
 
     def as_dict(self) -> dict[str, Any]:

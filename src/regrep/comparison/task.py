@@ -16,7 +16,7 @@ from regrep.arguments import brief, check_callable, check_text, is_real, shown, 
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
 
-WEIGHTS = (0.1, 0.3, 1.0)
+WEIGHTS = (0.1, 0.3, 1.0, 3.0)
 """The grid of weights, the same for every arm that has one."""
 
 

@@ -1,6 +1,7 @@
 """A comparison: pairing, choice on validation alone, tests once, what is wrong in one sentence."""
 
 import copy
+import dataclasses
 
 import numpy as np
 import pytest
@@ -181,7 +182,7 @@ def test_only_chosen_weights_are_tested(monkeypatch):
     found = regrep.compare(task(), ["penalty-mse"], seeds=2)
     assert len(calls) == len(set(calls)) == 2 * len(found.arms)
     assert len({weight for name, weight, _ in calls if name == "penalty-mse"}) == 1
-    assert len([run for run in found.trained if run.arm == "penalty-mse"]) == 6
+    assert len([run for run in found.trained if run.arm == "penalty-mse"]) == 2 * len(task().weights)
 
 
 @pytest.mark.parametrize(("larger", "weight"), [(True, 0.1), (False, 1.0)])
@@ -253,6 +254,20 @@ def test_averages_cost_the_group_and_are_invariant():
     assert "averaged" in str(found)
     assert "averaged" in found._repr_html_()
     assert [line["arm"] for line in found.table()] == list(found.arms)
+
+
+@pytest.mark.parametrize(("weight", "told"), [(0.1, True), (0.3, False), (1.0, True)])
+def test_a_weight_at_an_end_of_the_grid_is_told(weight, told):
+    runs = [trained("augmented", None, 0, 0.5)]
+    runs += [trained("consistency", one, 0, 0.9 if one == weight else 0.5) for one in (0.1, 0.3, 1.0)]
+    tests = [
+        evaluated("augmented", 0, [0.0, 1.0]),
+        dataclasses.replace(evaluated("consistency", 0, [1.0, 1.0]), weight=weight),
+    ]
+    found = Comparison("t", "accuracy", True, (0,), tuple(runs), tuple(tests))
+    assert ("The weight of consistency stands at an end of the grid" in " ".join(found.notes)) is told
+    alone = Comparison("t", "accuracy", True, (0,), (runs[0], *(r for r in runs if r.weight == weight)), tuple(tests))
+    assert "end of the grid" not in " ".join(alone.notes)  # the only one
 
 
 def test_controls_are_no_comparisons():
