@@ -108,10 +108,10 @@ def escape(app: Any, what: str, name: str, value: Any, options: Any, lines: list
 
 
 def _plain(text: str) -> str:
-    """Text whose bars, and stars without a partner, are themselves."""
+    """Text whose bars, and stars without a partner, are themselves; a star before a space begins an item."""
     text = re.sub(r"(?<!\\)\|", r"\\|", text)
-    lone = len(re.findall(r"(?<!\\)\*", text)) % 2
-    return re.sub(r"(?<!\\)\*", r"\\*", text) if lone else text
+    lone = len(re.findall(r"(?<!\\)\*(?! )", text)) % 2
+    return re.sub(r"(?<!\\)\*(?! )", r"\\*", text) if lone else text
 
 
 class NotebookParser(MystParser):
