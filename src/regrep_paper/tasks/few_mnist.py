@@ -33,6 +33,6 @@ def task(data_dir):
         data=data,
         loss=nn.functional.cross_entropy,
         input_action=ACTION,
-        steps=1500,
+        steps=500,
         batch=128,
     )
