@@ -104,6 +104,9 @@ def test_the_tests_of_a_change_are_those_that_call_it(tools):
     assert mutant.calling == ("src/m.py::m.f", "tests/a.py::fast", "tests/a.py::slow")
     assert mutant.others == ("tests/b.py::file", "tests/a.py::other")
     assert mutant.seconds == 16.0
+    values = tools.mutants.with_tests("src/values.py", change, known, callers)
+    assert values.calling == ()
+    assert set(values.others) == {name for name in known if "long" not in name and "other" not in name}
     outside = next(c for c in tools.changes.changes(SOURCE) if c.function is None)
     assert set(tools.mutants.with_tests("src/m.py", outside, known, callers).calling) == {
         "src/m.py::m.f", "tests/a.py::fast", "tests/a.py::slow", "tests/b.py::file",

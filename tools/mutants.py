@@ -199,17 +199,21 @@ def drawn(folders: dict[str, dict[str, list[tuple[str, Change]]]], source: rando
 
 
 def callers_of(known: dict[str, dict]) -> dict[str, set[str]]:
-    """The tests that call each function, and those that call any of each file."""
+    """The tests that call each function, and those that call any of each file and folder."""
     callers: dict[str, set[str]] = defaultdict(set)
     for name, test in known.items():
         for call in test["calls"]:
-            callers[call].add(name)
-            callers[call.rpartition(":")[0]].add(name)
+            file = call.rpartition(":")[0]
+            for place in (call, file, file.rpartition("/")[0]):
+                callers[place].add(name)
     return callers
 
 
 def with_tests(file: str, change: Change, known: dict[str, dict], callers: dict[str, set[str]]) -> Mutant:
-    """A change with the tests to run on it, those of its own file first, then the quickest."""
+    """A change with the tests to run on it, those of its own file first, then the quickest.
+
+    A file whose functions no test calls may hold values: tests that call others of its folder may read them.
+    """
 
     def cost(name: str) -> tuple[bool, float, str]:
         return not name.startswith(f"{file}::"), known[name]["seconds"], name
@@ -217,6 +221,7 @@ def with_tests(file: str, change: Change, known: dict[str, dict], callers: dict[
     calling = callers[f"{file}:{change.function}" if change.function else file]
     files = {name.split("::")[0] for name in calling}
     others = callers[file].union(name for name in known if name.split("::")[0] in files)
+    others = others or callers[file.rpartition("/")[0]]
     first = _within(sorted(calling, key=cost), known, FIRST)
     rest = sorted(calling.difference(first), key=cost) + sorted(others - calling, key=cost)
     second = _within(rest, known, REST)

@@ -145,6 +145,10 @@ class RepresentationModule(ConfiguredModule[RepresentationObjective]):
 
 
 def _picture(x: Tensor) -> np.ndarray:
-    """Images in 0..1 as uint8 [k, H, W], or [k, H, W, 3] in colour."""
+    """Images in 0..1 as uint8 [k, H, W], or [k, H, W, 3] in colour.
+
+    >>> [_picture(torch.zeros(2, channels, 4, 5)).shape for channels in (1, 3)]
+    [(2, 4, 5), (2, 4, 5, 3)]
+    """
     x = as_bytes(x)
     return (x[:, 0] if x.shape[1] == 1 else x.permute(0, 2, 3, 1)).numpy()
