@@ -10,9 +10,9 @@ from contextlib import suppress
 from regrep._version import __version__
 from regrep.errors import MissingExtraError, RegrepError
 from regrep_paper.commands.answers import doctor, groups, measure, models, report, watch
-from regrep_paper.commands.comparing import compare
+from regrep_paper.commands.comparing import compare, demo
 from regrep_paper.commands.datasets import data
-from regrep_paper.commands.trainings import demo, evaluate, fit, learn, sweep
+from regrep_paper.commands.trainings import evaluate, fit, learn, sweep
 from regrep_paper.completion import complete, requested
 from regrep_paper.parser import HELP, MISUSED, overview
 from regrep_paper.suggestions import repair

@@ -39,7 +39,7 @@ HELP = {
     "report": "tables and figures of all runs in a folder or a file",
     "watch": "the report of a folder as a live page on this machine, while its runs go on",
     "data": "download or simulate a data set, or verify its files",
-    "demo": "a small sweep on embedded digits, with its report",
+    "demo": "what helps embedded digits: a small comparison, with its page",
     "doctor": "what is installed, what is missing, and what needs it",
 }
 """Each command with its line of help."""

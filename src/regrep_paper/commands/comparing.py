@@ -1,13 +1,17 @@
-"""The command ``regrep compare``."""
+"""The commands ``regrep compare`` and ``regrep demo``."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from regrep_paper.parser import command_parser, result_of
 from regrep_paper.tasks import TASKS
+
+DEMO = ("penalty-mse", "penalty-whitened", "consistency", "averaged")
+"""The arms of the demo, beside the augmented network and the controls."""
 
 
 def compare(words: Sequence[str]) -> int:
@@ -55,25 +59,47 @@ def compare(words: Sequence[str]) -> int:
         compared.run(options.task, options.run, options.data_dir)
         return 0
 
+    out = options.out or Path("runs") / f"compare-{Path(options.task).stem}"
+    arms = None if options.arms is None else [name.strip() for name in options.arms.split(",")]
+    with result_of(options) as tell:
+        return _compare(options.task, out, arms, options.seeds, options.jobs, options.data_dir, options.slurm, tell)
+
+
+def demo(words: Sequence[str]) -> int:
+    """``regrep demo``: what helps embedded digits, in a few minutes."""
+    parser = command_parser("demo")
+    parser.add_argument("--jobs", metavar="N", type=int, default=2, help="runs at a time (default 2)")
+    parser.add_argument("--out", metavar="DIR", type=Path, default=Path("demo"), help="folder (default demo)")
+    options = parser.parse_all(words)
+    if options.jobs < 1:
+        parser.error(f"--jobs is at least 1, got {options.jobs}")
+    with result_of(options) as tell:
+        return _compare("demo", options.out, DEMO, 3, options.jobs, None, None, tell)
+
+
+def _compare(
+    task: str,
+    out: Path,
+    arms: Sequence[str] | None,
+    seeds: int,
+    jobs: int,
+    data_dir: Path | None,
+    slurm: Sequence[str] | None,
+    tell: Callable[[dict[str, Any], str], None],
+) -> int:
+    from regrep_paper.experiments import compared
     from regrep_paper.report.arms_page import check_page, comparison_page
     from regrep_paper.runs.manifest import parse_assignments
     from regrep_paper.runs.records import plain, write_atomic
 
     check_page()  # now, rather than after hours of training
-    out = options.out or Path("runs") / f"compare-{Path(options.task).stem}"
-    with result_of(options) as tell:
-        code, found = compared.compare_task(
-            options.task,
-            out,
-            arms=None if options.arms is None else [name.strip() for name in options.arms.split(",")],
-            seeds=options.seeds,
-            jobs=options.jobs,
-            data_dir=options.data_dir,
-            slurm=None if options.slurm is None else parse_assignments(options.slurm),
-        )
-        if found is not None:
-            page = out / "comparison.html"
-            write_atomic(page, comparison_page(found))
-            data = plain({"verdict": found.verdict, "table": found.table(), "page": page})
-            tell(data, f"\n{found}\n\nreport: {page}")
+    submitted = None if slurm is None else parse_assignments(slurm)
+    code, found = compared.compare_task(
+        task, out, arms=arms, seeds=seeds, jobs=jobs, data_dir=data_dir, slurm=submitted
+    )
+    if found is not None:
+        page = out / "comparison.html"
+        write_atomic(page, comparison_page(found))
+        data = plain({"verdict": found.verdict, "table": found.table(), "page": page})
+        tell(data, f"\n{found}\n\nreport: {page}")
     return code

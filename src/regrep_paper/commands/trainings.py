@@ -1,4 +1,4 @@
-"""Commands that train: fit, test, learn, sweep, demo."""
+"""Commands that train: fit, test, learn, sweep."""
 
 from __future__ import annotations
 
@@ -147,28 +147,6 @@ def learn(words: Sequence[str]) -> int:
         code = sweeps.sweep(file, experiments, out=out, data_dir=options.data_dir, jobs=options.jobs, settings=settings)
         if not code:
             tell(*reported(out, drawn=False))
-    return code
-
-
-def demo(words: Sequence[str]) -> int:
-    """``regrep demo``: a small sweep on embedded digits, with its report."""
-    parser = command_parser("demo")
-    parser.add_argument("--jobs", metavar="N", type=int, default=2, help="runs at a time (default 2)")
-    parser.add_argument("--out", metavar="DIR", type=Path, default=Path("demo"), help="folder (default demo)")
-    options = parser.parse_all(words)
-
-    from importlib.resources import as_file, files
-
-    from regrep_paper import tables as experiments
-    from regrep_paper.runs import sweep as sweeps
-
-    with (
-        result_of(options) as tell,
-        as_file(files("regrep_paper.tables") / "sweeps" / "ddmnist" / "demo.yaml") as file,
-    ):
-        code = sweeps.sweep(file, experiments, out=options.out, jobs=options.jobs)
-        if not code:
-            tell(*reported(options.out, drawn=False))
     return code
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from regrep.comparison import Comparison
 from regrep.comparison.result import HEAD
+from regrep.comparison.verdict import shown_interval
 from regrep_paper.report.templates import template
 
 WIDTH, LEFT, LINE = 760.0, 210.0, 26.0
@@ -54,7 +55,8 @@ def drawing_of(found: Comparison) -> dict[str, Any]:
             "at": place(line["gain"]),
             "low": place(line["gain"] if line["low"] is None else line["low"]),
             "high": place(line["gain"] if line["high"] is None else line["high"]),
-            "colour": "#999999" if line["control"] else "#0072b2",
+            "text": shown_interval(found.gain(line["arm"])),
+            "colour": "#777777" if line["control"] else "#0072b2",
         }
         for k, line in enumerate(lines)
     ]

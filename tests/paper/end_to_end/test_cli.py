@@ -214,10 +214,6 @@ def test_packaged_sweeps_are_right(file, tmp_path):
     assert plan(read_manifest(file, tables.check_config), tables, tmp_path)
 
 
-def test_the_demo_is_packaged():
-    assert "demo.yaml" in {file.name for file in PACKAGED}
-
-
 def test_python_m_regrep(tmp_path):
     result = subprocess.run(
         [sys.executable, "-m", "regrep_paper", "nonsense"], capture_output=True, text=True, check=False

@@ -223,6 +223,21 @@ def test_a_task_may_import_what_lies_beside_it_and_read_a_folder(file, tmp_path)
     assert read_task(str(file), tmp_path).task.steps == 7
 
 
+def test_the_demo_compares_each_form_with_its_controls(tmp_path, monkeypatch):
+    asked = {}
+
+    def instead(source, out, **options):
+        asked.update(options, task=source, out=out)
+        return 1, None
+
+    monkeypatch.setattr(compared, "compare_task", instead)
+    assert main(["demo", "--out", str(tmp_path), "--jobs", "3", "--quiet"]) == 1
+    assert (asked["task"], asked["out"], asked["jobs"], asked["seeds"]) == ("demo", tmp_path, 3, 3)
+    arms = {arm.name for arm in compared.plan(read_task("demo").task, asked["arms"], 1).arms}
+    assert {"augmented", "penalty-mse", "penalty-whitened", "consistency", "averaged"} <= arms
+    assert {"mse-permuted", "permuted", "shuffled", "latent-augmentation", "same-view"} <= arms
+
+
 def test_names_are_escaped_on_the_page():
     evil = "<script>alert(1)</script>"
     found = comparison(

@@ -10,7 +10,7 @@ from regrep_paper.data import digits
 from regrep_paper.experiments.task_file import read_task
 from regrep_paper.tasks import TASKS, task_file
 
-EMBEDDED = ("digits", "polycubes", "vectors")
+EMBEDDED = ("demo", "digits", "polycubes", "vectors")
 
 
 @pytest.mark.parametrize("name", TASKS)
