@@ -247,7 +247,7 @@ def test_names_are_escaped_on_the_page():
         place=evil,
     )
     page = comparison_page(found)
-    assert "<script" not in page
+    assert page.count("<script") == page.count("<script>\n// Sorting of tables") == 1
     assert page.count("&lt;script&gt;") >= 3
     assert "http" not in page.replace("http://www.w3.org", "")
 
