@@ -108,6 +108,12 @@ def check_flag(what: str, value: object) -> None:
         raise RegrepError(f"{what} is True or False, got {shown(value)}")
 
 
+def check_flags(**values: object) -> None:
+    """Raise unless all these arguments are True or False."""
+    for name, value in values.items():
+        check_flag(name, value)
+
+
 def check_callable(what: str, value: object) -> None:
     """Raise unless an argument can be called."""
     if not callable(value):

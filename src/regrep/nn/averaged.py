@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from regrep.actions import Action
 from regrep.actions.trees import as_action, joined, mapped, rows, samples_in, tensor_in
-from regrep.arguments import check_callable, is_whole, shown, whole
+from regrep.arguments import check_callable, check_flag, is_whole, shown, whole
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup, LargeGroup
 from regrep.groups.finite import check_group
@@ -64,6 +64,7 @@ class GroupAveraged(EncoderHead):
     ) -> None:
         super().__init__()
         check_callable("the network", network)
+        check_flag("probabilities", probabilities)
         input_action, output_action = as_action(input_action), as_action(output_action)
         if not is_whole(chunk) or chunk < 1:
             raise RegrepError(f"chunk is at least 1 transformed input per forward pass, got {shown(chunk)}")

@@ -1,9 +1,9 @@
 """Training objectives: the equivariance penalties, the objectives of sections 4 and 5, controls, layer taps."""
 
-from regrep.objectives.checks import PositionsWarning
+from regrep.objectives.checks import CapacityWarning, PositionsWarning
 from regrep.objectives.controls import RandomPermutations
 from regrep.objectives.dual_weight import DualWeight
-from regrep.objectives.equivariant import CapacityWarning, EquivariantObjective
+from regrep.objectives.equivariant import EquivariantObjective
 from regrep.objectives.functional import equivariance_loss, moving_part
 from regrep.objectives.layers import OUTPUT, Tap, latent_of
 from regrep.objectives.learned import RepresentationObjective, RepresentationTerms

@@ -18,6 +18,10 @@ class PositionsWarning(UserWarning):
     """A representation acts on the channels of tokens alone, and nothing says that the tokens stay in place."""
 
 
+class CapacityWarning(UserWarning):
+    """The invariant part of the latent is narrower than the outputs it has to feed."""
+
+
 Control = Literal["permuted", "shuffled", "shrunk"]
 
 
@@ -67,6 +71,19 @@ def check_positions(z: Tensor, rho: object, stacklevel: int = 3) -> None:
         f" regrep.representations.layouts.tokens(act, ({math.prod(positions)}, {width})), or, if no position moves,"
         f" regrep.representations.Tokens(regrep.trivial(G, {math.prod(positions)}), rho)",
         PositionsWarning,
+        stacklevel=stacklevel,
+    )
+
+
+def check_capacity(rho: object, needed: int, stacklevel: int = 3) -> None:
+    """Warn if a latent has fewer invariant coordinates than there are invariant outputs."""
+    if not isinstance(rho, Representation) or rho.invariant_dim >= needed:
+        return
+    warnings.warn(
+        f"{rho!r} has {rho.invariant_dim} invariant coordinates for a head that is linear in elementwise functions of"
+        f" the latent, but there are {needed} invariant outputs: enforcing equivariance there costs accuracy; widen the"
+        " latent, penalise an earlier feature map, or give the head invariant non-linear features",
+        CapacityWarning,
         stacklevel=stacklevel,
     )
 

@@ -47,7 +47,8 @@ class DualWeight(nn.Module):
         self, target: float, start: float = START, step: float = 0.01, steps: int | None = None, loose: float = 1.0
     ) -> None:
         super().__init__()
-        for name, value in (("a target", target), ("the start of a weight", start), ("target_step", step)):
+        positive = {"a target": target, "the start of a weight": start, "target_step": step, "loose": loose}
+        for name, value in positive.items():
             if not (is_real(value) and value > 0):
                 raise RegrepError(f"{name} is a finite number above 0, got {shown(value)}")
         self.target, self.start, self.step, self.loose = float(target), float(start), float(step), float(loose)

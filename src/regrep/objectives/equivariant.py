@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from regrep.actions.trees import as_action, joined, moved, rows, samples_in, tensor_in
-from regrep.arguments import check_callable
+from regrep.actions.trees import as_action, joined, moved, rows
+from regrep.arguments import check_callable, check_flags
 from regrep.deprecated import positional_until_now
 from regrep.objectives.checks import (
     Control,
+    check_capacity,
     check_choice,
     check_positions,
     check_task,
@@ -31,15 +30,11 @@ from regrep.objectives.modules import Part, current
 from regrep.objectives.output_losses import OutputLoss, check_output_loss, chosen, on_scores, symmetric
 from regrep.objectives.passes import Passes
 from regrep.objectives.processes import check_averaged, mean_of_all_processes, running_wrapper
-from regrep.objectives.settings import check_numbers, check_settings, check_targets
+from regrep.objectives.seen_batch import SeenBatch
+from regrep.objectives.settings import check_numbers, check_settings, check_targets, check_taught
 from regrep.objectives.teaching import TeacherView, Teaching
 from regrep.objectives.terms import Compared, Terms
 from regrep.objectives.views import Views
-from regrep.representations import Representation
-
-
-class CapacityWarning(UserWarning):
-    """The invariant part of the latent is narrower than the outputs it has to feed."""
 
 
 class EquivariantObjective(nn.Module):
@@ -79,9 +74,9 @@ class EquivariantObjective(nn.Module):
         output_action: how G acts on y, likewise; None if the outputs are invariant (classes).
         fraction: E(gx) is computed for this fraction of the batch only, in [0, 1] (its first samples, so shuffle the
             data). With 0 there is neither a shifted task loss nor a penalty.
-        one_sided: E(gx) is computed without gradient, in a pass of its own: the penalty moves E(x) alone, and the
-            shifted task loss trains the head alone. Saves the backward pass of the second view, about a third of
-            a step.
+        one_sided: E(gx) is computed without gradient, in a pass of its own, and is a constant in every term: the
+            penalty moves E(x) alone, the shifted task loss and a teacher train the head alone, and the consistency
+            moves f(x), and f(gx) by the head. Saves the backward pass of the second view, about a third of a step.
         latent_augmentation: also train the head on rho(g) E(x) with target gy: one more pass of the head,
             none of the encoder. Needs a head and a penalised encoder output.
         shifted_weight: weight of the shifted task loss; 1 in the paper's text, 0 in its DDMNIST code.
@@ -175,6 +170,8 @@ class EquivariantObjective(nn.Module):
         check_targets(targets, fraction, control)
         check_choice("teacher_view", teacher_view, TeacherView)
         check_output_loss("consistency_loss", consistency_loss)
+        check_flags(one_sided=one_sided, latent_augmentation=latent_augmentation)
+        check_taught(teacher, head, one_sided)
         check_callable("task_loss", task_loss)
         input_action, output_action = as_action(input_action), as_action(output_action)
         latents = check_settings(encoder, head, latent, input_action, output_action, latent_augmentation)
@@ -260,62 +257,50 @@ class EquivariantObjective(nn.Module):
         unlabelled: Any = None,
     ) -> tuple[Terms, Any]:
         """The objective and the network's outputs for x, for further losses on them; arguments as in forward."""
+        batch = self._see(x, g, gx, generator, arguments or {}, unlabelled)
+        views, outputs, wrapper = batch.views, batch.views.plain(batch.outputs), self._wrapper()
+        self._warn_once(batch.outputs, batch.latents)
+        target = moved(self.output_action, y, views.plain(batch.g))
+
+        task = check_task(self._loss(outputs, y))
+        shifted = self._shifted(batch, target)
+        augmented = self._augmented(batch, target)
+        penalty, compared, error = self._penalty(batch, wrapper)
+        consistency = self._consistency(batch)
+        teaching = self._teaching(batch, generator)
+        weight = self._weight_of_penalty(batch, error)
+        output_weight = self._weight_of_consistency(consistency, wrapper)
+
+        total = self.task_weight * task + self.shifted_weight * shifted + augmented
+        # A term that is not there, or is only measured, is left out.
+        for factor, term in ((weight, penalty), (output_weight, consistency), (self.teacher_weight, teaching)):
+            total = total if factor is None or term is None else total + factor * term
+        if samples is not None:
+            total = total * (views.labelled / samples)
+        weights = (found if isinstance(found, Tensor) else None for found in (weight, output_weight))
+        return Terms(total, task, shifted, penalty, augmented, compared, consistency, teaching, *weights), outputs
+
+    def _see(
+        self,
+        x: Any,
+        g: Tensor | None,
+        gx: Any,
+        generator: torch.Generator | None,
+        arguments: Mapping[str, Any],
+        unlabelled: Any,
+    ) -> SeenBatch:
+        """One pass of the network over all samples and all views of them."""
         size, unknown = check_views(x, g, gx), 0 if unlabelled is None else check_unlabelled(x, unlabelled)
         if not torch.compiler.is_compiling() and torch.is_grad_enabled() and not self._averaging_checked:
             check_averaged((self.encoder, self.head))
             self._averaging_checked = True
         views = Views.of(size, unknown, self.fraction)
-        every, arguments = x if unlabelled is None else joined([x, unlabelled]), arguments or {}
-        g = views.elements(self.input_action.group, g, every, generator)
-        drawn = views.first(g)
-        copies = views.copies(every, self.input_action, drawn, gx) if views.moved else None
-        inputs, given, still = every, arguments, None
-        if copies is not None and self.one_sided:
-            still = copies, views.moved_only(arguments)
-        else:
-            inputs = every if copies is None else joined([every, copies])
-            given = views.extended(arguments)
-        turn = partial(self._turned, g=g, views=views) if self.latent_augmentation else None
-        outputs, turned, latents = self._passes(inputs, given, turn, still)
-        samples_in(outputs, views.samples + views.moved + (size if turn else 0), "the outputs")
-        self._warn_once(outputs, latents)
-
-        zero = tensor_in(outputs).new_zeros(())
-        wrapper = self._wrapper()
-        compared: tuple[tuple[Compared, ...], ...] = ()
-        penalty, error = zero, None
-        if views.moved:
-            penalty, compared, error = self._penalty(latents, turned, drawn, views, wrapper)
-        target, own = moved(self.output_action, y, views.plain(g)), views.plain(outputs)
-        task = check_task(self._loss(own, y))
-        shifted, augmented = zero, zero
-        if views.moved:
-            shifted = self._loss(views.shifted(outputs), rows(target, slice(views.moved_labelled)))
-        if turn is not None:
-            augmented = self._loss(views.turned(outputs), target)
-        total = self.task_weight * task + self.shifted_weight * shifted + augmented
-
-        weight = output_weight = consistency = teaching = None
-        if self._penalises and views.moved:
-            weight = self.weight if self.error_weight is None else self.error_weight(error)
-            total = total + weight * penalty
-        if self.consistency > 0 or self.output_weight is not None:
-            consistency = self._consistent(*views.pairs(outputs), drawn) if views.moved else zero
-            output_weight = self.consistency
-            if self.output_weight is not None:
-                mean = consistency if wrapper is None else mean_of_all_processes(consistency, wrapper)
-                output_weight = self.output_weight(mean)
-            total = total + output_weight * consistency
-        if self._teach is not None and self.teacher_weight > 0:
-            teaching = zero
-            if views.moved:
-                known = views.moved_only(arguments)
-                teaching = self._teach(views.second(outputs), views.first(every), copies, drawn, generator, known)
-            total = total + self.teacher_weight * teaching
-        if samples is not None:
-            total = total * (size / samples)
-        weights = (found if isinstance(found, Tensor) else None for found in (weight, output_weight))
-        return Terms(total, task, shifted, penalty, augmented, compared, consistency, teaching, *weights), own
+        inputs = x if unlabelled is None else joined([x, unlabelled])
+        g = views.elements(self.input_action.group, g, inputs, generator)
+        turn = self._turn if self.latent_augmentation else None
+        return SeenBatch.of(
+            self._passes, views, self.input_action, inputs, g, gx, arguments, turn=turn, one_sided=self.one_sided
+        )
 
     @property
     def _penalises(self) -> bool:
@@ -325,12 +310,16 @@ class EquivariantObjective(nn.Module):
     def _loss(self, outputs: Any, y: Any) -> Tensor:
         return self.task_loss(outputs, y)
 
-    def _turned(self, encoded: Any, g: Tensor, views: Views) -> tuple[Any, dict[Layer, Tensor]]:
-        found, parts = self._turn(rows(encoded, slice(views.samples)), g)
-        return views.plain(found), parts
+    def _shifted(self, batch: SeenBatch, target: Any) -> Tensor:
+        """The task loss of gx."""
+        views = batch.views
+        if not views.moved:
+            return batch.zero
+        return self._loss(views.shifted(batch.outputs), rows(target, slice(views.moved_labelled)))
 
-    def _consistent(self, outputs: Any, outputs_g: Any, g: Tensor) -> Tensor:
-        return symmetric(moved(self._outputs_move, outputs, g), outputs_g, self.consistency_loss)
+    def _augmented(self, batch: SeenBatch, target: Any) -> Tensor:
+        """The task loss of rho(g) E(x)."""
+        return self._loss(batch.views.turned(batch.outputs), target) if self.latent_augmentation else batch.zero
 
     def _wrapper(self) -> DistributedDataParallel | None:
         """The data-parallel wrapper, where a term depends on the samples of all processes."""
@@ -340,17 +329,49 @@ class EquivariantObjective(nn.Module):
         return running_wrapper((self.encoder, self.head))
 
     def _penalty(
-        self,
-        latents: Mapping[Layer, tuple[Tensor, ...]],
-        turned: Mapping[Layer, Tensor],
-        g: Tensor,
-        views: Views,
-        wrapper: DistributedDataParallel | None,
+        self, batch: SeenBatch, wrapper: DistributedDataParallel | None
     ) -> tuple[Tensor, tuple[tuple[Compared, ...], ...], Tensor | None]:
         """The penalty, what was compared, and the error if the weight follows it."""
-        pairs = {layer: tuple(views.pairs(z) for z in runs) for layer, runs in latents.items()}
-        known = {layer: views.first(z) for layer, z in turned.items()}
-        return self._penalise(pairs, g, known, self._penalises, wrapper, measured=self.error_weight is not None)
+        views = batch.views
+        if not views.moved:
+            return batch.zero, (), None
+        pairs = {layer: tuple(views.pairs(z) for z in runs) for layer, runs in batch.latents.items()}
+        known = {layer: views.first(z) for layer, z in batch.turned.items()}
+        follows = self.error_weight is not None
+        return self._penalise(pairs, batch.drawn, known, self._penalises, wrapper, measured=follows)
+
+    def _consistency(self, batch: SeenBatch) -> Tensor | None:
+        """The distance of the outputs for x and gx; None without that term."""
+        if self.consistency == 0 and self.output_weight is None:
+            return None
+        if not batch.views.moved:
+            return batch.zero
+        outputs, outputs_g = batch.views.pairs(batch.outputs)
+        return symmetric(moved(self._outputs_move, outputs, batch.drawn), outputs_g, self.consistency_loss)
+
+    def _teaching(self, batch: SeenBatch, generator: torch.Generator | None) -> Tensor | None:
+        """The distance of the outputs for gx from the teacher's; None without that term."""
+        views = batch.views
+        if self._teach is None or self.teacher_weight == 0:
+            return None
+        if not views.moved:
+            return batch.zero
+        outputs_g, inputs, known = views.second(batch.outputs), views.first(batch.inputs), batch.arguments
+        return self._teach(outputs_g, inputs, batch.copies, batch.drawn, generator, views.moved_only(known))
+
+    def _weight_of_penalty(self, batch: SeenBatch, error: Tensor | None) -> Tensor | float | None:
+        """In this step, after which one that follows a target moves; None where the penalty is only measured."""
+        if not self._penalises or not batch.views.moved:
+            return None
+        return self.weight if self.error_weight is None or error is None else self.error_weight(error)
+
+    def _weight_of_consistency(
+        self, consistency: Tensor | None, wrapper: DistributedDataParallel | None
+    ) -> Tensor | float:
+        """Likewise."""
+        if self.output_weight is None or consistency is None:
+            return self.consistency
+        return self.output_weight(consistency if wrapper is None else mean_of_all_processes(consistency, wrapper))
 
     def _warn_once(self, outputs: Any, latents: Mapping[Layer, tuple[Tensor, ...]]) -> None:
         """Warn in the first step of latents whose positions stay in place, and of invariant outputs without room."""
@@ -359,21 +380,9 @@ class EquivariantObjective(nn.Module):
         self._warned = True
         for layer, runs in latents.items():
             check_positions(runs[0], self.latents[layer], stacklevel=4)
-        rho = self.latents.get(OUTPUT)
-        if not isinstance(outputs, Tensor):
-            return
-        if self.output_action is not None or not self._penalises or self.control or not isinstance(rho, Representation):
-            return
-        needed = outputs.shape[1] if outputs.dim() > 1 else 1
-        if rho.invariant_dim < needed:
-            warnings.warn(
-                f"{rho!r} has {rho.invariant_dim} invariant coordinates for a head that is linear in elementwise"
-                f" functions of the latent, but there are {needed} invariant outputs: enforcing equivariance there"
-                " costs accuracy; widen the latent, penalise an earlier feature map, or give the head invariant"
-                " non-linear features",
-                CapacityWarning,
-                stacklevel=3,
-            )
+        rho, invariant = self.latents.get(OUTPUT), self.output_action is None
+        if invariant and self._penalises and not self.control and isinstance(outputs, Tensor):
+            check_capacity(rho, outputs.shape[1] if outputs.dim() > 1 else 1, stacklevel=4)
 
     def extra_repr(self) -> str:
         """Group, latent and settings."""
@@ -381,5 +390,6 @@ class EquivariantObjective(nn.Module):
         return (
             f"{self.input_action.group!r}, {latents}, weight={self.weight}, penalty={self.penalty!r},"
             f" fraction={self.fraction}, one_sided={self.one_sided}, latent_augmentation={self.latent_augmentation},"
-            f" control={self.control!r}"
+            f" control={self.control!r}, consistency={self.consistency}, consistency_loss={self.consistency_loss!r}"
+            + ("" if self._teach is None else f", teacher_weight={self.teacher_weight}, {self._teach!r}")
         )

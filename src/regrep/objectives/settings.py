@@ -35,6 +35,15 @@ def check_targets(targets: Mapping[str, object], fraction: float, control: str |
         raise RegrepError('the control "shrunk" compares no latents, so that no target_error can be met; use weight')
 
 
+def check_taught(teacher: object, head: object, one_sided: bool) -> None:
+    """Raise for a teacher of outputs that have no gradient."""
+    if teacher is not None and head is None and one_sided:
+        raise RegrepError(
+            "a teacher moves f(gx), which has no gradient with one_sided=True and head=None; pass encoder and head"
+            " apart, or leave one_sided out"
+        )
+
+
 def check_settings(
     encoder: Any, head: Any, latent: Any, input_action: Any, output_action: Any, latent_augmentation: bool
 ) -> Latents:

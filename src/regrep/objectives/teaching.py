@@ -10,6 +10,7 @@ from torch import Tensor
 
 from regrep.actions import Action, sample
 from regrep.actions.trees import moved
+from regrep.groups import LargeGroup
 from regrep.objectives.modules import current
 from regrep.objectives.output_losses import OutputLoss, on_scores, towards
 from regrep.placed import Placed
@@ -35,7 +36,8 @@ class Teaching:
         self._teacher, self.view, self.loss = teacher, view, loss
         self.input_action, self.output_action = input_action, on_scores(output_action)
         group = input_action.group
-        self._quotients = None if output_action is None else Placed(group.mul[:, group.inverse])  # g h^-1
+        tabled = output_action is not None and not isinstance(group, LargeGroup)
+        self._quotients = Placed(group.mul[:, group.inverse] if tabled else torch.zeros(0))
 
     @property
     def teacher(self) -> Callable[..., Any]:
@@ -57,7 +59,7 @@ class Teaching:
             outputs_g: f(gx), [n, ...] or a tree.
             x: [n, ...], inputs.
             gx: [n, ...], the inputs transformed.
-            g: int64 [n].
+            g: int64 [n], or [n, degree] of a large group.
             generator: for drawing the teacher's elements.
             arguments: further arguments of the teacher by name.
         """
@@ -66,11 +68,21 @@ class Teaching:
             if self.view == "other":
                 other = sample(self.input_action.group, len(g), generator=generator, device=g.device)
                 seen = self.input_action(x, other)
-                if self._quotients is not None:
-                    element = self._quotients.on(g.device)[g, other]
+                if self.output_action is not None:
+                    element = self._quotient(g, other)
             elif self.view == "same":
                 seen = gx
             target = self.teacher(seen, **(arguments or {}))
             if self.view != "same":
                 target = moved(self.output_action, target, element)
         return towards(target, outputs_g, self.loss)
+
+    def _quotient(self, g: Tensor, other: Tensor) -> Tensor:
+        """G h^-1."""
+        group = self.input_action.group
+        if isinstance(group, LargeGroup):
+            return group.multiply(g, group.invert(other))
+        return self._quotients.on(g.device)[g, other]
+
+    def __repr__(self) -> str:
+        return f"teacher={type(self.teacher).__name__}, teacher_view={self.view!r}"

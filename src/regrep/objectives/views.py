@@ -97,7 +97,7 @@ class Views(NamedTuple):
         like = tensor_in(samples)
         if g is None:
             return sample(group, self.samples, generator=generator, device=like.device)
-        if self.unlabelled and isinstance(g, Tensor) and g.shape == (self.labelled,):
+        if self.unlabelled and isinstance(g, Tensor) and g.dim() and len(g) == self.labelled:
             g = torch.cat([g, sample(group, self.unlabelled, generator=generator, device=like.device).to(g)])
         check_elements(group, g, like)
         return g

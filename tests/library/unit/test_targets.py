@@ -264,10 +264,12 @@ def test_a_step_with_targets_and_a_teacher_is_one_graph(compiler):
     assert loops[1].error_weight.taken == 3
 
 
-def test_every_view_of_a_teacher_is_one_graph(compiler):
+@pytest.mark.slow
+@pytest.mark.parametrize("view", ["other", "same", "own"])
+def test_every_view_of_a_teacher_is_one_graph(view, compiler):
     encoder, head = network()
     teacher = GroupAveraged(MeanTeacher(nn.Sequential(encoder, head.eval())), ACT, elements=2)
-    loop = objective(encoder, head, teacher=teacher)
+    loop = objective(encoder, head, teacher=teacher, teacher_view=view)
     compiled = compiler(loop, fullgraph=True, backend="eager")
     assert compiled(*batch()).teacher > 0
 
@@ -294,6 +296,10 @@ def test_wrong_settings_say_so(settings, message):
 def test_wrong_teachers_say_so():
     with pytest.raises(RegrepError, match="averages the weights of a module, got"):
         MeanTeacher(torch.tanh)
+    with pytest.raises(RegrepError, match="probabilities is True or False, got 'no'"):
+        GroupAveraged(nn.Linear(2, 2), ACT, probabilities="no")
+    with pytest.raises(RegrepError, match="loose is a finite number above 0, got 'no'"):
+        DualWeight(0.3, loose="no")
     with pytest.raises(RegrepError, match="decay is a number from 0 to below 1, got 1"):
         MeanTeacher(nn.Linear(2, 2), decay=1)
     encoder, head = network()
