@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
-from regrep.arguments import shown
+from regrep.arguments import check_flags, shown
 from regrep.errors import RegrepError
 
 REFERENCE = "augmented"
@@ -56,6 +56,10 @@ class Arm:
     head: bool = False
     controls: tuple[str, ...] = ()
     control: bool = False
+
+    def __post_init__(self) -> None:
+        names = ("augmented", "averages", "follows", "latent", "head", "control")
+        check_flags(**{name: getattr(self, name) for name in names})
 
     @property
     def trains(self) -> bool:

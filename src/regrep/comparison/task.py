@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from regrep.actions.trees import as_action, mapped, samples_in, tensor_in
-from regrep.arguments import brief, check_callable, check_text, is_real, shown, whole
+from regrep.arguments import brief, check_callable, check_flag, check_text, is_real, shown, whole
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
 
@@ -51,6 +51,9 @@ class Metric:
     name: str
     function: Callable[[Any, Any], Any]
     larger_is_better: bool = True
+
+    def __post_init__(self) -> None:
+        check_flag("larger_is_better", self.larger_is_better)
 
     def scores(self, outputs: Any, targets: Any) -> Tensor:
         """The scores, float64 [N], or [1] for a metric that is one number.

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from regrep.arguments import check_flag
 from regrep.diagnostics.equivariance import COLLAPSE, block_width, blocks_of, whitening_of
 from regrep.errors import MissingExtraError, RegrepError
 from regrep.groups import FiniteGroup
@@ -79,6 +80,7 @@ class EquivarianceMetric(Metric):
     ) -> None:
         super().__init__(**kwargs)
         check_choice("measure", measure, Measure)
+        check_flag("per_element", per_element)
         group = getattr(rho, "group", None) if group is None else group
         shape = getattr(rho, "shape", None) if shape is None else tuple(shape)
         if group is None or shape is None:
@@ -234,6 +236,7 @@ class ThroughRhoMetric(WrapperMetric):
 
     def __init__(self, metric: Metric, group: FiniteGroup, *, per_element: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        check_flag("per_element", per_element)
         self.group, self.per_element = group, per_element
         self.metrics: Any = nn.ModuleList([metric.clone() for _ in range(group.order)])
         self.counts = _Counts(group.order)

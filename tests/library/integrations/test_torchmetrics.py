@@ -150,6 +150,10 @@ def test_metrics_travel():
 def test_what_does_not_fit_is_said():
     with pytest.raises(RegrepError, match='measure is "whitened_error", "error".*got'):
         EquivarianceMetric(regrep.regular(G), "accuracy")
+    with pytest.raises(RegrepError, match="per_element is True or False, got 'no'"):
+        EquivarianceMetric(regrep.regular(G), per_element="no")
+    with pytest.raises(RegrepError, match=r"per_element is True or False, got a tensor of shape \[2\]"):
+        ThroughRhoMetric(MeanSquaredError(), G, per_element=torch.ones(2))
     with pytest.raises(RegrepError, match="pass group= and shape="):
         EquivarianceMetric(ACT)
     metric = EquivarianceMetric(ACT, shape=(2, 4, 4))

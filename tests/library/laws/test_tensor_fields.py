@@ -179,6 +179,8 @@ STAY = torch.tensor([[0, 1], [0, 1]])
             lambda: VectorField3d(OH)(torch.zeros(1, 4, 2, 2, 2), torch.tensor([0])),
             r"VectorField3d .* 3 channels per frame",
         ),
+        (lambda: VectorField3d(OH, axial=torch.ones(2)), r"axial is True or False, got a tensor of shape \[2\]"),
+        (lambda: TensorField3d(OH, symmetric="no"), "symmetric is True or False, got 'no'"),
         (lambda: VectorField3d(OH)(torch.zeros(1, 3, 2, 2, 3), torch.tensor([0])), "got 2 x 2 x 3"),
         (lambda: VectorField3d(OH)(torch.zeros(1, 3, 2, 2, 2).byte(), torch.tensor([0])), "uint8 has none of"),
     ],

@@ -10,7 +10,7 @@ from torch import nn
 
 import regrep
 from comparison_fixture import GROUP, SWAP, Network, comparison, evaluated, samples, splits, task, trained
-from regrep.comparison import ARMS, Comparison, Metric, Splits, Trained, choose, evaluate, plan, train
+from regrep.comparison import ARMS, Arm, Comparison, Metric, Splits, Trained, choose, evaluate, plan, train
 from regrep.comparison.batches import Order, Views
 from regrep.comparison.plan import check_paired
 from regrep.comparison.records import Evaluated, fingerprint, packed, unpacked
@@ -228,6 +228,13 @@ def test_gains_are_paired_by_seed_and_sample():
     assert errors.gain("averaged").mean == -found.gain("averaged").mean
     with pytest.raises(RegrepError, match="there is no arm plain here"):
         found.gain("plain")
+
+
+def test_flags_are_true_or_false():
+    with pytest.raises(RegrepError, match="larger_is_better is True or False, got 'no'"):
+        Metric("error", float, "no")
+    with pytest.raises(RegrepError, match=r"averages is True or False, got a tensor of shape \[2\]"):
+        Arm("mine", "an arm", averages=torch.ones(2))
 
 
 def test_a_metric_that_is_one_number_gives_intervals_over_seeds():
