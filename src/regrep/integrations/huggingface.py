@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from regrep.actions import Action
 from regrep.errors import RegrepError
 from regrep.integrations.second_view import PenaltyTerms, SecondView
 from regrep.objectives.functional import LatentAction, Penalty
+from regrep.objectives.output_losses import OutputLoss
 
 
 class EquivariantTrainerMixin:
@@ -26,8 +28,11 @@ class EquivariantTrainerMixin:
     accumulated batches, so that with ``"mse"`` loss and gradient are those of one large batch. The other penalties use
     the variance of the batch at hand, as in BatchNorm.
 
-    Logged together with ``loss``: ``equivariance``, ``whitened_error`` and ``moving_share``, means over the samples of
-    this process since the last log. ``loss`` includes the weighted penalty.
+    With ``consistency`` the distance between the outputs for x and gx is added likewise; with ``weight=0.0`` it is then
+    the only term.
+
+    Logged together with ``loss``: ``equivariance``, ``whitened_error`` and ``moving_share``, and ``consistency`` with
+    that term, means over the samples of this process since the last log. ``loss`` includes the weighted terms.
 
     Args:
         args: as the Trainer's; keyword arguments too.
@@ -36,9 +41,14 @@ class EquivariantTrainerMixin:
         weight: weight of the penalty, >= 0.
         penalty: see :func:`regrep.equivariance_loss`.
         input_name: which of the batch's entries G acts on; by default the model's ``main_input_name``.
+        consistency: weight of the output consistency, >= 0.
+        consistency_loss: see :func:`regrep.output_consistency`; its ``"kl"`` takes classes in dimension 1.
+        output_action: how G acts on the outputs; None if they are invariant.
+        output_name: which entry of what the model returns is compared.
 
     Raises:
-        RegrepError: an unknown layer, different groups, a batch without the input, or several GPUs in one process.
+        RegrepError: an unknown layer, different groups, a batch without the input, outputs without the entry, or
+            several GPUs in one process.
     """
 
     def __init__(
@@ -49,9 +59,22 @@ class EquivariantTrainerMixin:
         weight: float = 1.0,
         penalty: Penalty = "whitened",
         input_name: str | None = None,
+        consistency: float = 0.0,
+        consistency_loss: OutputLoss | None = None,
+        output_action: Any = None,
+        output_name: str = "logits",
         **kwargs: Any,
     ) -> None:
-        self.view = SecondView(input_action, latents, weight, penalty)
+        self.view = SecondView(
+            input_action,
+            latents,
+            weight,
+            penalty,
+            consistency=consistency,
+            consistency_loss=consistency_loss,
+            output_action=output_action,
+            read=partial(entry_of, output_name),
+        )
         super().__init__(*args, **kwargs)
         trainer: Any = self
         model = self._bare(trainer.model)
@@ -85,10 +108,11 @@ class EquivariantTrainerMixin:
             # Not by the wrapper of data-parallel training, whose gradients are summed once per pass.
             bare(**moved)
             terms = self.view.terms(values, second(), g)
-        self._seen.append((len(g), PenaltyTerms(*(term.detach() for term in terms))))
-        if self.view.weight > 0:
+        self._seen.append((len(g), terms.detached()))
+        added = self.view.loss(terms)
+        if added is not None:
             share = self._share(len(g)) if self._is_scaled(kwargs.get("num_items_in_batch")) else 1.0
-            loss = loss + self.view.weight * share * terms.equivariance
+            loss = loss + share * added
         return (loss, outputs) if return_outputs else loss
 
     def get_batch_samples(self, *args: Any, **kwargs: Any) -> Any:
@@ -101,10 +125,14 @@ class EquivariantTrainerMixin:
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """The Trainer's log, with the terms beside the loss of training."""
         if "loss" in logs and self._seen:
-            counts = torch.tensor([float(count) for count, _ in self._seen])
             for name in PenaltyTerms._fields:
-                values = torch.stack([getattr(terms, name).float().cpu() for _, terms in self._seen])
-                logs[name] = float((values * counts).sum() / counts.sum())
+                # A weight that is changed in training may switch a term on.
+                found = [(count, getattr(terms, name)) for count, terms in self._seen]
+                found = [(count, value.float().cpu()) for count, value in found if value is not None]
+                if found:
+                    counts = torch.tensor([float(count) for count, _ in found])
+                    values = torch.stack([value for _, value in found])
+                    logs[name] = float((values * counts).sum() / counts.sum())
             self._seen.clear()
         parent: Any = super()
         parent.log(logs, *args, **kwargs)
@@ -129,3 +157,18 @@ class EquivariantTrainerMixin:
     def _bare(self, model: nn.Module) -> nn.Module:
         trainer: Any = self
         return trainer.accelerator.unwrap_model(model)
+
+
+def entry_of(name: str, returned: Any) -> Any:
+    """An entry of what a model returned.
+
+    >>> entry_of("logits", {"logits": 3})
+    3
+
+    Raises:
+        RegrepError: there is no such entry.
+    """
+    if not isinstance(returned, Mapping) or name not in returned:
+        got = ", ".join(map(str, returned)) if isinstance(returned, Mapping) else f"a {type(returned).__name__}"
+        raise RegrepError(f"output consistency compares what the model returns as {name!r}, got {got}; set output_name")
+    return returned[name]

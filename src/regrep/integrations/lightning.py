@@ -16,6 +16,7 @@ from regrep.integrations.second_view import SecondView
 from regrep.objectives import OUTPUT
 from regrep.objectives.checks import check_weight
 from regrep.objectives.functional import LatentAction, Penalty
+from regrep.objectives.output_losses import OutputLoss
 
 try:
     from lightning.pytorch import LightningModule, Trainer
@@ -33,9 +34,12 @@ class EquivariancePenalty(Callback):
     accumulation, clipping and data-parallel strategies apply to it as to the loss. Logged once per epoch:
     ``equivariance``, ``whitened_error`` and ``moving_share``, means over batches and layers.
 
+    With ``consistency`` the distance between the network's outputs for x and gx is added likewise, and logged under
+    that name; with ``weight=0.0`` it is then the only term.
+
     It cannot serve manual optimisation, two groups at once, nor a network that runs more than once or not at all in a
-    training step: call :class:`regrep.EquivariantObjective` in the step there. The penalty is all that it adds: the
-    loss on moved samples is that of your own augmentation. Normalisations see x and gx as two batches.
+    training step: call :class:`regrep.EquivariantObjective` in the step there. It adds no loss on moved samples: that
+    is your own augmentation's. Normalisations see x and gx as two batches.
 
     Args:
         act: how G acts on the network's first argument.
@@ -46,6 +50,9 @@ class EquivariancePenalty(Callback):
         network: name of the part that ``training_step`` calls with x, such as ``"model"``; the module itself by
             default, which fits steps that call ``self(x)``.
         prefix: what the logged names begin with.
+        consistency: weight of the output consistency, >= 0; the attribute may be changed during training.
+        consistency_loss: see :func:`regrep.output_consistency`; of what the network returns, a tensor or a tree.
+        output_action: how G acts on that; None if it is invariant.
 
     Raises:
         RegrepError: at the start of training, an unknown layer, different groups, or manual optimisation; in a step, a
@@ -61,8 +68,19 @@ class EquivariancePenalty(Callback):
         penalty: Penalty = "whitened",
         network: str | None = None,
         prefix: str = "train/",
+        consistency: float = 0.0,
+        consistency_loss: OutputLoss | None = None,
+        output_action: Any = None,
     ) -> None:
-        self.view = SecondView(act, latents, weight, penalty)
+        self.view = SecondView(
+            act,
+            latents,
+            weight,
+            penalty,
+            consistency=consistency,
+            consistency_loss=consistency_loss,
+            output_action=output_action,
+        )
         self.network, self.prefix = network, prefix
 
     @property
@@ -74,6 +92,16 @@ class EquivariancePenalty(Callback):
     def weight(self, weight: float) -> None:
         check_weight("weight", weight)
         self.view.weight = float(weight)
+
+    @property
+    def consistency(self) -> float:
+        """Weight of the output consistency."""
+        return self.view.consistency
+
+    @consistency.setter
+    def consistency(self, weight: float) -> None:
+        check_weight("consistency", weight)
+        self.view.consistency = float(weight)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Put the penalty around the training step."""
@@ -145,11 +173,12 @@ class EquivariancePenalty(Callback):
             network(*args, **kwargs)
             terms = self.view.terms(values, second(), g)
         pl_module.log_dict(terms.log(self.prefix), on_step=False, on_epoch=True, batch_size=len(g), sync_dist=True)
-        if self.weight == 0:
+        added = self.view.loss(terms)
+        if added is None:
             return output
         if isinstance(output, Mapping):
-            return {**output, "loss": output["loss"] + self.weight * terms.equivariance}
-        return output + self.weight * terms.equivariance
+            return {**output, "loss": output["loss"] + added}
+        return output + added
 
 
 class EquivarianceMonitor(Callback):

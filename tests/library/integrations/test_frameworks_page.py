@@ -63,6 +63,8 @@ def test_every_block_runs(timm, tmp_path, monkeypatch, capsys):
     assert "4 x 4 patches as it moves the image, after 1 token that stays" in printed
     assert "equivariance/4/through_rho" in printed
     assert "'moving_share'" in printed
+    assert "'train/consistency'" in printed
+    assert "'consistency'" in printed
     if isinstance(timm, types.ModuleType) and not hasattr(timm, "__version__"):
         assert "1 copy of the regular representation, and the other 2 stay fixed" in printed
 

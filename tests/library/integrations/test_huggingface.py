@@ -9,7 +9,7 @@ from transformers import Trainer, TrainingArguments, ViTConfig, ViTForImageClass
 
 import regrep
 from regrep.errors import RegrepError
-from regrep.integrations import second_view
+from regrep.integrations import huggingface, second_view
 from regrep.integrations.huggingface import EquivariantTrainerMixin
 
 G = regrep.groups.cyclic(4)
@@ -119,6 +119,50 @@ def test_with_weight_0_the_step_is_the_trainers_own(trained):
     torch.testing.assert_close(
         weights(trained(vit(), 2, 4, weight=0.0).model), weights(trained(vit(), 2, 4, kind=Trainer).model)
     )
+
+
+def test_output_consistency_is_added_and_logged(trained):
+    net, model, seen = plain(), plain(), []
+    handle = net.register_forward_pre_hook(lambda module, args, given: seen.append(given), with_kwargs=True)
+    found = trained(net, 8, 1, weight=0.0, consistency=2.0)
+    handle.remove()
+    x, y = seen[0]["pixel_values"], seen[0]["labels"]  # in the order of the Trainer
+    task = model(pixel_values=x, labels=y)["loss"]
+    g = torch.arange(1, 9) % 4
+    p, q = (model(pixel_values=images)["logits"].softmax(1) for images in (x, ACT(x, g)))
+    distance = ((p - q) * (p.log() - q.log())).sum(1).mean() / 2
+    (task + 2 * distance).backward()
+    with torch.no_grad():
+        expected = torch.cat([(parameter - 0.5 * parameter.grad).flatten() for parameter in model.parameters()])
+    assert logged(found)["consistency"] == pytest.approx(float(distance.detach()), rel=1e-4)
+    assert logged(found)["loss"] == pytest.approx(float((task + 2 * distance).detach()), rel=1e-4)
+    torch.testing.assert_close(weights(found.model), expected)
+    assert "consistency" not in logged(trained(vit(), 8, 1))
+
+
+def confident():
+    """One whose outputs are not all small, as they are before training."""
+    model = vit()
+    model.classifier.weight.data *= 30
+    return model
+
+
+@pytest.mark.parametrize("make", [confident, plain])
+def test_output_consistency_of_accumulated_batches_is_that_of_one_batch(trained, make):
+    options = {"weight": 0.0, "consistency": 2.0, "consistency_loss": "squared", "output_action": regrep.regular(G)}
+    whole, parts = (trained(make(), *sizes, **options) for sizes in ((8, 1), (2, 4)))
+    torch.testing.assert_close(weights(parts.model), weights(whole.model))
+    assert (weights(whole.model) - weights(trained(make(), 8, 1, weight=0.0).model)).abs().max() > 0.01
+    assert logged(parts)["consistency"] == pytest.approx(logged(whole)["consistency"], rel=1e-5)
+
+
+def test_outputs_under_another_name_say_so(trained):
+    with pytest.raises(
+        RegrepError, match="compares what the model returns as 'scores', got loss, logits; set output_name"
+    ):
+        trained(vit(), 8, 1, consistency=1.0, output_name="scores")
+    with pytest.raises(RegrepError, match="as 'logits', got a tuple; set output_name"):
+        huggingface.entry_of("logits", (1, 2))
 
 
 def test_evaluation_is_that_of_the_task_alone(trained):

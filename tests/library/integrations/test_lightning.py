@@ -66,13 +66,15 @@ def fixed(monkeypatch):
     monkeypatch.setattr(second_view, "sample", lambda group, n, device=None: torch.arange(1, n + 1) % group.order)
 
 
-def stepped_by_hand(weight, penalty="mse"):
+def stepped_by_hand(weight, penalty="mse", consistency=0.0, distance=None):
     """Weights after one step on all samples, with the loss written out."""
     model, (x, y) = network(), data(8).dataset.tensors
     g = torch.arange(1, 9) % 4
     latent = lambda x: model[1](x.flatten(1))  # noqa: E731
     loss = nn.functional.cross_entropy(model(x), y)
     loss = loss + weight * regrep.equivariance_loss(latent(x), latent(ACT(x, g)), g, RHO, penalty)
+    if distance is not None:
+        loss = loss + consistency * distance(model(x), model(ACT(x, g)), g)
     loss.backward()
     with torch.no_grad():
         return [parameter - 0.5 * parameter.grad for parameter in model.parameters()]
@@ -97,6 +99,61 @@ def test_with_weight_0_the_step_is_the_modules_own_and_the_measures_are_logged(f
     fit.fit(module, data(8))
     assert_same(module, stepped_by_hand(0.0))
     assert {"train/equivariance", "train/whitened_error", "train/moving_share"} <= set(fit.callback_metrics)
+
+
+def divergence(a, b, g):
+    """½ (KL(p‖q) + KL(q‖p)), mean over the samples."""
+    p, q = a.softmax(1), b.softmax(1)
+    return ((p - q) * (p.log() - q.log())).sum(1).mean() / 2
+
+
+def turned_square(a, b, g):
+    """Where the group moves the four outputs on, coordinate k of the moved outputs is coordinate k - g."""
+    moved = torch.stack([a[k].roll(int(g[k])) for k in range(len(a))])
+    return (moved - b).square().mean()
+
+
+@pytest.mark.parametrize("weight", [0.0, 3.0])
+@pytest.mark.parametrize(
+    ("settings", "distance"),
+    [({}, divergence), ({"output_action": regrep.regular(G)}, turned_square)],
+    ids=["classes", "regression"],
+)
+def test_the_step_is_that_of_the_loss_with_output_consistency(fixed, weight, settings, distance):
+    module = Plain()
+    callback = EquivariancePenalty(
+        ACT, LATENTS, weight=weight, penalty="mse", network="model", consistency=2.0, **settings
+    )
+    fit = trainer(callback)
+    fit.fit(module, data(8))
+    assert_same(module, stepped_by_hand(weight, "mse", 2.0, distance))
+    (x, _), g = data(8).dataset.tensors, torch.arange(1, 9) % 4
+    torch.testing.assert_close(
+        fit.callback_metrics["train/consistency"], distance(network()(x), network()(ACT(x, g)), g).detach()
+    )
+
+
+def test_output_consistency_is_switched_on_in_training_and_accumulated(fixed):
+    module, callback = Plain(), EquivariancePenalty(ACT, LATENTS, weight=0.0, network="model")
+    callback.consistency = 2.0
+    trainer(callback, accumulate_grad_batches=2).fit(module, data(4))
+    assert_same(module, stepped_by_hand(0.0, "mse", 2.0, divergence))
+    with pytest.raises(RegrepError, match="consistency is a finite number of at least 0, got -1"):
+        callback.consistency = -1
+    with pytest.raises(RegrepError, match='consistency_loss is "kl" or "squared", got \'l1\''):
+        EquivariancePenalty(ACT, LATENTS, consistency_loss="l1")
+
+
+def test_outputs_that_are_not_compared_are_not_kept_nor_logged():
+    fit = trainer(EquivariancePenalty(ACT, LATENTS, network="model"))
+    fit.fit(Plain(), data(8))
+    assert "train/consistency" not in fit.callback_metrics
+
+
+def test_an_output_action_of_another_group_is_refused():
+    callback = EquivariancePenalty(ACT, LATENTS, network="model", output_action=regrep.sign(regrep.groups.dihedral(4)))
+    with pytest.raises(RegrepError, match="D4 acts on the outputs, but C4 on the data"):
+        trainer(callback).fit(Plain(), data(8))
 
 
 def test_accumulated_batches_make_the_step_of_one_batch(fixed):
