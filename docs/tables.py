@@ -4,7 +4,8 @@ python docs/tables.py
 
 A block between ``<!-- KIND of FILE -->`` and ``<!-- end -->`` is made anew, where KIND is ``table`` (the choice of
 tuned settings made), ``brief`` (the same in fewer columns), ``all`` (every setting), and for learned representations
-``runs``, ``settings``, ``controls`` or ``summary``; ``layers`` is what ``examples/face_detectors.py --out`` wrote.
+``runs``, ``settings``, ``controls`` or ``summary``; ``layers`` is what ``examples/face_detectors.py --out`` wrote,
+``arms`` and ``verdict`` are of a comparison.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from regrep.comparison import Comparison
+from regrep.comparison.result import HEAD
 from regrep_paper.report.costs import read_costs
 from regrep_paper.report.layer_profile import layer_tables
 from regrep_paper.report.learned_part import Section, Table, sections, settings
@@ -36,6 +39,8 @@ def block(kind: str, file: str) -> str:
     """One block as Markdown."""
     if kind == "layers":
         return layer_tables(json.loads((ROOT / file).read_text()))
+    if kind in COMPARISONS:
+        return COMPARISONS[kind](Comparison.from_dict(json.loads((ROOT / file).read_text())))
     runs, unreadable = read_runs(ROOT / file)
     costs, wrong = read_costs(ROOT / file)
     if unreadable or wrong:
@@ -60,6 +65,19 @@ def _each(one: Callable[[Section], str]) -> Callable[[list[Row]], str]:
 def _table(table: Table | None) -> str:
     return markdown(table.headings, table.lines) if table else ""
 
+
+def _arms(found: Comparison) -> str:
+    kept = [k for k, name in enumerate(HEAD) if name not in SECONDS]
+    return markdown([HEAD[k] for k in kept], [[row[k] for k in kept] for row in found.rows()])
+
+
+SECONDS = ("step s", "inference s")
+"""Columns of a comparison that depend on what else its machine did."""
+
+COMPARISONS: dict[str, Callable[[Comparison], str]] = {
+    "arms": _arms,
+    "verdict": lambda found: f"{found.verdict}\n",
+}
 
 SIDE = (
     "validation accuracy",

@@ -2,7 +2,8 @@
 
 python results/keep.py RUNS NAME [PATH=NAME ...]
 
-Writes results/NAME.jsonl, and results/NAME.npz with the pictures, roll-outs and eigenvalues of seed 0.
+Writes results/NAME.jsonl, and results/NAME.npz with the pictures, roll-outs and eigenvalues of seed 0; of the folder
+of a comparison, results/comparisons/NAME.json.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from regrep.comparison import Comparison
 from regrep_paper.report.costs import FILE
 from regrep_paper.report.runs import Run, as_line, read_runs
 from regrep_paper.runs.hits import Hits
-from regrep_paper.runs.records import FORMAT, read_json, write_atomic
+from regrep_paper.runs.records import FORMAT, plain, read_json, write_atomic
 
 ARRAYS = ("examples", "eigenvalues", "rollout")
 """Names of npz files of a run folder that are no results but pictures of them."""
@@ -40,8 +42,7 @@ def keep(runs: Path, name: str, names: dict[str, str]) -> int:
         raise SystemExit(f"some records cannot be read: {unreadable}")
     finished = [run for run in found if run.finished]
     for run in finished:
-        if any((start.get("git") or {}).get("dirty") is not False for start in starts(run.record)):
-            raise SystemExit(f"records are kept of committed code alone, but {run.name} ran on another; run it again")
+        check_committed(run.name, run.record)
     costs = [{"kind": "costs", **read_json(file)} for file in sorted(runs.rglob(FILE))]
     units: dict[str, str] = {}
     lines = [shared(as_line(run), units) for run in finished]
@@ -57,6 +58,40 @@ def keep(runs: Path, name: str, names: dict[str, str]) -> int:
     if content is not None:
         write_atomic(target.with_name(f"{name}.npz"), content)
     return len(finished)
+
+
+def keep_comparison(folder: Path, name: str, names: dict[str, str]) -> int:
+    """Write a comparison with the code that made it as results/comparisons/NAME.json; returns how many runs it has."""
+    comparison = Comparison.from_dict(read_json(folder / "comparison.json")).as_dict()  # written as they are today
+    records = {path.parent.name: read_json(path) for path in sorted(folder.glob("runs/*/run.json"))}
+    for run, record in records.items():
+        check_committed(run, record)
+    found = {json.dumps([start["git"], start["versions"]]) for one in records.values() for start in starts(one)}
+    if len(found) != 1:
+        raise SystemExit(f"a comparison is made by one version of the code, but {folder} has runs of {len(found)}")
+    git, versions = json.loads(found.pop())
+    seconds = sum(read_json(path).get("seconds", 0.0) for path in folder.glob("runs/*/done.json"))
+    about = {"command": command(records), "git": git, "versions": versions, "runs": len(records), "seconds": seconds}
+    text = json.dumps(plain({**about, **comparison}), ensure_ascii=False, separators=(",", ":")) + "\n"
+    for path, short in {str(folder): f"runs/{name}", **names}.items():
+        text = text.replace(path, short)
+    target = Path(__file__).parent / "comparisons"
+    target.mkdir(exist_ok=True)
+    write_atomic(target / f"{name}.json", text)
+    return len(records)
+
+
+def command(records: dict[str, dict[str, Any]]) -> list[str]:
+    """The command of a comparison, from those of its runs: without the folder of a run."""
+    words = list(next(iter(records.values()))["command"])
+    place = words.index("--run")
+    return words[:place] + words[place + 2 :]
+
+
+def check_committed(name: str, record: dict[str, Any]) -> None:
+    """Raise unless every start of a run was one of committed code."""
+    if any((start.get("git") or {}).get("dirty") is not False for start in starts(record)):
+        raise SystemExit(f"records are kept of committed code alone, but {name} ran on another; run it again")
 
 
 def starts(record: dict[str, Any]) -> list[dict[str, Any]]:
@@ -121,4 +156,8 @@ def _reduced(arrays: dict[str, NDArray]) -> Iterator[tuple[str, NDArray]]:
 
 if __name__ == "__main__":
     pairs = dict(word.split("=", 1) for word in sys.argv[3:])
-    print(f"{keep(Path(sys.argv[1]), sys.argv[2], pairs)} records in results/{sys.argv[2]}.jsonl")
+    source, target = Path(sys.argv[1]), sys.argv[2]
+    if (source / "comparison.json").exists():
+        print(f"{keep_comparison(source, target, pairs)} runs in results/comparisons/{target}.json")
+    else:
+        print(f"{keep(source, target, pairs)} records in results/{target}.jsonl")

@@ -140,17 +140,25 @@ class Evaluated:
         return cls(**{**found, "scores": unpacked(found["scores"])})  # type: ignore[arg-type]
 
 
+KINDS = {"float32": "<f4", "float64": "<f8"}
+"""Numbers of scores that are not 0 or 1, as numpy names them."""
+
+
 def packed(scores: NDArray[np.float64]) -> dict[str, Any]:
     """Scores for a record.
 
     >>> unpacked(packed(np.array([1.0, 0.0, 1.0]))), unpacked(packed(np.array([0.25, 3.0])))
     (array([1., 0., 1.]), array([0.25, 3.  ]))
     """
-    hits = bool(((scores == 0) | (scores == 1)).all())
-    data = np.packbits(scores.astype(bool)).tobytes() if hits else scores.astype("<f8").tobytes()
+    if ((scores == 0) | (scores == 1)).all():
+        kind, data = "bits", np.packbits(scores.astype(bool)).tobytes()
+    else:
+        with np.errstate(over="ignore"):
+            kind = "float32" if (scores.astype("<f4") == scores).all() else "float64"  # nothing is lost
+        data = scores.astype(KINDS[kind]).tobytes()
     return {
         "count": len(scores),
-        "kind": "bits" if hits else "float64",
+        "kind": kind,
         "data": base64.urlsafe_b64encode(data).decode(),
     }
 
@@ -169,10 +177,10 @@ def unpacked(record: Any) -> NDArray[np.float64]:
         if record.get("kind") == "bits":
             scores = np.unpackbits(np.frombuffer(data, np.uint8), count=count).astype(np.float64)
         else:
-            scores = np.frombuffer(data, "<f8").astype(np.float64)
-    except (ValueError, binascii.Error) as cause:
+            scores = np.frombuffer(data, KINDS[record["kind"]]).astype(np.float64)
+    except (ValueError, KeyError, TypeError, binascii.Error) as cause:
         raise RegrepError(f"the scores of a record cannot be read ({cause}); restore a copy") from cause
-    size = -(-count // 8) if record.get("kind") == "bits" else 8 * count
+    size = -(-count // 8) if record["kind"] == "bits" else np.dtype(KINDS[record["kind"]]).itemsize * count
     if len(data) != size or not np.isfinite(scores).all():
         raise RegrepError(f"a record has {count} finite scores in {size} bytes, got {len(data)} bytes; restore a copy")
     return scores

@@ -277,6 +277,16 @@ def test_a_weight_at_an_end_of_the_grid_is_told(weight, told):
     assert "end of the grid" not in " ".join(alone.notes)  # the only one
 
 
+@pytest.mark.parametrize(
+    ("scores", "kind"),
+    [([0, 1, 1], "bits"), ([0.5, 3, 2], "float32"), ([0.1, 3, 2], "float64"), ([2, 2, 1e300], "float64")],
+)
+def test_scores_are_kept_exactly_in_few_bytes(scores, kind):
+    record = packed(np.array(scores, dtype=np.float64))
+    assert record["kind"] == kind
+    assert unpacked(record).tolist() == scores
+
+
 def test_controls_are_no_comparisons():
     found = regrep.compare(task(), ["penalty-mse"], seeds=2)
     assert found.arms == ("augmented", "penalty-mse", "mse-permuted")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from regrep.comparison import Comparison
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -25,6 +27,21 @@ def starts():
             if record["kind"] == "run":
                 for start in (record, *record.get("resumed", [])):
                     yield f"{file.name}, line {number}", start["git"]
+
+    for file in sorted((ROOT / "results" / "comparisons").glob("*.json")):
+        yield file.name, json.loads(file.read_text())["git"]
+
+
+def test_comparisons_say_what_their_numbers_say():
+    """A verdict that was kept is that of today's rule, on the numbers beside it."""
+    files = sorted((ROOT / "results" / "comparisons").glob("*.json"))
+    assert files
+    for file in files:
+        record = json.loads(file.read_text())
+        found = Comparison.from_dict(record)
+        assert record["verdict"] == found.verdict
+        assert record["runs"] == len(found.trained) + len(found.tested)
+        assert record["command"][:3] == ["regrep", "compare", found.task]
 
 
 def test_there_are_records():
