@@ -343,11 +343,12 @@ def test_half_outputs_are_compared_in_single(dtype):
     assert_near(found, output_consistency(a.float(), b.float(), g))
 
 
-def test_terms_without_weight_are_not_there_and_cost_nothing():
+def test_terms_without_weight_are_not_there_and_cost_nothing(monkeypatch):
     x, y, g = draws(6, 6, 6), torch.arange(6) % 3, torch.arange(6)
-    counts = []
-    for settings in ({}, {"consistency": 0.0, "consistency_loss": "squared"}):
-        loop = plain(**settings)
+    counts, without = [], plain()
+    for term in ("_consistency", "_teaching"):
+        monkeypatch.setattr(without, term, lambda *_: None)
+    for loop in (without, plain(), plain(consistency=0.0, consistency_loss="squared")):
         loop(x, y, g)
         with Calls() as calls:
             terms = loop(x, y, g)
@@ -355,7 +356,7 @@ def test_terms_without_weight_are_not_there_and_cost_nothing():
         counts.append(calls.names)
         assert terms.consistency is None
         assert set(terms.log(errors=False)) == {"total", "task", "shifted_task", "equivariance", "latent_task"}
-    assert counts[0] == counts[1]
+    assert counts[0] == counts[1] == counts[2]
     assert "consistency" in plain(consistency=0.1)(x, y, g).log()
 
 
