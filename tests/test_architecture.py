@@ -18,7 +18,7 @@ SOURCES = ROOT / "src"
 FILES = sorted(SOURCES.rglob("*.py"))
 
 LIBRARY = [
-    {"errors", "_version", "deprecated", "html", "placed", "student"},
+    {"errors", "_version", "deprecated", "html", "placed", "student", "unrounded"},
     {"arguments"},
     {"groups"},
     {"representations"},

@@ -215,7 +215,7 @@ def factors(group: FiniteGroup, g: Tensor, second: FiniteGroup) -> tuple[Tensor,
     (tensor([1]), tensor([3]))
     """
     if isinstance(group, LargeGroup):
-        one, two = group.split(g)
+        one, two = group.parts_of(g)
         return one, two
     return g // second.order, g % second.order
 

@@ -99,16 +99,19 @@ def check_law(act: Action, x: Tensor) -> None:
     """
     act = action_of(act, "what check_law tries")
     check_tensor("x", x, 1)
+    check_group(act.group)
+    if not bool(x.isfinite().all()):
+        raise RegrepError("the law is tried on finite samples, got NaN or infinity in x; draw them by torch.randn")
     group, n = act.group, act.group.order
     limit = ROUNDING.get(x.dtype, 0.0) * float(x.detach().abs().max()) if x.numel() and x.is_floating_point() else 0.0
 
     def apart(one: Tensor, two: Tensor) -> float:
-        same = one.dtype == torch.bool
-        return float((one.int() - two.int() if same else one.detach() - two.detach()).abs().max()) if x.numel() else 0.0
+        return float((_wide(one) - _wide(two)).abs().max()) if x.numel() else 0.0
 
     every = torch.arange(n, device=x.device)
-    still = act(x, torch.zeros(len(x), dtype=torch.int64, device=x.device))
-    if apart(still, x) > limit:
+    # A copy, since a function that changes what it is given would else be compared with itself.
+    still = act(x.clone(), torch.zeros(len(x), dtype=torch.int64, device=x.device))
+    if not apart(still, x) <= limit:
         raise RegrepError(f"the identity moves nothing, but this action of {group.name} moves by {apart(still, x):.3g}")
     moved = act(x.repeat_interleave(n, dim=0), every.repeat(len(x))).unflatten(0, (len(x), n))
     chunk = max(1, PAIRS // max(1, len(x) * n))
@@ -117,8 +120,8 @@ def check_law(act: Action, x: Tensor) -> None:
             moved[:, some].flatten(0, 1).repeat_interleave(n, dim=0), every.repeat(len(x) * len(some))
         ).unflatten(0, (len(x), len(some), n))
         once = moved[:, group.mul.to(x.device)[:, some].T]
-        if apart(twice, once) > limit:
-            gaps = (twice.double() - once.double()).abs().reshape(len(x), len(some), n, -1).amax(dim=(0, 3))
+        if not apart(twice, once) <= limit:
+            gaps = (_wide(twice) - _wide(once)).abs().double().reshape(len(x), len(some), n, -1).amax(dim=(0, 3))
             h, g = divmod(int(gaps.argmax()), n)
             first, gh = int(some[h]), int(group.mul[g, some[h]])
             names = [group.names[k] for k in (first, g, gh)]
@@ -127,3 +130,8 @@ def check_law(act: Action, x: Tensor) -> None:
                 f"an action moves by {names[0]} and then by {names[1]} as by {names[2]}, but this one of"
                 f" {group.name} differs by {float(gaps.max()):.3g}{hint}"
             )
+
+
+def _wide(x: Tensor) -> Tensor:
+    """Values whose differences do not wrap around."""
+    return x.detach() if x.is_floating_point() or x.is_complex() else x.double()

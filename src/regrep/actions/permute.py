@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -34,8 +36,10 @@ class Permute(Action):
 
     def __init__(self, group: FiniteGroup, index: Tensor | Representation, dim: int | tuple[int, ...] = 1) -> None:
         self._dims = dim if isinstance(dim, tuple) else (dim,)
-        if not all(map(is_whole, self._dims)):
-            raise RegrepError(f"dim is the number of a dimension, got {shown(dim)}")
+        if not self._dims or not all(map(is_whole, self._dims)) or len(set(self._dims)) < len(self._dims):
+            raise RegrepError(
+                f"dim is the number of a dimension, or several different ones in a tuple, got {shown(dim)}"
+            )
         if 0 in self._dims:
             raise RegrepError("dimension 0 is the batch, which a group does not permute; choose another dim")
         self.group, self.dim = group, dim
@@ -47,6 +51,8 @@ class Permute(Action):
         for dim in self._dims:
             if not -x.dim() < dim < x.dim() or x.shape[dim] != size:
                 raise RegrepError(f"Permute moves {size} entries along dimension {dim}, got shape {list(x.shape)}")
+        if len({dim % x.dim() for dim in self._dims}) < len(self._dims):
+            raise RegrepError(f"dimensions {self._dims} of data of shape {list(x.shape)} are not different ones")
 
     def apply(self, x: Tensor, g: Tensor) -> Tensor:
         """One gather for each dimension."""
@@ -109,14 +115,24 @@ class Labels(Action):
     def __init__(self, rho: PermutationRepresentation, ignored: int | None = None) -> None:
         if not isinstance(rho, PermutationRepresentation):
             raise RegrepError(f"labels are permuted, got {rho!r}; pass a permutation representation on the classes")
-        self.group, self.representation, self.ignored = rho.group, rho, ignored
+        if ignored is not None and not is_whole(ignored):
+            raise RegrepError(f"ignored is a label, an integer, or None, got {shown(ignored)}")
+        self.group, self.representation = rho.group, rho
+        self.ignored = None if ignored is None else int(ignored)
 
     def check(self, x: Tensor) -> None:
         """Integers; in range, as far as that can be seen without waiting for a device."""
         if x.is_floating_point() or x.is_complex() or x.dtype == torch.bool:
             raise RegrepError(f"labels are integers, got {str(x.dtype)[6:]}; move scores by the representation itself")
+        most = torch.iinfo(x.dtype).max
+        if most < self.representation.dim - 1:
+            raise RegrepError(
+                f"a label goes up to {self.representation.dim - 1}, but {str(x.dtype)[6:]} up to {most}; convert to"
+                " int64"
+            )
         if not torch.compiler.is_compiling() and x.device.type == "cpu" and x.numel():
-            kept = x if self.ignored is None else x[x != self.ignored]
+            kept = x.long()
+            kept = kept if self.ignored is None else kept[kept != self.ignored]
             if len(kept) and not 0 <= int(kept.min()) <= int(kept.max()) < self.representation.dim:
                 raise RegrepError(
                     f"a label is an integer from 0 to {self.representation.dim - 1}, got {int(kept.min())} to"
@@ -125,10 +141,10 @@ class Labels(Action):
 
     def apply(self, x: Tensor, g: Tensor) -> Tensor:
         """One gather."""
-        targets = self.representation.images_of(g.to(x.device))
-        safe = x.long() if self.ignored is None else torch.where(x == self.ignored, 0, x.long())
-        found = targets.gather(1, safe.reshape(len(x), -1)).reshape(x.shape).to(x.dtype)
-        return found if self.ignored is None else torch.where(x == self.ignored, x, found)
+        targets, labels = self.representation.images_of(g.to(x.device)), x.long()
+        safe = labels if self.ignored is None else torch.where(labels == self.ignored, 0, labels)
+        found = targets.gather(1, safe.reshape(len(x), math.prod(x.shape[1:]))).reshape(x.shape).to(x.dtype)
+        return found if self.ignored is None else torch.where(labels == self.ignored, x, found)
 
 
 class Fix(Action):

@@ -14,6 +14,7 @@ from regrep.groups.action import Action
 from regrep.placed import Placed
 from regrep.representations import PermutationRepresentation
 from regrep.representations.representation import check_homomorphism
+from regrep.unrounded import unrounded
 
 
 class Points(Action):
@@ -57,7 +58,7 @@ class Points(Action):
         matrices = self._matrices.on(x.device, x.dtype)[g.to(x.device)]
         matrices = matrices.reshape(len(x), *[1] * (x.dim() - 2), self.width, self.width)
         middle = self._middle.on(x.device, x.dtype)
-        with torch.autocast(x.device.type, enabled=False):
+        with unrounded(x.device):
             return ((x - middle).unsqueeze(-2) * matrices).sum(dim=-1) + middle
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from regrep.arguments import check_tensor, is_real, shown
 from regrep.errors import RegrepError
+from regrep.unrounded import unrounded
 
 
 def rotate(x: Tensor, angle: Tensor) -> Tensor:
@@ -34,7 +35,7 @@ def rotate(x: Tensor, angle: Tensor) -> Tensor:
             "rotate needs floating-point square images [B, ..., H, H] and one angle per image, got"
             f" {str(x.dtype)[6:]} {list(x.shape)} and {list(angle.shape)} angles"
         )
-    radians = torch.deg2rad(angle.to(x.dtype))
+    radians = torch.deg2rad(angle.to(real_of(x)))
     cos, sin = radians.cos(), radians.sin()
     matrices = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)
     return resample(x.reshape(len(x), math.prod(x.shape[1:-2]), *x.shape[-2:]), matrices).reshape(x.shape)
@@ -63,7 +64,7 @@ def resample(images: Tensor, matrices: Tensor, interpolation: str = "bilinear", 
         )
     if interpolation == "bilinear":
         check_tensor("images", images, floating=True)
-    inverse = matrices.transpose(1, 2)
+    inverse = matrices.to(torch.promote_types(matrices.dtype, real_of(images))).transpose(1, 2)
     source = torch.stack(  # the same map with y downwards
         [
             torch.stack([inverse[:, 0, 0], -inverse[:, 0, 1]], dim=-1),
@@ -79,7 +80,8 @@ def pulled(x: Tensor, source: Tensor, interpolation: str, outside: float) -> Ten
 
     Args:
         x: [B, C, S, S] or [B, C, S, S, S]; floating point unless ``"nearest"``.
-        source: floating point [B, k, k], maps of coordinates from the centre, that of the last axis first.
+        source: float32 or float64 [B, k, k], maps of coordinates from the centre, that of the last axis first. Half
+            types could not tell neighbouring points of larger data apart, so values of these are computed in float32.
         interpolation: ``"nearest"``, or anything else for linear in every coordinate.
         outside: value of points from outside.
 
@@ -90,6 +92,24 @@ def pulled(x: Tensor, source: Tensor, interpolation: str, outside: float) -> Ten
     """
     if not x.numel():  # samplers refuse what is empty
         return x
+    if x.is_complex():
+        return torch.complex(pulled(x.real, source, interpolation, outside), pulled(x.imag, source, interpolation, 0))
+    with unrounded(x.device):
+        return _sampled(x, source, interpolation, outside)
+
+
+def real_of(x: Tensor) -> torch.dtype:
+    """The dtype of maps of the points of data: float32 for half types, that of other numbers, for integers float64.
+
+    >>> real_of(torch.zeros(1, dtype=torch.float16)), real_of(torch.zeros(1, dtype=torch.uint8))
+    (torch.float32, torch.float64)
+    """
+    if x.dtype in (torch.float16, torch.bfloat16):
+        return torch.float32
+    return x.dtype.to_real() if x.is_floating_point() or x.is_complex() else torch.float64
+
+
+def _sampled(x: Tensor, source: Tensor, interpolation: str, outside: float) -> Tensor:
     places = torch.nn.functional.affine_grid(torch.nn.functional.pad(source, (0, 1)), list(x.shape), False)
     if interpolation == "nearest":
         real = x.to(source.dtype)  # samplers take floats alone, and these hold labels exactly
@@ -99,6 +119,6 @@ def pulled(x: Tensor, source: Tensor, interpolation: str, outside: float) -> Ten
             known = torch.nn.functional.grid_sample(known, places, mode="nearest", align_corners=False)
             moved = torch.where(known > 0.5, moved, outside)
         return moved.to(x.dtype)
-    x = x - outside if outside else x
-    moved = torch.nn.functional.grid_sample(x, places, align_corners=False)
-    return moved + outside if outside else moved
+    real = x.to(source.dtype)
+    moved = torch.nn.functional.grid_sample(real - outside if outside else real, places, align_corners=False)
+    return (moved + outside if outside else moved).to(x.dtype)

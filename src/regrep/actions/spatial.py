@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from regrep.actions.lattice import LatticeAction
-from regrep.actions.rotation import pulled
+from regrep.actions.rotation import pulled, real_of
 from regrep.arguments import check_tensor, is_real, shown
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
@@ -72,6 +72,13 @@ class SpatialAction(Action):
                 f" got {str(x.dtype)[6:]}; convert them with x.float(), and move masks of labels with"
                 ' interpolation="nearest"'
             )
+        if self.outside and not x.dtype.is_floating_point and not x.is_complex():
+            limits = (0, 1) if x.dtype == torch.bool else (torch.iinfo(x.dtype).min, torch.iinfo(x.dtype).max)
+            if self.outside != int(self.outside) or not limits[0] <= self.outside <= limits[1]:
+                raise RegrepError(
+                    f"points from outside have the value {self.outside}, which {str(x.dtype)[6:]} cannot hold; choose"
+                    " another value, or convert the data"
+                )
 
     def keeping(self, sizes: Sequence[int]) -> tuple[int, ...]:
         """The elements that keep the shape of a lattice: those that exchange axes of equal size alone.
@@ -101,8 +108,7 @@ class SpatialAction(Action):
             return self._lattice.apply(x, g)
         k = self._axes
         flat = x.reshape(len(x), math.prod(x.shape[1:-k]), *x.shape[-k:])
-        real = x.dtype if x.is_floating_point() else torch.float64
-        source = self._sources.on(x.device, real)[g.to(x.device)]
+        source = self._sources.on(x.device, real_of(x))[g.to(x.device)]
         return pulled(flat, source, self.interpolation, self.outside).reshape(x.shape)
 
     def inside(self, x: Tensor) -> Tensor | None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from regrep.arguments import check_tensor
 from regrep.errors import RegrepError
-from regrep.groups.finite import FiniteGroup, check_group
+from regrep.groups.finite import FiniteGroup, check_group, check_range
 from regrep.groups.large import LargeGroup
 
 
@@ -80,7 +80,7 @@ class Action(ABC):
 def check_elements(group: FiniteGroup, g: Tensor, x: Tensor) -> None:
     """Raise unless there is one element of the group per sample.
 
-    The range is checked only on the CPU and outside compiled code: elsewhere the check would wait for the device.
+    The range is checked only on the CPU and outside compiled code.
     """
     for what, value in (("group elements", g), ("what they move", x)):
         if not isinstance(value, Tensor):
@@ -98,9 +98,7 @@ def check_elements(group: FiniteGroup, g: Tensor, x: Tensor) -> None:
             f"one group element per sample is needed, got {len(g)} for data of shape {list(x.shape)};"
             " put the batch first"
         )
-    if not isinstance(group, LargeGroup) and not torch.compiler.is_compiling() and g.device.type == "cpu" and len(g):
-        low, high = int(g.min()), int(g.max())
-        if low < 0 or high >= group.order:
-            raise RegrepError(
-                f"an element of {group.name} is an index from 0 to {group.order - 1}, got {low if low < 0 else high}"
-            )
+    if g.device.type == "meta" and x.device.type != "meta":
+        raise RegrepError("group elements have values, but these are on the meta device; move them to that of the data")
+    if not isinstance(group, LargeGroup):
+        check_range(group, g)

@@ -368,3 +368,17 @@ def check_group(group: object, table: bool = True) -> None:
         raise RegrepError(f"a group is a FiniteGroup, got {shown(group)}; make one of a name by regrep.groups.parse")
     if table:
         _ = group.mul  # large groups say here why they have none
+
+
+def check_range(group: FiniteGroup, g: torch.Tensor) -> None:
+    """Raise unless indices are elements of a group with a table.
+
+    Looked at only on the CPU and outside compiled code: elsewhere the check would wait for the device.
+    """
+    if torch.compiler.is_compiling() or g.device.type != "cpu" or not g.numel():
+        return
+    low, high = int(g.min()), int(g.max())
+    if low < 0 or high >= group.order:
+        raise RegrepError(
+            f"an element of {group.name} is an index from 0 to {group.order - 1}, got {low if low < 0 else high}"
+        )

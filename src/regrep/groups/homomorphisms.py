@@ -13,7 +13,7 @@ from torch import Tensor
 
 from regrep.arguments import shown
 from regrep.errors import RegrepError
-from regrep.groups.finite import FiniteGroup, check_group
+from regrep.groups.finite import FiniteGroup, check_group, check_range
 from regrep.groups.multiplication import closure, listed, without_superfluous
 from regrep.groups.words import spanning_tree
 
@@ -46,11 +46,14 @@ class Homomorphism:
         check_group(self.source)
         check_group(self.target)
         images = self.images
-        if not isinstance(images, Tensor) or images.dtype != torch.int64 or images.shape != (self.source.order,):
+        good = isinstance(images, Tensor) and images.dtype == torch.int64 and images.device.type != "meta"
+        if not good or images.shape != (self.source.order,):
             raise RegrepError(
                 f"the images of a homomorphism are an int64 tensor [{self.source.order}], one element of"
                 f" {self.target.name} per element of {self.source.name}, got {shown(images)}"
             )
+        images = images.cpu().clone()  # what the caller does to them later changes nothing
+        object.__setattr__(self, "images", images)
         if int(images.min()) < 0 or int(images.max()) >= self.target.order:
             raise RegrepError(
                 f"the images are elements 0 to {self.target.order - 1} of {self.target.name}, got"
@@ -69,6 +72,12 @@ class Homomorphism:
     def __call__(self, element: Any) -> Any:
         """The image of an element, or of a tensor of elements."""
         if isinstance(element, Tensor) and element.dim():
+            if element.dtype != torch.int64:
+                raise RegrepError(
+                    f"elements of {self.source.name} are an int64 tensor, got {str(element.dtype)[6:]}"
+                    f" {list(element.shape)}"
+                )
+            check_range(self.source, element)
             return self.images.to(element.device)[element]
         return int(self.images[self.source.index(element)])
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from regrep.arguments import brief, check_tensor, shown, whole
 from regrep.errors import RegrepError
-from regrep.groups.finite import FiniteGroup
+from regrep.groups.finite import FiniteGroup, check_range
 from regrep.groups.limits import GENERATORS
 from regrep.groups.multiplication import MAX_ORDER
 from regrep.groups.stabilizer_chain import StabilizerChain, check_size, parities
@@ -98,9 +98,17 @@ class LargeGroup(FiniteGroup):
         return torch.equal(one.gather(-1, other), other.gather(-1, one))
 
     def multiply(self, g: Tensor, h: Tensor) -> Tensor:
-        """The products gh, "first h, then g", int64 [B, degree]."""
+        """The products gh, "first h, then g", int64 [B, degree].
+
+        Raises:
+            RegrepError: no elements, or not as many in g as in h.
+        """
         self.check(g)
         self.check(h)
+        if len(g) != len(h):
+            raise RegrepError(
+                f"as many elements are multiplied as by, got {len(g)} and {len(h)}; expand the shorter one"
+            )
         return g.gather(-1, h)
 
     def invert(self, g: Tensor) -> Tensor:
@@ -152,10 +160,21 @@ class LargeGroup(FiniteGroup):
         """Elements of a direct product as elements of its factors: indices [B], or images for a large factor.
 
         Raises:
-            RegrepError: the group is no direct product.
+            RegrepError: the group is no direct product, or these are no elements of it, as far as that can be seen
+                without waiting for a device.
         """
         if not self.factors:
             raise RegrepError(f"{self.name} is not built as a direct product; build it by regrep.groups.product")
+        self.check(g)
+        parts = self.parts_of(g)
+        if not torch.compiler.is_compiling() and g.device.type == "cpu" and not torch.equal(self._joined(parts), g):
+            raise RegrepError(
+                f"the images of an element of {brief(self.name)} are those of its factors, but these are not"
+            )
+        return parts
+
+    def parts_of(self, g: Tensor) -> tuple[Tensor, ...]:
+        """The same of elements that were checked."""
         parts, start = [], 0
         for factor, placed in zip(self.factors, self._lookups, strict=True):
             degree = factor.degree if isinstance(factor, LargeGroup) else faithful_points(factor).shape[1]
@@ -165,12 +184,32 @@ class LargeGroup(FiniteGroup):
         return tuple(parts)
 
     def join(self, *parts: Tensor) -> Tensor:
-        """The elements of a direct product with these elements of its factors; undone by :meth:`split`."""
+        """The elements of a direct product with these elements of its factors; undone by :meth:`split`.
+
+        Raises:
+            RegrepError: another number of parts, or parts that are no elements of the factors or not equally many.
+        """
         if len(parts) != len(self.factors):
             raise RegrepError(
                 f"{self.name} is built of {len(self.factors)} factors, got elements of {len(parts)}; give one tensor"
                 " for each factor"
             )
+        for factor, part in zip(self.factors, parts, strict=True):
+            if isinstance(factor, LargeGroup):
+                factor.check(part)
+            else:
+                check_tensor(f"the elements of {brief(factor.name)}", part)
+                if part.dtype != torch.int64 or part.dim() != 1:
+                    raise RegrepError(
+                        f"elements of {brief(factor.name)} are an int64 tensor [B], got {str(part.dtype)[6:]}"
+                        f" {list(part.shape)}"
+                    )
+                check_range(factor, part)
+        if len({len(part) for part in parts}) > 1:
+            raise RegrepError(f"parts are equally many, got {', '.join(str(len(part)) for part in parts)} elements")
+        return self._joined(parts)
+
+    def _joined(self, parts: Sequence[Tensor]) -> Tensor:
         images, start = [], 0
         for factor, part in zip(self.factors, parts, strict=True):
             image = part if isinstance(factor, LargeGroup) else faithful_points(factor).to(part.device)[part]

@@ -105,6 +105,7 @@ class StabilizerChain:
         self.strong: list[np.ndarray] = []
         self._depth: list[int] = []
         self._work = self._numbers = 0
+        self._found = False  # from then on work is not counted: questions to a chain are as many as there are
         block = max(1, BLOCK // max(1, self.degree))
         for start in range(0, len(generators), block):
             self._learn(np.asarray(generators[start : start + block], dtype=np.int32))
@@ -114,6 +115,7 @@ class StabilizerChain:
                 self._learn_random(steps)
             if not self._is_largest(steps):
                 self._verify()
+        self._found = True
 
     @classmethod
     def of_levels(cls, degree: int, levels: Sequence[Level]) -> StabilizerChain:
@@ -256,7 +258,7 @@ class StabilizerChain:
         return self.order == most or (2 * self.order == most and not parities(steps).any())
 
     def _spend(self, elements: int) -> None:
-        self._work += elements * self.degree
+        self._work += 0 if self._found else elements * self.degree
         if self._work > CHAIN_WORK:
             raise RegrepError(
                 f"a stabiliser chain is found in at most {CHAIN_WORK} steps, but this group on {self.degree} points,"

@@ -87,7 +87,7 @@ def _matrix(key: object, value: Any) -> Tensor:
     """A real square matrix on the CPU."""
     try:
         matrix = value.detach().cpu() if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, NotImplementedError) as error:  # the last one from the meta device
         raise RegrepError(f"the matrix of {shown(key)} is a square array of numbers, got {shown(value)}") from error
     if matrix.dim() != 2 or not 0 < matrix.shape[0] == matrix.shape[1] or matrix.is_complex():
         raise RegrepError(f"the matrix of {shown(key)} is real and square, got shape {list(matrix.shape)}")

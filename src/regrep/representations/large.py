@@ -15,6 +15,7 @@ from regrep.groups.large import LargeGroup, inverse_images, signs
 from regrep.placed import Placed
 from regrep.representations.permutation import PermutationRepresentation
 from regrep.representations.representation import Representation, sum_name
+from regrep.unrounded import unrounded
 
 Images = Callable[[Tensor], Tensor]
 """A map from elements, int64 [B, degree], to permutations of coordinates, int64 [B, dim]: g to (k -> g k)."""
@@ -138,7 +139,7 @@ class LargeMatrices(LargeRepresentation):
             raise RegrepError(f"{self.name} mixes coordinates, so it acts on floats, got {str(z.dtype)[6:]}; convert z")
         chosen = self._matrices(g.to(z.device)).to(z.dtype)
         flat = z.unsqueeze(1).flatten(1, -2)
-        with torch.autocast(z.device.type, enabled=False):
+        with unrounded(z.device):
             return torch.bmm(flat, chosen.transpose(1, 2)).reshape(z.shape)
 
 
@@ -205,7 +206,7 @@ class OfFactor(LargeRepresentation):
 
     def apply(self, z: Tensor, g: Tensor) -> Tensor:
         """The factor's part of each element acts."""
-        return self.rho.apply(z, self.group.split(g.to(z.device))[self.place])
+        return self.rho.apply(z, self.group.parts_of(g.to(z.device))[self.place])
 
 
 def large_sum(group: LargeGroup, parts: Sequence[Representation]) -> LargeRepresentation:

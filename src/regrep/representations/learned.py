@@ -15,6 +15,7 @@ from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
 from regrep.groups.presentations import Word
 from regrep.representations.representation import check_elements, check_group, multiplicities_of
+from regrep.unrounded import unrounded
 
 Start = Literal["orthogonal", "orthogonal+noise", "uniform", "identity"]
 """Ways to initialise the matrices; a mixture of irreducibles is given by their multiplicities instead."""
@@ -116,7 +117,7 @@ class LearnedRepresentation(nn.Module):
                 f"a learned representation of dimension {self.dim} acts on latents [B, {self.dim}], got"
                 f" {list(z.shape)}; flatten the latent or choose another dim"
             )
-        with torch.autocast(z.device.type, enabled=False):
+        with unrounded(z.device):
             dtype = torch.promote_types(z.dtype, self.matrices.dtype)
             present, where = torch.unique(g, return_inverse=True)
             stack = self._products(self.matrices.to(dtype), present.cpu())
@@ -185,7 +186,7 @@ class LearnedRepresentation(nn.Module):
 
     def _parts(self) -> dict[Word, tuple[Tensor, Tensor | None]]:
         """Residual and regularizer of each relator."""
-        with torch.autocast(self.matrices.device.type, enabled=False):
+        with unrounded(self.matrices.device):
             letters = {k + 1: matrix for k, matrix in enumerate(self.matrices)}
             letters |= {-k: _inverse(letters[k], self.group.presentation.names[k - 1]) for k in self._inverted()}
             one = torch.eye(self.dim, dtype=self.matrices.dtype, device=self.matrices.device)

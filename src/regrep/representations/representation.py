@@ -17,6 +17,7 @@ from regrep.groups.action import check_elements as check_elements
 from regrep.groups.finite import check_group as check_group
 from regrep.groups.tolerances import defect, polished, tolerance
 from regrep.placed import Placed
+from regrep.unrounded import unrounded
 
 
 class Representation(Action):
@@ -175,7 +176,7 @@ class MatrixRepresentation(Representation):
             raise RegrepError(f"{self.name} mixes coordinates, so it acts on floats, got {str(z.dtype)[6:]}; convert z")
         chosen = self._placed.on(z.device, z.dtype)[g.to(z.device)]
         flat = z.unsqueeze(1).flatten(1, -2)
-        with torch.autocast(z.device.type, enabled=False):
+        with unrounded(z.device):
             return torch.bmm(flat, chosen.transpose(1, 2)).reshape(z.shape)
 
 
