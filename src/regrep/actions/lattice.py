@@ -70,6 +70,9 @@ class LatticeAction(Action):
         >>> [act.group.names[g] for g in act.keeping((12, 16, 20))]
         ['e', 'x-y-z', '-xy-z', '-x-yz']
         """
+        axes = self.matrices.shape[-1]
+        if not isinstance(sizes, Sequence) or len(sizes) != axes or not all(map(is_whole, sizes)):
+            raise RegrepError(f"a lattice has {axes} sizes, integers, got {shown(sizes)}")
         lengths = torch.tensor(sizes)
         moved = (self.matrices.abs() * lengths).sum(dim=2)
         return tuple((moved == lengths).all(dim=1).nonzero().flatten().tolist())

@@ -38,7 +38,7 @@ class Permute(Action):
         self._dims = dim if isinstance(dim, tuple) else (dim,)
         if not self._dims or not all(map(is_whole, self._dims)) or len(set(self._dims)) < len(self._dims):
             raise RegrepError(
-                f"dim is the number of a dimension, or several different ones in a tuple, got {shown(dim)}"
+                f"dim is the number of a dimension, got {shown(dim)}; a tuple names several different ones"
             )
         if 0 in self._dims:
             raise RegrepError("dimension 0 is the batch, which a group does not permute; choose another dim")

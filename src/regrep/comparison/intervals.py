@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from regrep.arguments import check_flag, is_real, shown
 from regrep.errors import RegrepError
 from regrep.student import LEVEL, t_quantile, t_share
 
@@ -71,7 +72,13 @@ def interval_of(differences: ArrayLike, same_samples: bool = True, level: float 
     >>> interval_of([[1, 0, 1, 1], [0, 0, 1, 1]]).covers
     'seeds and test samples'
     """
-    d = np.asarray(differences, dtype=np.float64)
+    check_flag("same_samples", same_samples)
+    if not is_real(level) or not 0 < level < 1:
+        raise RegrepError(f"level is a share between 0 and 1, got {shown(level)}")
+    try:
+        d = np.asarray(differences, dtype=np.float64)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise RegrepError(f"differences are an array of numbers, got {shown(differences)}") from error
     if d.ndim not in (1, 2) or not d.size or not np.isfinite(d).all():
         raise RegrepError(f"an interval needs finite differences by seed, [S] or [S, N], got shape {list(d.shape)}")
     seeds, samples = len(d), d.shape[1] if d.ndim == 2 else None
@@ -127,6 +134,10 @@ def holm(probabilities: Mapping[str, float | None]) -> dict[str, float | None]:
     >>> holm({"a": 0.01, "b": 0.04, "c": 0.02, "d": None})
     {'a': 0.03, 'b': 0.04, 'c': 0.04, 'd': None}
     """
+    if not isinstance(probabilities, Mapping) or not all(
+        p is None or (is_real(p) and 0 <= p <= 1) for p in probabilities.values()
+    ):
+        raise RegrepError(f"probabilities from 0 to 1 or None are given by name, got {shown(probabilities)}")
     known = sorted((p, name) for name, p in probabilities.items() if p is not None)
     corrected: dict[str, float | None] = dict.fromkeys(probabilities)
     largest = 0.0

@@ -151,7 +151,7 @@ def choose(trained: Iterable[Trained], larger_is_better: bool) -> dict[str, floa
         RegrepError: weights that were not trained with the same seeds, or networks that are not paired.
     """
     by_arm: dict[str, dict[float | None, dict[int, float]]] = {}
-    listed = list(trained)
+    listed = list(trained) if isinstance(trained, Iterable) else [trained]
     check_paired(listed)
     for run in listed:
         by_arm.setdefault(run.arm, {}).setdefault(run.weight, {})[run.seed] = run.validation
@@ -173,6 +173,8 @@ def check_paired(trained: Iterable[Trained]) -> None:
     """Raise unless the runs of each seed began with the same weights and saw the same samples in the same order."""
     first: dict[int, Trained] = {}
     for run in trained:
+        if not isinstance(run, Trained):
+            raise RegrepError(f"weights are chosen among Trained networks, got {shown(run)}")
         other = first.setdefault(run.seed, run)
         what = ("initial weights", "order of samples", "samples", "number of steps")
         for name, one, two in zip(what, run.pairing, other.pairing, strict=True):

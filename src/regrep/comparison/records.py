@@ -208,7 +208,7 @@ def weights_of(network: nn.Module) -> dict[str, Tensor]:
 
 
 def _check_run(found: Mapping[str, Any]) -> None:
-    if found["arm"] not in ARMS:
+    if not isinstance(found["arm"], str) or found["arm"] not in ARMS:
         raise RegrepError(f"a record belongs to an arm, got {shown(found['arm'])}; restore a copy, or delete it")
     if not is_whole(found["seed"]) or not (found["weight"] is None or is_real(found["weight"])):
         raise RegrepError(

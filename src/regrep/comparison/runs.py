@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
+from regrep.arguments import check_callable
 from regrep.comparison.arms import ARMS, REFERENCE
 from regrep.comparison.placement import placement
 from regrep.comparison.plan import Plan, Run, choose, plan
@@ -52,6 +53,8 @@ def compare(
     >>> found.arms, len(found.trained)
     (('augmented', 'averaged'), 2)
     """
+    if progress is not None:
+        check_callable("progress", progress)
     wanted = plan(task, arms, seeds)
     trained: list[Trained] = []
     states: dict[Run, dict[str, Tensor]] = {}

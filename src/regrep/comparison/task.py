@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from regrep.actions.trees import as_action, mapped, samples_in, tensor_in
 from regrep.arguments import brief, check_callable, check_flag, check_text, is_real, shown, whole
-from regrep.errors import RegrepError
+from regrep.errors import MissingExtraError, RegrepError
 from regrep.groups import FiniteGroup
 
 WEIGHTS = (0.1, 0.3, 1.0, 3.0)
@@ -200,7 +200,8 @@ class Task:
         if not isinstance(splits, Splits):
             raise RegrepError(f"data(seed) returns regrep.comparison.Splits, got {shown(splits)}")
         for name in ("train", "validation"):
-            _check_pair(name, getattr(splits, name))
+            check_pair(name, getattr(splits, name))
+        check_pair_of("test", splits.test)  # nothing looks at its samples before the test
         if splits.unlabelled is not None and not samples_in(splits.unlabelled, what="the unlabelled inputs"):
             raise RegrepError("unlabelled holds at least one input, got none; pass None instead")
         return splits
@@ -211,6 +212,7 @@ class Task:
         Raises:
             RegrepError: the factory returns no module.
         """
+        seed = whole("the seed of a network", seed, 0, 2**63 - 1)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             with blamed(f"model({seed}) of the task"):
@@ -249,11 +251,22 @@ def blamed(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except RegrepError:
+    except (RegrepError, MissingExtraError):
         raise
-    except Exception as cause:
-        text = brief(next(iter(str(cause).splitlines()), "") or "no message")
-        raise RegrepError(f"{what} failed with {type(cause).__name__}: {text}") from cause
+    except (Exception, SystemExit) as cause:
+        raise RegrepError(f"{what} failed with {type(cause).__name__}: {brief(first_line(cause))}") from cause
+
+
+def first_line(cause: BaseException) -> str:
+    """The first line of what an error says.
+
+    >>> first_line(ValueError("one" + chr(10) + "two")), first_line(ValueError())
+    ('one', 'no message')
+    """
+    try:
+        return next(iter(str(cause).splitlines()), "") or "no message"
+    except Exception:  # an error of the user's whose text is an error
+        return "no message"
 
 
 def chosen(tree: Any, index: Tensor) -> Any:
@@ -261,9 +274,15 @@ def chosen(tree: Any, index: Tensor) -> Any:
     return mapped(lambda path, leaf: leaf[index] if leaf.dim() else leaf, tree)
 
 
-def _check_pair(name: str, pair: Any) -> None:
+def check_pair_of(name: str, pair: Any) -> None:
+    """Raise unless a split is a pair."""
     if not isinstance(pair, tuple) or len(pair) != 2:
         raise RegrepError(f"{name} is a pair (inputs, targets), got {shown(pair)}")
+
+
+def check_pair(name: str, pair: Any) -> None:
+    """Raise unless a split is a pair of inputs and as many targets."""
+    check_pair_of(name, pair)
     x, y = samples_in(pair[0], what=f"the inputs of {name}"), samples_in(pair[1], what=f"the targets of {name}")
     if not x or x != y:
         raise RegrepError(f"{name} holds at least one input and one target for each, got {x} inputs and {y} targets")

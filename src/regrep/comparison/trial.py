@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from regrep.actions.trees import rows, samples_in
-from regrep.arguments import shown
+from regrep.arguments import is_real, shown
 from regrep.comparison.arms import Arm
 from regrep.comparison.batches import Order, Views
 from regrep.comparison.placement import Placement, placement
 from regrep.comparison.records import Evaluated, Trained, fingerprint, weights_of
 from regrep.comparison.steps import averaged, outputs_of, step_of
 from regrep.comparison.symmetry import symmetry_of
-from regrep.comparison.task import Splits, Task, blamed
+from regrep.comparison.task import Splits, Task, blamed, check_pair
 from regrep.errors import RegrepError
 
 TIMED, PASSES = 100, 7
@@ -47,14 +47,18 @@ def train(
     Raises:
         RegrepError: what the task gave does not fit together, or a loss that is not finite.
     """
+    _check_run(task, arm, weight)
     splits = task.splits(seed)
     network = task.network(seed)
     initial = fingerprint(network.state_dict())
     teacher = None if reference is None else loaded(task, seed, reference)
     step = step_of(task, arm, weight, network, splits, teacher)
     parameters = [one for one in network.parameters() if one.requires_grad]
+    if not parameters:
+        raise RegrepError(f"the model of {task.name} has no parameters to train")
     make = task.optimiser or (lambda parameters: torch.optim.Adam(parameters, lr=task.lr))
-    optimiser = make(parameters)
+    with blamed("the optimiser"):
+        optimiser = make(parameters)
     if not isinstance(optimiser, torch.optim.Optimizer):
         raise RegrepError(f"optimiser(parameters) returns an optimiser of torch, got {shown(optimiser)}")
     rates = [group["lr"] for group in optimiser.param_groups]
@@ -63,8 +67,9 @@ def train(
         torch.manual_seed(seed)  # of dropout
         network.train()
         for k, (index, others) in enumerate(Order(task, splits, seed, steps)):
+            factor = _factor(task, (k + 1) / steps)
             for group, rate in zip(optimiser.param_groups, rates, strict=True):
-                group["lr"] = rate * task.schedule((k + 1) / steps)
+                group["lr"] = rate * factor
             views = Views(task, splits, index, others, seed, k)
             seen.update(views.fingerprint)
             began = time.perf_counter()
@@ -75,7 +80,8 @@ def train(
                 _check_loss(total, k)
                 total.backward()
             flops = flops or counter.get_total_flops()
-            optimiser.step()
+            with blamed("a step of the optimiser"):
+                optimiser.step()
             step.taken()
             seconds.append(time.perf_counter() - began)
     metric = task.metric_for(splits)
@@ -110,6 +116,7 @@ def evaluate(task: Task, arm: Arm, weight: float | None, seed: int, weights: Map
     Raises:
         RegrepError: the state is not that of the network, or outputs do not fit the metric.
     """
+    _check_run(task, arm, weight)
     splits = task.splits(seed)
     network, first = loaded(task, seed, weights), task.network(seed)
     x, y = splits.test
@@ -118,6 +125,7 @@ def evaluate(task: Task, arm: Arm, weight: float | None, seed: int, weights: Map
     seconds, flops = inference_cost(used, rows(splits.train[0], slice(TIMED)))
     with blamed("the model on the test inputs"):
         outputs = outputs_of(used, x)
+    check_pair("test", splits.test)
     found = metric.scores(outputs, y)
     place = _place_or_none(task, network, splits)
     return Evaluated(
@@ -141,9 +149,11 @@ def loaded(task: Task, seed: int, weights: Mapping[str, Tensor]) -> nn.Module:
         RegrepError: they are not those of the network.
     """
     network = task.network(seed)
+    if not isinstance(weights, Mapping):
+        raise RegrepError(f"the weights of a network are a dictionary of tensors, got {shown(weights)}")
     try:
         network.load_state_dict(dict(weights))
-    except RuntimeError as cause:
+    except (RuntimeError, AttributeError, TypeError) as cause:
         raise RegrepError(f"the weights do not fit the model of {task.name} ({shown(cause)}); train again") from cause
     return network
 
@@ -166,6 +176,23 @@ def _place_or_none(task: Task, network: nn.Module, splits: Splits) -> Placement 
         return placement(task, network, splits.train[0])
     except RegrepError:
         return None
+
+
+def _check_run(task: object, arm: object, weight: object) -> None:
+    if not isinstance(task, Task):
+        raise RegrepError(f"a network is trained for a regrep.Task, got {shown(task)}")
+    if not isinstance(arm, Arm):
+        raise RegrepError(f"an arm is one of regrep.comparison.ARMS, got {shown(arm)}")
+    if weight is not None and not is_real(weight):
+        raise RegrepError(f"the weight of an arm is a number or None, got {shown(weight)}")
+
+
+def _factor(task: Task, done: float) -> float:
+    with blamed("the schedule"):
+        factor = task.schedule(done)
+    if not is_real(factor):
+        raise RegrepError(f"schedule(share of the steps) is a finite number, got {shown(factor)}")
+    return float(factor)
 
 
 def _check_loss(total: Any, step: int) -> None:

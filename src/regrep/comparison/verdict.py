@@ -6,7 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from regrep.arguments import check_text, shown, whole
 from regrep.comparison.intervals import PairedInterval
+from regrep.errors import RegrepError
 from regrep.student import LEVEL
 
 FEW = 5
@@ -69,6 +71,10 @@ def verdict(findings: Sequence[Finding], reference: str, seeds: int) -> str:
     >>> print(verdict([Finding("averaged", gain, 1e-5, 8.0), Finding("penalty-mse", none, 0.6, 1.0)], "augmented", 5))
     With 5 seeds averaged helps by 0.041 [0.032, 0.050] at 8 times the inference; no other arm differs from augmented.
     """
+    if not isinstance(findings, list | tuple) or not all(isinstance(one, Finding) for one in findings):
+        raise RegrepError(f"a verdict is on a list of Findings, got {shown(findings)}")
+    check_text("reference", reference)
+    whole("seeds", seeds, 1)
     if seeds == 1:
         return (
             f"With 1 seed no arm can be said to differ from {reference}: intervals cover test samples at most, not"

@@ -60,6 +60,7 @@ class Action(ABC):
         """
         check_group(self.group)
         check_tensor("x", x, 1)
+        self.check(x)
         if self.exact:
             return torch.zeros(self.group.order, dtype=torch.float64)
         x = x if x.is_floating_point() else x.double()

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from regrep.actions import Action
+from regrep.arguments import shown
 from regrep.errors import RegrepError
+from regrep.groups import FiniteGroup
 from regrep.objectives.functional import LatentAction
 
 
@@ -32,6 +34,8 @@ class LatentSymmetry:
     moved: str = ""
 
     def __post_init__(self) -> None:
+        if not isinstance(getattr(self.action, "group", None), FiniteGroup):
+            raise RegrepError(f"an action has a group, got {shown(self.action)}; see regrep.actions")
         own = getattr(self.rho, "group", self.action.group)
         if own != self.action.group:
             raise RegrepError(

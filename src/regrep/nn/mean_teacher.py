@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from regrep.arguments import is_real, shown
 from regrep.errors import RegrepError
@@ -46,6 +47,8 @@ class MeanTeacher(nn.Module):
             )
         if not (is_real(decay) and 0 <= decay < 1):
             raise RegrepError(f"decay is a number from 0 to below 1, got {shown(decay)}")
+        if any(is_lazy(one) for one in network.parameters()):
+            raise RegrepError("a mean teacher averages weights that are there; run the lazy layers of the network once")
         self._network, self.decay = (network,), float(decay)
         self.average = copy.deepcopy(network).requires_grad_(False)
         self.train(False)

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
-from regrep.arguments import brief
+from regrep.arguments import brief, check_tensor
 from regrep.errors import RegrepError
 from regrep.groups.large import LargeGroup, inverse_images, signs
 from regrep.placed import Placed
@@ -47,6 +47,7 @@ class LargeRepresentation(Representation):
 
     def matrix(self, element: Tensor) -> Tensor:  # type: ignore[override]
         """Matrix of one element, given by its images [degree], float64 [dim, dim]."""
+        check_tensor("an element", element, 1)
         return self.matrices(element[None])[0]
 
     @cached_property

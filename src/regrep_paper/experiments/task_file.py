@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from regrep.comparison import Task
+from regrep.comparison.task import blamed, first_line
 from regrep.errors import MissingExtraError, RegrepError
 from regrep_paper.suggestions import repair
 from regrep_paper.tasks import TASKS, task_file
@@ -78,7 +79,7 @@ def _run(path: Path) -> dict[str, Any]:
             raise
         except ModuleNotFoundError as cause:
             raise RegrepError(f"{path.name} imports {cause.name}, which is not installed; install it") from cause
-        except Exception as cause:
+        except (Exception, SystemExit) as cause:
             line = next(
                 (
                     one.lineno
@@ -88,7 +89,7 @@ def _run(path: Path) -> dict[str, Any]:
                 getattr(cause, "lineno", None),
             )
             where = "" if line is None else f", line {line}"
-            raise RegrepError(f"{path.name}{where}: {type(cause).__name__}: {_first_line(cause)}") from cause
+            raise RegrepError(f"{path.name}{where}: {type(cause).__name__}: {first_line(cause)}") from cause
     return vars(module)
 
 
@@ -103,7 +104,8 @@ def _beside(path: Path) -> Iterator[None]:
 def _task(path: Path, found: dict[str, Any], data_dir: Path | None) -> Task:
     task = found.get("task")
     if callable(task) and not isinstance(task, Task | type):
-        task = task(data_dir)
+        with blamed(f"the function task of {path.name}"):
+            task = task(data_dir)
     elif data_dir is not None:
         raise RegrepError(f"{path.name} reads no files from a folder; leave out --data-dir")
     if isinstance(task, Task):
@@ -112,7 +114,3 @@ def _task(path: Path, found: dict[str, Any], data_dir: Path | None) -> Task:
     if others:
         raise RegrepError(f"{path.name} calls its task {others[0]}; call it task")
     raise RegrepError(f"{path.name} defines no task; end it with task = regrep.Task(model=..., data=..., ...)")
-
-
-def _first_line(cause: BaseException) -> str:
-    return next(iter(str(cause).splitlines()), "") or "no message"

@@ -98,7 +98,7 @@ def test_what_is_ignored_is_a_label(ignored):
 
 def test_no_dimension_is_permuted_twice():
     for dim in ((1, 1), ()):
-        with pytest.raises(RegrepError, match="several different ones"):
+        with pytest.raises(RegrepError, match="a tuple names several different ones"):
             actions.Permute(D4, regrep.natural(D4), dim=dim)
     act = actions.Permute(D4, regrep.natural(D4), dim=(1, -1))
     assert act(torch.zeros(1, 4, 4), torch.tensor([1])).shape == (1, 4, 4)
@@ -179,6 +179,13 @@ def test_a_chain_answers_without_end(monkeypatch):
 def test_subgroups_of_large_groups_have_generators(steps):
     with pytest.raises(RegrepError, match="has a list of generators|lists each of 0"):
         regrep.representations.cosets(S7, steps)
+
+
+def test_what_is_asked_of_actions_is_checked():
+    with pytest.raises(RegrepError, match="beside the batch"):
+        actions.OnDims(actions.RotateFlip2d(C6), (1, 2)).round_trip_error(torch.zeros(8, 8))
+    with pytest.raises(RegrepError, match="an element is a tensor"):
+        regrep.natural(S7).matrix({})
 
 
 def test_matrices_without_values_represent_nothing():

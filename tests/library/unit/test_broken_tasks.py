@@ -1,0 +1,92 @@
+"""Tasks that are broken in every part: one sentence that names the part, before what is in vain."""
+
+import pytest
+import torch
+from torch import nn
+
+import regrep
+from regrep import comparison
+from regrep.comparison import ARMS, Splits
+from regrep.comparison.records import Trained
+from regrep.errors import RegrepError
+
+C4 = regrep.groups.cyclic(4)
+X = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
+Y = torch.tensor([0, 1, 0, 1, 1, 0])
+PAIR = (X, Y)
+
+
+class Silent(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+
+def fails(error):
+    def function(*arguments):
+        raise error
+
+    return function
+
+
+def task(**changes):
+    given = {
+        "model": lambda seed: nn.Linear(4, 2), "data": Splits(PAIR, PAIR, PAIR), "input_action": regrep.regular(C4),
+        "loss": nn.functional.cross_entropy, "steps": 2, "batch": 4,
+    }  # fmt: skip
+    return regrep.Task(**{**given, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": lambda seed: nn.Identity()}, "the model of task has no parameters to train"),
+        ({"model": fails(SystemExit(0))}, r"model\(0\) of the task failed with SystemExit: 0"),
+        ({"model": fails(Silent())}, r"model\(0\) of the task failed with Silent: no message"),
+        ({"optimiser": fails(ValueError("no"))}, "the optimiser failed with ValueError: no"),
+        ({"optimiser": torch.optim.LBFGS}, "a step of the optimiser failed with TypeError"),
+        ({"schedule": fails(ValueError("no"))}, "the schedule failed with ValueError: no"),
+        ({"schedule": lambda done: "a"}, "is a finite number, got 'a'"),
+        ({"schedule": lambda done: float("nan")}, "is a finite number, got nan"),
+        ({"data": Splits(PAIR, PAIR, None)}, r"test is a pair \(inputs, targets\), got None"),
+        ({"data": Splits(PAIR, PAIR, (X[:0], Y[:0]))}, "test holds at least one input"),
+        ({"data": Splits(PAIR, PAIR, (X, Y[:3]))}, "got 6 inputs and 3 targets"),
+    ],
+)
+def test_a_part_of_a_task_is_broken(changes, message):
+    with pytest.raises(RegrepError, match=message) as found:
+        regrep.compare(task(**changes), ["plain"], seeds=1)
+    assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: comparison.train(None, ARMS["plain"], None, 0), "trained for a regrep.Task, got None"),
+        (lambda: comparison.train(task(), "plain", None, 0), "one of regrep.comparison.ARMS, got 'plain'"),
+        (lambda: comparison.train(task(), ARMS["plain"], "1", 0), "a number or None, got '1'"),
+        (lambda: comparison.train(task(), ARMS["plain"], None, "0"), "the seed of a network is an integer"),
+        (lambda: comparison.evaluate(task(), ARMS["plain"], None, 0, [1]), "a dictionary of tensors"),
+        (lambda: comparison.evaluate(task(), ARMS["plain"], None, 0, {"weight": 3}), "do not fit the model of task"),
+        (lambda: comparison.choose([3], True), "Trained networks, got 3"),
+        (lambda: comparison.choose(3, True), "Trained networks, got 3"),
+        (lambda: comparison.holm(["a"]), "are given by name"),
+        (lambda: comparison.holm({"a": 2.0}), "probabilities from 0 to 1"),
+        (lambda: comparison.interval_of("abc"), "an array of numbers, got 'abc'"),
+        (lambda: comparison.interval_of([0.0, 1.0], level=2), "a share between 0 and 1"),
+        (lambda: comparison.verdict("abc", "augmented", 1), "a list of Findings"),
+        (lambda: regrep.compare(task(), progress=3), "progress is a module or a function"),
+        (lambda: regrep.nn.LatentSymmetry([], None), "an action has a group"),
+        (lambda: regrep.nn.MeanTeacher(nn.LazyLinear(3)), "run the lazy layers of the network once"),
+        (lambda: regrep.actions.RotateFlip2d(C4).keeping("ab"), "a lattice has 2 sizes, integers, got 'ab'"),
+        (lambda: regrep.actions.RotateFlip2d(C4).keeping((2, 2, 2)), "a lattice has 2 sizes"),
+    ],
+)
+def test_wrong_arguments_of_comparisons(call, message):
+    with pytest.raises(RegrepError, match=message):
+        call()
+
+
+@pytest.mark.parametrize("arm", [[], {}, 3, "no arm"])
+def test_a_record_belongs_to_an_arm(arm):
+    with pytest.raises(RegrepError, match="a record belongs to an arm"):
+        Trained.from_dict({"arm": arm})
