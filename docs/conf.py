@@ -25,7 +25,8 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["README.md", "**/_*"]
 html_theme = "furo"
 html_title = f"regrep {version}"
-html_static_path: list[str] = []
+html_static_path = ["assets"]
+html_css_files = ["site.css"]
 html_copy_source = False
 nitpicky = False  # types of torch and numpy are named, and not described, here
 
@@ -54,11 +55,19 @@ FACES = (
 def public(module: Any) -> list[str]:
     """Names of a module's interface: its ``__all__``, or what it defines itself."""
     if hasattr(module, "__all__"):
-        return sorted(module.__all__)
+        return sorted(name for name in module.__all__ if not name.startswith("__"))
     return sorted(
         name
         for name, value in vars(module).items()
         if not name.startswith("_") and getattr(value, "__module__", "") == module.__name__
+    )
+
+
+def summary(value: Any) -> str:
+    """The first line of a docstring, as Markdown."""
+    line = re.sub(r":\w+:`~?([^`]*)`", r"``\1``", (inspect.getdoc(value) or "").split("\n")[0])
+    return "".join(
+        part if part[:1] == "`" else re.sub(r"([*_])", r"\\\1", part) for part in re.split(r"(``.*?``)", line)
     )
 
 
@@ -76,7 +85,9 @@ def write_reference() -> None:
             if inspect.ismodule(value):
                 continue
             if id(value) in shown and (inspect.isclass(value) or inspect.isroutine(value)):
-                again.append(f"- {{py:obj}}`{value.__module__.rpartition('.')[0]}.{one}`")
+                home = value.__module__.rpartition(".")[0]
+                same = "" if one == value.__name__ else f"`{one}` is "
+                again.append(f"- {same}{{py:obj}}`{home}.{value.__name__}`: {summary(value)}")
                 continue
             shown.add(id(value))
             kind = "class" if inspect.isclass(value) else "function" if inspect.isroutine(value) else "data"
@@ -136,7 +147,7 @@ def markdown_of(notebook: dict[str, Any]) -> str:
         for output in cell["outputs"]:
             data = output.get("data", {})
             if "image/svg+xml" in data:
-                parts.append("```{raw} html\n" + "".join(data["image/svg+xml"]) + "\n```")
+                parts.append('```{raw} html\n<div class="figure">' + "".join(data["image/svg+xml"]) + "</div>\n```")
                 continue
             text = "".join(output.get("text", data.get("text/plain", "")))
             if text.strip():

@@ -86,7 +86,10 @@ def plan(task: Task, arms: Sequence[str] | str | None = None, seeds: int | Seque
         if arm.latent and wrong:
             left_out[arm.name] = wrong
         elif arm.head and not split:
-            left_out[arm.name] = "it needs a network with encoder and head, penalised between them"
+            left_out[arm.name] = (
+                "it needs a network with encoder and head, penalised between them;"
+                " give the module two children of these names"
+            )
     asked = [name for name in named if name in left_out]
     if asked:
         raise RegrepError(f"the arm {asked[0]} is not possible for {task.name}: {left_out[asked[0]]}")

@@ -134,5 +134,8 @@ def reported(runs: Path, out: Path | None = None, drawn: bool = True) -> tuple[d
     else:
         found = {"page": str(made.page), "figures": [str(file) for file in made.figures]}
         text = f"{made.text}\nreport: {made.page}"
+    comparison = runs / "comparison.html"  # of regrep compare: its table says more than that of the single runs
+    if comparison.is_file():
+        text += f"\ncomparison, with its verdict: {comparison}"
     rows = csv.DictReader(io.StringIO((folder / "table.csv").read_text(encoding="utf-8")))
     return {"folder": str(folder), **found, "rows": list(rows)}, text

@@ -28,7 +28,7 @@ def compare(words: Sequence[str]) -> int:
         ]
     )
     parser.add_argument("task", metavar="TASK", nargs="?", help="a file TASK.py, or the name of a ready task")
-    parser.add_argument("--arms", metavar="A,B,...", help="arms to compare, with their controls (default all)")
+    parser.add_argument("--arms", metavar="A,B,...", help="names of arms, compared with their controls (default all)")
     parser.add_argument("--list-arms", action="store_true", help="print every arm with a line on what it does")
     parser.add_argument("--seeds", metavar="N", type=int, default=5, help="seeds 0 to N-1 (default 5)")
     parser.add_argument("--jobs", metavar="N", type=int, default=1, help="runs at a time (default 1)")

@@ -57,10 +57,12 @@ class Outlook:
 
 
 def duration(seconds: float) -> str:
-    """Minutes, or hours if there are many.
+    """Seconds, minutes or hours, whichever is short to read.
 
-    >>> duration(100), duration(40 * 60), duration(3 * 3600)
-    ('2 min', '40 min', '3.0 h')
+    >>> duration(0.2), duration(40), duration(100), duration(40 * 60), duration(3 * 3600)
+    ('1 s', '40 s', '2 min', '40 min', '3.0 h')
     """
+    if seconds < 59.5:
+        return f"{max(1, round(seconds))} s"
     minutes = seconds / 60
-    return f"{minutes / 60:.1f} h" if minutes >= 100 else f"{max(1, round(minutes))} min"
+    return f"{minutes / 60:.1f} h" if minutes >= 100 else f"{round(minutes)} min"

@@ -39,10 +39,3 @@ def test_every_paragraph_is_followed_by_an_example():
     blocks = [block for block in re.split(r"\n\n+|(?<=\n)(?=#)", body) if block.strip()]
     kinds = ["example" if block.strip() == "EXAMPLE" else "text" for block in blocks if not block.startswith("### ")]
     assert kinds == ["text", "example"] * (len(kinds) // 2)
-
-
-def test_readme_example_runs():
-    readme = (PAGE.parents[2] / "README.md").read_text(encoding="utf-8")
-    code = re.search(r"```python\n(.*?)```", readme, flags=re.DOTALL)
-    assert code is not None
-    exec(compile(code[1], "README.md", "exec"), {})

@@ -59,6 +59,14 @@ def files(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
+def test_a_folder_of_a_comparison_points_to_its_own_page(tmp_path, capsys):
+    write_run(tmp_path / "runs" / "one", epochs=1)
+    page = tmp_path / "comparison.html"
+    page.write_text("")
+    assert main(["report", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.endswith(f"\ncomparison, with its verdict: {page}\n")
+
+
 def test_one_command_writes_everything(sweep, made, tmp_path, capsys):
     """And the same records give the same bytes."""
     assert main(["report", str(sweep), "--out", str(tmp_path / "report")]) == 0
@@ -66,6 +74,7 @@ def test_one_command_writes_everything(sweep, made, tmp_path, capsys):
     assert made.text in printed
     assert "ours-relative" in printed
     assert f"report: {tmp_path / 'report' / 'report.html'}" in printed
+    assert "comparison" not in printed
     assert files(tmp_path / "report") == sorted(
         ["report.html", "table.csv", "table.md", "table.tex"]
         + [f"figures/{name}.{kind}" for name in FIGURES for kind in ("pdf", "svg")]
