@@ -31,7 +31,7 @@ def examine() -> str:
     >>> examine().splitlines()[0].startswith("regrep")
     True
     """
-    return "\n".join(f"{name:10} {text}" for name, text in lines())
+    return "\n".join(f"{name:14} {text}" for name, text in lines())
 
 
 def lines() -> list[tuple[str, str]]:

@@ -19,7 +19,7 @@ class DDMNIST(ClassifierModule):
 
     Args:
         group: ``C4``, ``D1`` or ``D4``; G x G acts.
-        method: one of ``METHODS``.
+        method: cnn, augmented, with a penalty (ours, ...), or with a control of one.
         learning_rate: learning rate of Adam; defaults to that of the config in Table 9.
         weight: weight of the penalty; defaults to that of the method, or else of the config in Table 9.
         latent: channels of the penalised latent, at least |G|².

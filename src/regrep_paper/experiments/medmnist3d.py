@@ -27,7 +27,7 @@ class MedMNIST3D(ClassifierModule):
 
     Args:
         source: source of the volumes, which determines the classes and the defaults.
-        method: one of ``METHODS``.
+        method: cnn, augmented, with a penalty (ours, ...), or with a control of one.
         learning_rate: learning rate of Adam; defaults to that of Table 10.
         weight: weight of the penalty; defaults to that of the method, or else of Table 10.
         width: c of the network; its latent has 8c channels, at least 24.

@@ -19,7 +19,7 @@ class SingleDigits(ClassifierModule):
 
     Args:
         group: a group of the square.
-        method: one of ``METHODS``.
+        method: cnn, augmented, with a penalty (ours, ...), or with a control of one.
         learning_rate: learning rate of Adam; the peak if the protocol has it rise and decay.
         weight: weight of the penalty; defaults to that of the method, and to 1 for ``ours``.
         latent: width of the penalised latent, at least |G|.

@@ -26,7 +26,7 @@ class SmokeForecast(ForecastModule):
     :mod:`regrep_paper.tables.table6`.
 
     Args:
-        method: one of ``METHODS``.
+        method: cnn, augmented, with a penalty (ours, ...), or with a control of one.
         learning_rate: learning rate of Adam.
         weight: weight of the penalty; defaults to that of the method, or else of the published code.
         layout: layout of the latent, ``grid`` (section 6.3), ``channels`` or ``both``.

@@ -53,7 +53,7 @@ def timm(monkeypatch):
 def test_every_block_runs(timm, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert len(blocks) == 9
+    assert len(blocks) == 8
     names = {}
     for k, block in enumerate(blocks):
         exec(compile(block, f"{PAGE.name}, block {k + 1}", "exec"), names)
