@@ -79,7 +79,8 @@ def test_report_of_the_record(run):
     assert done["representation"]["verdict"] in page
     assert {path.stem for path in made.figures} >= {"eigenvalues-tmnist-c2", "reconstructions-tmnist-c2"}
     for name, control in done["controls"].items():
-        assert f"<td>{name}</td><td>{control['draws']}</td><td>{control['regular']:.0%}</td>" in page
+        line = f'<th scope="row">{name}</th><td>{control["draws"]}</td><td>{control["regular"]:.0%}</td>'
+        assert line in page
 
 
 def test_resumed_run_keeps_its_trajectory(run, tmp_path):
