@@ -11,6 +11,17 @@ from regrep_paper.commands.answers import reported
 from regrep_paper.parser import LEARNED, Parser, add_files, command_parser, files_of, result_of
 from regrep_paper.suggestions import repair
 
+ABOUT = {
+    "ddmnist": "pairs of digits (Table 4)",
+    "medmnist3d": "medical volumes, or polycubes (Table 5)",
+    "smoke": "forecasts of smoke (Table 6)",
+    "single-digits": "what penalties and their controls do, in minutes a run",
+    "tmnist": "learned representation of digits in two fonts (Table 1)",
+    "mnist": "learned representation of digits (Table 2)",
+    "cifar10": "learned representation of colour images (Table 3)",
+}
+"""What each experiment is, in ``--help``."""
+
 
 def fit(words: Sequence[str]) -> int:
     """``regrep fit EXPERIMENT``: train one run, or continue it."""
@@ -160,7 +171,7 @@ def _experiment(command: str, words: Sequence[str], *usages: str) -> tuple[str, 
     parser = command_parser(command)
     parser.usage = "\n       ".join([f"regrep {command} EXPERIMENT [OPTIONS]", *usages])
     width = max(map(len, EXPERIMENTS))
-    lines = [f"  {name:{width}}  {DEFINITIONS[name].columns.title}" for name in EXPERIMENTS]
+    lines = [f"  {name:{width}}  {ABOUT.get(name, DEFINITIONS[name].columns.title)}" for name in EXPERIMENTS]
     parser.epilog = "\n".join(
         ["experiments:", *lines, "", f"regrep {command} EXPERIMENT --help lists the options of an experiment"]
     )
