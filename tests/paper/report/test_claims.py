@@ -1,11 +1,13 @@
 """Sentences of README and docs with numbers in them, against the records."""
 
+import json
 import statistics
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from regrep.comparison import ARMS, Comparison
 from regrep_paper.report.comparison import difference, separates
 from regrep_paper.report.durations import spent
 from regrep_paper.report.runs import read_runs
@@ -162,3 +164,37 @@ def test_accuracy_grows_with_the_share_of_second_views_and_so_does_the_time():
         0: pytest.approx(0.6, abs=0.05),
     }
     assert all(mean(row, "whitened_error") > 0.98 for row in rows.values())
+
+
+@pytest.fixture(scope="module")
+def compared():
+    """Task -> its comparison."""
+    files = (RESULTS / "comparisons").glob("*.json")
+    return {file.stem: Comparison.from_dict(json.loads(file.read_text())) for file in files}
+
+
+def test_consistency_helps_a_regression_and_controls_help_more(compared):
+    vectors = compared["vectors"]
+    error = statistics.fmean(one.metric for one in vectors.tests("augmented"))
+    gains = {name: vectors.gain(name) for name in vectors.arms if name != "augmented"}
+    found = next(one for one in vectors.findings if one.arm == "consistency")
+    assert found.p < 0.05
+    assert gains["consistency"].mean / error == pytest.approx(0.01, abs=0.005)
+    assert all(ahead.low > 0 for _, _, ahead in found.controls)
+    free = [name for name in gains if not ARMS[name].control and vectors.inference(name) == 1]
+    assert [name for name in free if gains[name].low > 0 and name != "consistency-target"] == ["consistency"]
+    for control in ("permuted", "latent-augmentation"):
+        assert gains[control].low > 2 * gains["consistency"].high
+        assert gains[control].mean > 5 * gains["consistency"].mean
+
+
+def test_on_few_digits_nothing_is_left_after_the_correction(compared):
+    digits = compared["digits"]
+    assert [one.arm for one in digits.findings if one.p < 0.05] == ["plain"]
+    alone = {one.arm for one in digits.findings if one.gain.low > 0 or one.gain.high < 0}
+    assert alone == {"plain", "averaged", "distilled", "penalty-target"}
+    assert digits.gain("penalty-target").high < 0 < digits.gain("distilled").low
+    assert digits.equivariance("penalty-whitened", "whitened_error") > 0.97
+    for arm in ("penalty-whitened", "latent-augmentation", "shuffled"):
+        assert digits.equivariance(arm, "through_rho") == pytest.approx(0.739, abs=0.002)
+    assert digits.equivariance("augmented", "through_rho") < 0.12
