@@ -106,7 +106,9 @@ def real_of(x: Tensor) -> torch.dtype:
     """
     if x.dtype in (torch.float16, torch.bfloat16):
         return torch.float32
-    return x.dtype.to_real() if x.is_floating_point() or x.is_complex() else torch.float64
+    if x.is_complex():
+        return x.real.dtype  # dtype.to_real() would break the graph of torch.compile
+    return x.dtype if x.is_floating_point() else torch.float64
 
 
 def _sampled(x: Tensor, source: Tensor, interpolation: str, outside: float) -> Tensor:
