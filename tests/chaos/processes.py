@@ -192,9 +192,11 @@ def _lasting(path: Path, folder: Path) -> bytes | None:
     """What must be equal in a file; None where nothing must."""
     if path.name in ("lock", "log.txt", "run.json", "checksums.json", "out.txt"):
         return None
-    if path.parent.name == "report" and path.parent != folder:
-        # Made after runs that were killed: the page holds their times, and the tables say that they were resumed.
-        return None if path.suffix == ".html" else path.read_bytes().replace(b", resumed", b"")
+    report = path.parent.parent if path.parent.name == "tables" else path.parent
+    if report.name == "report" and report != folder:
+        # Made after runs that were killed: page and list of runs hold their times, and tables say `resumed`.
+        same = path.suffix != ".html" and path.name != "runs.csv"
+        return path.read_bytes().replace(b", resumed", b"").replace(b'"', b"") if same else None
     if path.suffix == ".ckpt":
         weights = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
         return b"".join(name.encode() + value.numpy().tobytes() for name, value in weights.items())
