@@ -198,3 +198,22 @@ def test_on_few_digits_nothing_is_left_after_the_correction(compared):
     for arm in ("penalty-whitened", "latent-augmentation", "shuffled"):
         assert digits.equivariance(arm, "through_rho") == pytest.approx(0.739, abs=0.002)
     assert digits.equivariance("augmented", "through_rho") < 0.12
+
+
+def test_on_polycubes_consistency_is_ahead_of_everything(compared):
+    cubes = compared["polycubes"]
+    means = {name: statistics.fmean(one.metric for one in cubes.tests(name)) for name in cubes.arms}
+    gain = cubes.gain("consistency")
+    assert (round(means["augmented"], 3), round(means["consistency"], 3)) == (0.348, 0.504)
+    assert [round(value, 3) for value in (gain.mean, gain.low, gain.high)] == [0.156, 0.115, 0.197]
+    assert round(cubes.gain("averaged").mean, 3) == 0.102
+    found = next(one for one in cubes.findings if one.arm == "consistency")
+    assert found.p < 0.01
+    assert all(ahead.low > 0.1 for _, _, ahead in found.controls)
+    assert found.inference == 1
+    same = cubes.gain("same-view")
+    assert same.low < 0 < same.high
+    for arm in ("penalty-whitened", "shuffled", "latent-augmentation"):
+        assert cubes.gain(arm).low < 0 < cubes.gain(arm).high
+    assert -0.03 < cubes.gain("permuted").high < 0
+    assert cubes.tests("consistency")[0].weight == max(one.weight for one in cubes.trained if one.weight)
