@@ -74,7 +74,11 @@ def end_and_look(tmp_path, source, signum, *words):
     script.write_text(source)
     with subprocess.Popen([sys.executable, str(script), *words], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
-        lines = [parent.stdout.readline().split() for _ in range(2)]
+        words: list[str] = []
+        while len(words) < 4:  # two children write to one pipe: a line of one may end in that of the other
+            words += parent.stdout.readline().split()
+        flags = [word for word in words if word in ("True", "False")]
+        lines = list(zip([word for word in words if word not in flags], flags, strict=True))
         if signum is not None:
             parent.send_signal(signum)
         parent.wait(60)
