@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from regrep_paper.report.summary import verdicts
+
 D4 = ("e", "r", "r2", "r3", "s", "rs", "r2s", "r3s")
 ELEMENTS = {
     "C4": [f"({g}, {h})" for g in D4[:4] for h in D4[:4]],
@@ -266,3 +268,8 @@ def write_learned_sweep(folder: Path) -> Path:
     write_learned(folder / "tmnist-failed", "tmnist", 5, status="failed", extras=False)
     write_learned(folder / "tmnist-running", "tmnist", 6, status=None, extras=False)
     return folder
+
+
+def summary(rows) -> list[tuple[str, str]]:
+    """Heading and whole verdict of each problem and measure."""
+    return [(heading, " ".join(part for part in parts if part)) for heading, parts in verdicts(rows)]

@@ -328,14 +328,10 @@ def symmetric_levels(n: int) -> list[Level]:
     """The levels of all permutations of n points: the k-th swaps point k with a later one."""
     levels = []
     for k in range(n - 1):
-        level = Level(k, n)
-        later = np.arange(k, n)
-        rows = np.tile(np.arange(n, dtype=np.int32), (n - k, 1))
+        later, rows = _later_points(k, n)
         rows[np.arange(n - k), later] = k
         rows[:, k] = later
-        level.orbit, level.transversal, level.inverses = later, rows, rows
-        level.position[later] = np.arange(n - k)
-        levels.append(level)
+        levels.append(_full_level(k, later, rows, rows))
     return levels
 
 
@@ -343,13 +339,22 @@ def alternating_levels(n: int) -> list[Level]:
     """The levels of the even permutations of n points, by 3-cycles."""
     levels = []
     for k in range(n - 2):
-        level = Level(k, n)
-        later = np.arange(k, n)
-        rows = np.tile(np.arange(n, dtype=np.int32), (n - k, 1))
+        later, rows = _later_points(k, n)
         third = np.where(later == n - 1, n - 2, n - 1)
         which = np.arange(1, n - k)  # k goes to later[j], that to third[j], that to k
         rows[which, k], rows[which, later[1:]], rows[which, third[1:]] = later[1:], third[1:], k
-        level.orbit, level.transversal, level.inverses = later, rows, inverted(rows)
-        level.position[later] = np.arange(n - k)
-        levels.append(level)
+        levels.append(_full_level(k, later, rows, inverted(rows)))
     return levels
+
+
+def _later_points(k: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """The points from k on, int64 [n - k], and the identity for each, int32 [n - k, n]."""
+    return np.arange(k, n), np.tile(np.arange(n, dtype=np.int32), (n - k, 1))
+
+
+def _full_level(k: int, later: np.ndarray, rows: np.ndarray, inverses: np.ndarray) -> Level:
+    """A level whose orbit is all points from k on, with what takes k to each."""
+    level = Level(k, rows.shape[1])
+    level.orbit, level.transversal, level.inverses = later, rows, inverses
+    level.position[later] = np.arange(len(later))
+    return level

@@ -8,7 +8,11 @@ from typing import Any
 from regrep.comparison import Comparison
 from regrep.comparison.result import HEAD
 from regrep.comparison.verdict import shown_interval
+from regrep_paper.report.captioned import Captioned
 from regrep_paper.report.templates import template
+
+RECORD = "comparison.json"
+"""Beside the page: all numbers."""
 
 WIDTH, LEFT, LINE = 760.0, 210.0, 26.0
 """Pixels of the drawing: its width, the part for names, and the height of a line."""
@@ -29,11 +33,15 @@ def comparison_page(found: Comparison) -> str:
         template("arms.html").render(
             title=f"What helps {found.task}",
             verdict=found.verdict,
-            head=HEAD,
-            rows=found.rows(),
+            arms=Captioned("Every arm, its gain and its cost", HEAD, {"": found.rows()}, RECORD),
             notes=found.notes,
             drawing=drawing_of(found),
-            validation=validation_of(found),
+            weights=Captioned(
+                "Mean on the validation samples of every weight that was trained",
+                ("arm", "weight", "validation", "choice"),
+                {"": validation_of(found)},
+                RECORD,
+            ),
         )
     )
 

@@ -106,13 +106,16 @@ def _small_panels(
 ) -> None:
     """A panel per method, with the others in grey behind it and the same axes."""
     first = None
+    behind = []
+    for _, series in shown:
+        epochs, values = _means(series)
+        thin = slice(None, None, -(-len(epochs) // BEHIND_POINTS))
+        behind.append((epochs[thin], values.mean(axis=0)[thin]))
     for k, (row, series) in enumerate(shown):
         line, column = divmod(k, SMALL_COLUMNS)
         axis = place(figure, MARGIN + column * SMALL_STEP, top + line * SMALL_DOWN, *SMALL)
-        for _, other in shown:
-            epochs, values = _means(other)
-            thin = slice(None, None, -(-len(epochs) // BEHIND_POINTS))
-            axis.plot(epochs[thin], values.mean(axis=0)[thin], lw=0.8, color=BEHIND, zorder=1)
+        for epochs, means in behind:
+            axis.plot(epochs, means, lw=0.8, color=BEHIND, zorder=1)
         _line(axis, row, series, rows)
         _frame(axis, curve, scale)
         first = axis if first is None else first

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from regrep_paper.report.style import COLOURS, OTHER, STYLE, canvas, place, tell, write_heading
+from regrep_paper.report.style import STYLE, canvas, colour_of, place, tell, write_heading
 from regrep_paper.report.table import Row, by_heading
 
 COLUMNS = 4
@@ -132,7 +132,7 @@ def _maps(
         axis.set_xlabel(horizontal)
         others = mean[1:] if len(mean) > 1 else mean
         average = f"{row.label}\n{np.nanmean(others):.2f} on average"
-        axis.set_title(average, color=COLOURS.get(row.method, OTHER), fontsize=8.5)
+        axis.set_title(average, color=colour_of(row), fontsize=8.5)
         axis.spines[:].set_visible(False)
     for axis in axes[::COLUMNS]:
         axis.set_ylabel(vertical)
@@ -159,7 +159,7 @@ def bars(axis: Axes, names: Sequence[str], shown: Sequence[Bars], top: float, la
 
 def bars_of(row: Row, errors: np.ndarray) -> Bars:
     """Mean and range over the runs of a row, errors [n, order]."""
-    return Bars(row.label, COLOURS.get(row.method, OTHER), _mean(errors), errors.min(axis=0), errors.max(axis=0))
+    return Bars(row.label, colour_of(row), _mean(errors), errors.min(axis=0), errors.max(axis=0))
 
 
 def _mean(errors: np.ndarray) -> np.ndarray:

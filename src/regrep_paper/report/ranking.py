@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from regrep_paper.report.comparison import baseline, difference, is_control
 from regrep_paper.report.results import interval_text
-from regrep_paper.report.style import COLOURS, OTHER, STYLE, canvas, place, tell
+from regrep_paper.report.style import STYLE, canvas, colour_of, place, tell
 from regrep_paper.report.table import Row, by_heading
 from regrep_paper.tables.columns import Measure
 
@@ -63,7 +63,7 @@ def ranked(rows: Sequence[Row], measure: Measure) -> list[Row]:
 def _values(axis: Axes, shown: Sequence[Row], measure: Measure) -> None:
     for k, row in enumerate(shown):
         seeds = row.by_seed(measure)
-        mean, colour = row.mean(measure), COLOURS.get(row.method, OTHER)
+        mean, colour = row.mean(measure), colour_of(row)
         assert mean is not None, "rows without a value are left out"
         if len(seeds) > 1:
             (dots,) = axis.plot(list(seeds.values()), [k] * len(seeds), "o", ms=3.2, color=SOFT, alpha=0.75)
@@ -83,7 +83,7 @@ def _differences(axis: Axes, shown: Sequence[Row], base: Row, measure: Measure) 
         found = None if row is base else difference(row, base, measure)
         if found is None:
             continue
-        colour = COLOURS.get(row.method, OTHER)
+        colour = colour_of(row)
         ends = (found.mean, found.mean) if found.low is None or found.high is None else (found.low, found.high)
         (line,) = axis.plot(ends, [k, k], lw=2.2, color=colour, solid_capstyle="butt")
         (dot,) = axis.plot([found.mean], [k], "o", ms=5.5, color=colour)

@@ -163,8 +163,13 @@ def write_heading(figure: Figure, left: float, top: float, text: str) -> None:
     figure.text(left / width, 1 - top / height, text, fontsize=10, weight="bold", va="top")
 
 
+def colour_of(row: Row) -> str:
+    """The colour of a row's method."""
+    return COLOURS.get(row.method, OTHER)
+
+
 def look(row: Row, rows: Sequence[Row]) -> dict[str, Any]:
     """Colour by method, dashes by position among the rows of the same method and heading."""
     same = [other for other in rows if other.method == row.method and other.heading == row.heading]
     position = next(k for k, other in enumerate(same) if other is row)
-    return {"color": COLOURS.get(row.method, OTHER), "linestyle": DASHES[position % len(DASHES)]}
+    return {"color": colour_of(row), "linestyle": DASHES[position % len(DASHES)]}

@@ -11,13 +11,11 @@ from regrep_paper.report.text import seeds_text
 from regrep_paper.tables.columns import Measure
 
 
-def summary(rows: Sequence[Row]) -> list[tuple[str, str]]:
-    """Heading and verdict, one per problem and measure that methods compete in."""
-    return [(heading, " ".join(part for part in parts if part)) for heading, parts in verdicts(rows)]
-
-
 def verdicts(rows: Sequence[Row]) -> list[tuple[str, tuple[str, str]]]:
-    """The same with each verdict in two: what can be said, and the differences to the baseline that it rests on."""
+    """Heading and verdict, one per problem and measure that methods compete in.
+
+    A verdict has two parts: what can be said, and the differences to the baseline that it rests on.
+    """
     return [
         (heading, (_verdict(members, measure), _against_baseline(members, measure)))
         for heading, members in by_heading(rows).items()

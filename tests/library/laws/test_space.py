@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import regrep
+from field_fixture import by_loop, distinct
 from regrep.actions import Rotate3d, RotateFlip2d, VectorField2d, check_law
 from regrep.errors import RegrepError
 from regrep.groups import cyclic, dihedral, full_octahedral, octahedral, point_group, rotation_matrices
@@ -20,25 +21,6 @@ KEPT = np.array([np.diag(signs) for signs in itertools.product((1, -1), repeat=3
 
 T_H = [m for m in ALL if (np.abs(m).argmax(axis=0) == np.roll(range(3), -np.abs(m)[:, 0].argmax())).all()]
 T_D = [m for m in ALL if m[m != 0].prod() == 1]  # x y z stays what it is
-
-
-def distinct(*shape):
-    return torch.arange(1, 1 + int(np.prod(shape))).reshape(1, *shape)
-
-
-def by_loop(field, matrix, axes="zyx", entries=None):
-    """(g f)(p) = rho(g) f(g^-1 p), point by point: f [C, a, b, c] with axes of these names, centre in the middle."""
-    moved = np.zeros_like(field)
-    middle = (np.array(field.shape[1:]) - 1) / 2
-    places = ["xyz".index(name) for name in axes]
-    for index in itertools.product(*map(range, field.shape[1:])):
-        point = np.empty(3)
-        point[places] = np.array(index) - middle
-        there = tuple(np.rint((matrix @ point)[places] + middle).astype(int))
-        moved[(slice(None), *there)] = (
-            field[(slice(None), *index)] if entries is None else entries @ field[(slice(None), *index)]
-        )
-    return moved
 
 
 SPACE = {

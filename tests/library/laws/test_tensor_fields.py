@@ -1,12 +1,11 @@
 """Fields of vectors and tensors in space, point by point against numpy, and what derivatives say about their signs."""
 
-import itertools
-
 import numpy as np
 import pytest
 import torch
 
 import regrep
+from field_fixture import by_loop, distinct
 from regrep.actions import Rotate3d, SignedPermute, TensorField3d, VectorField3d, check_law
 from regrep.errors import RegrepError
 from regrep.groups import cyclic, dihedral, full_octahedral, octahedral, point_group, rotation_matrices
@@ -15,10 +14,6 @@ from tolerance import assert_near
 ALL = np.concatenate([rotation_matrices(), -rotation_matrices()])
 OH = full_octahedral()
 VOIGT = [(0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1)]
-
-
-def distinct(*shape):
-    return torch.arange(1, 1 + int(np.prod(shape))).reshape(1, *shape)
 
 
 def turned(value, matrix, kind):
@@ -34,19 +29,6 @@ def turned(value, matrix, kind):
             full[i, j] = full[j, i] = entry
         return sign * np.array([(matrix @ full @ matrix.T)[pair] for pair in VOIGT])
     return sign * np.einsum("ik,jl,kl->ij", matrix, matrix, value.reshape(3, 3)).ravel()
-
-
-def by_loop(field, matrix, axes, kind):
-    """(g f)(p) = rho(g) f(g^-1 p): f [C, a, b, c] with axes of these names, point by point."""
-    moved = np.zeros_like(field)
-    middle = (np.array(field.shape[1:]) - 1) / 2
-    places = ["xyz".index(name) for name in axes]
-    for index in itertools.product(*map(range, field.shape[1:])):
-        point = np.empty(3)
-        point[places] = np.array(index) - middle
-        there = tuple(np.rint((matrix @ point)[places] + middle).astype(int))
-        moved[(slice(None), *there)] = turned(field[(slice(None), *index)], matrix, kind)
-    return moved
 
 
 KINDS = {
@@ -73,7 +55,7 @@ def test_all_48_symmetries_point_by_point(kind, axes):
     frames = field[0].numpy().reshape(2, width, 2, 2, 2)
     for g in range(48):
         for frame in range(2):
-            expected = by_loop(frames[frame], ALL[g], axes, kind)
+            expected = by_loop(frames[frame], ALL[g], axes, lambda value, g=g: turned(value, ALL[g], kind))
             assert (moved[g].reshape(2, width, 2, 2, 2)[frame] == expected).all(), OH.names[g]
 
 

@@ -7,14 +7,13 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
-from records_fixture import write_learned, write_run
+from records_fixture import summary, write_learned, write_run
 
 from regrep_paper.report import build, print_table
 from regrep_paper.report.figures import draw, draw_learned
 from regrep_paper.report.learned_part import learned_rows, root_name, sections
 from regrep_paper.report.reconstructions import reconstructions
 from regrep_paper.report.runs import read_arrays, read_runs
-from regrep_paper.report.summary import summary
 from regrep_paper.report.table import rows_of, select
 from regrep_paper.report.trajectories import FRAMES, animation, followed, read_trajectories
 from regrep_paper.tables.index import RUNS

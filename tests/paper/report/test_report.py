@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from records_fixture import write_run
+from records_fixture import summary, write_run
 
 from regrep.errors import MissingExtraError, RegrepError
 from regrep_paper.report import build, print_table
@@ -20,7 +20,6 @@ from regrep_paper.report.figures import draw
 from regrep_paper.report.provenance import provenance
 from regrep_paper.report.results import beside_paper, choice, comma_separated, measured, results
 from regrep_paper.report.runs import read_run, read_runs
-from regrep_paper.report.summary import summary
 from regrep_paper.report.table import rows_of, select, shared_seeds
 from regrep_paper.report.text import Table, Value, latex, markdown, plain
 from regrep_paper.runs.hits import Hits
