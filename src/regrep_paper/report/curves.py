@@ -105,8 +105,7 @@ def _small_panels(
     figure: Figure, top: float, shown: list[tuple[Row, list[Series]]], rows: Sequence[Row], curve: Curve, scale: str
 ) -> None:
     """A panel per method, with the others in grey behind it and the same axes."""
-    first = None
-    behind = []
+    axes, behind = [], []
     for _, series in shown:
         epochs, values = _means(series)
         thin = slice(None, None, -(-len(epochs) // BEHIND_POINTS))
@@ -118,8 +117,7 @@ def _small_panels(
             axis.plot(epochs, means, lw=0.8, color=BEHIND, zorder=1)
         _line(axis, row, series, rows)
         _frame(axis, curve, scale)
-        first = axis if first is None else first
-        axis.set(xlim=first.get_xlim(), ylim=first.get_ylim())
+        axes.append(axis)
         axis.set_title(_name(row, series), fontsize=8, color=look(row, rows)["color"])
         axis.tick_params(labelsize=7)
         axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -127,6 +125,10 @@ def _small_panels(
             axis.set_xlabel(curve.along, fontsize=8)
         if column == 0:
             axis.set_ylabel(curve.label, fontsize=8)
+    for direction in ("x", "y"):
+        lows, highs = zip(*(getattr(axis, f"get_{direction}lim")() for axis in axes), strict=True)
+        for axis in axes:
+            axis.set(**{f"{direction}lim": (min(lows), max(highs))})
 
 
 def _means(series: list[Series]) -> tuple[np.ndarray, np.ma.MaskedArray]:

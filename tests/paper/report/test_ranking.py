@@ -81,3 +81,16 @@ def test_more_methods_than_fit_in_a_panel_get_one_each(tmp_path):
         assert len(axis.lines) >= MOST + 2  # all in grey, one in its colour
         assert axis.get_title(loc="left") == f"{rows[k].label} (n = 1)"
         assert axis.get_ylim() == figure.axes[0].get_ylim()
+
+
+def test_small_panels_have_room_for_the_widest_range(tmp_path):
+    """The range of a later method's seeds reaches above every mean."""
+    for k in range(MOST + 1):
+        write_run(tmp_path / f"run{k}", "ours", 0, weight=1, latent=66 + 16 * k, validation=0.3)
+    write_run(tmp_path / "high", "ours", 1, weight=1, latent=66 + 16 * MOST, validation=0.9)
+    rows = select(rows_of(read_runs(tmp_path)[0]))
+    figure = curves(rows, Curve("validation/accuracy", "accuracy"))
+    limits = {axis.get_ylim() for axis in figure.axes}
+    highest = max(float(max(run.metrics["validation/accuracy"].values())) for row in rows for run in row.runs)
+    assert len(limits) == 1
+    assert highest <= limits.pop()[1]
