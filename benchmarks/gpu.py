@@ -3,9 +3,10 @@
 python benchmarks/gpu.py [--device cuda|cpu] [--batch N] [--rounds N] [--seconds S] [--compile] [--out FILE]
 
 Every step is timed as it runs by default, and on a GPU also replayed as a captured graph, without the time of
-launching its kernels. Under "limit" stands what a captured plain step on two views must move: the activations that
-autograd keeps, written once and read once, and 7 times the parameters (weights, gradients, both moments of Adam), at
-the rate at which this device copies memory. On a CPU the same runs without graphs; --batch 8 --rounds 2 tries it.
+launching its kernels. "whole" is the step of ``regrep fit --compile``, which also makes its batch. Under "limit" stands
+what a captured plain step on two views must move: the activations that autograd keeps, written once and read once, and
+7 times the parameters (weights, gradients, both moments of Adam), at the rate at which this device copies memory. On a
+CPU the same runs without graphs; --batch 8 --rounds 2 tries it.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ import torch
 from interleaved import medians, origin, save
 from torch import Tensor, nn
 
-from regrep.objectives import OUTPUT
+from regrep.objectives import OUTPUT, Terms
 from regrep_paper.data.double_digits import DoubleDigits
 from regrep_paper.data.samples import Views
 from regrep_paper.experiments.ddmnist import DDMNIST
 from regrep_paper.networks.double_digit_cnn import AveragePool
+from regrep_paper.training.captured import WARM, WholeStep
 from regrep_paper.training.machine import tune_allocator
 
 Step = Callable[[], object]
@@ -43,6 +45,9 @@ STEPS: dict[str, dict[str, object]] = {
     "ours, fraction 0.25, latent augmentation": {"method": "ours", "fraction": 0.25, "latent_augmentation": True},
     "fraction 0, latent augmentation": {"method": "ours", "fraction": 0.0, "latent_augmentation": True},
 }
+
+WHOLE = (PLAIN, "ours", "ours-whitened")
+"""Those that are also timed as whole steps, with their batch."""
 
 LAYOUTS: dict[str, dict[str, bool]] = {
     "32 bit": {"half": False},
@@ -73,6 +78,25 @@ def network_step(
         adam.step()
 
     return run
+
+
+def whole_step(data: DoubleDigits, method: str, device: torch.device) -> Step:
+    """The step of ``regrep fit --compile``: the batch, the objective, its gradients and Adam, captured on a GPU."""
+    model = DDMNIST("D4", method)
+    model.compile_step(data.resident(), capture=True)
+    model.to(device)
+    cuda = device.type == "cuda"
+    adam = torch.optim.Adam(model.network.parameters(), lr=1e-4, fused=cuda or None)
+
+    def loss(number: Tensor) -> tuple[Tensor, Terms]:
+        with torch.autocast(device.type, torch.bfloat16):
+            terms = model.numbered(number)
+        return terms.total, terms
+
+    step, numbers = WholeStep(loss, adam, device), itertools.count()
+    for _ in range(WARM + 1):
+        step(next(numbers))
+    return lambda: step(next(numbers))
 
 
 def loss_of(objective: Callable[..., object]) -> Callable[[Views], Tensor]:
@@ -211,11 +235,13 @@ def main() -> None:
                 functions[f"{name}, captured"] = captured(step)
             except RuntimeError as error:
                 left_out.append(f"{name}, captured: {str(error).splitlines()[0]}")
-        if given.compile and name in (PLAIN, "ours", "ours-whitened"):
+        if given.compile and name in WHOLE:
             model = DDMNIST("D4", **STEPS[name]).to(device)  # type: ignore[arg-type]
             mode = "reduce-overhead" if cuda else None
             compiled = torch.compile(model.objective.forward, fullgraph=True, mode=mode)
             functions[f"{name}, compiled"] = network_step(views, loss_of(compiled), model.network)
+    for name in WHOLE:
+        functions[f"{name}, whole{', captured' * cuda}"] = whole_step(data, str(STEPS[name]["method"]), device)
     ours = DDMNIST("D4", "ours").to(device)
     rho, z = ours.objective.latents[OUTPUT], torch.randn(given.batch, 66, device=device)
     functions |= {

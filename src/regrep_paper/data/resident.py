@@ -48,7 +48,7 @@ class Step(NamedTuple):
     """The number of a training step, in the place of a batch that the device makes itself.
 
     Attributes:
-        number: int64 scalar, counted from the beginning of the run.
+        number: int64 scalar on the CPU, counted from the beginning of the run.
     """
 
     number: Tensor

@@ -58,6 +58,10 @@ class SplitData(lightning.LightningDataModule, ABC):
     def moved(self, batch: Batch, loader: int) -> Views:
         """The views of a whole batch of a loader, on the device of the batch."""
 
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """A batch on the device; the number of a step stays where it can be read without waiting."""
+        return batch if isinstance(batch, Step) else super().transfer_batch_to_device(batch, device, dataloader_idx)
+
     def on_after_batch_transfer(self, batch: Batch | Step, dataloader_idx: int) -> Views | Step:
         """The views of a batch; on several processes this one's share."""
         if isinstance(batch, Step):

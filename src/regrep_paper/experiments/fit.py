@@ -25,6 +25,7 @@ from regrep_paper.tables import definition_of
 from regrep_paper.tables.definition import Definition
 from regrep_paper.tables.network import load
 from regrep_paper.tables.protocol import PROTOCOLS, Schedule, Selection, protocol_in
+from regrep_paper.training.captured import can_capture
 from regrep_paper.training.checkpoints import load_best
 from regrep_paper.training.compiled import compile_training
 from regrep_paper.training.machine import default_precision
@@ -33,7 +34,7 @@ from regrep_paper.training.processes import check_processes
 from regrep_paper.training.run import TRAINER, check_run, measured, prepare, train, try_out
 
 HARMLESS = (
-    *("max_epochs", "precision"),  # settings
+    *("max_epochs", "check_val_every_n_epoch", "precision"),  # settings
     *("accelerator", "default_root_dir", "logger", "profiler", "log_every_n_steps"),
     *("enable_checkpointing", "enable_model_summary", "enable_progress_bar", "num_sanity_val_steps"),
 )
@@ -113,7 +114,10 @@ class ExperimentCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse, and reject a run without epochs before anything is built."""
         super().parse_arguments(parser, args)
-        check_run(self.config.trainer.max_epochs, self.config.patience, self.config.seed_everything)
+        trainer = self.config.trainer
+        check_run(
+            trainer.max_epochs, self.config.patience, self.config.seed_everything, trainer.check_val_every_n_epoch
+        )
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """The trainer; raises one sentence if Lightning rejects its options."""
@@ -157,8 +161,8 @@ class ExperimentCLI(LightningCLI):
             "--compile",
             type=bool,
             default=False,
-            help="compile the step as one graph (on a GPU replayed without launching its kernels one by one), with the"
-            " making of its batch where all have one size and the data allow it: its random numbers are then others",
+            help="run a step as one graph, with the making of its batch where all have one size and the data allow it"
+            " (its random numbers are then others), and on a GPU with its gradients and its update",
         )
         for setting in self.definition.settings:
             if setting.option and setting.also:
@@ -205,7 +209,7 @@ def fit(name: str, args: Sequence[str]) -> dict[str, Any]:
     def trained_run() -> dict[str, Any]:
         parts, protocol = (cli.trainer, cli.model, cli.datamodule), protocol_in(config)
         if config.get("compile"):
-            compile_training(*parts[1:], protocol.whole_batches)
+            compile_training(*parts[1:], protocol.whole_batches, capture=can_capture(cli.trainer))
         return train(folder, *parts, config, command, cli.config.patience, protocol)
 
     if not cli.trainer.is_global_zero:

@@ -68,4 +68,5 @@ def of_run(
         Setting("protocol", "protocol", protocol, also="model.protocol" if model else None, check=check_protocol),
         *(Setting(name, option, also=also.get(name), quiet=True) for name, option in OPTIONS.items()),
         Setting("compile", "compile", False, quiet=True),
+        Setting("evaluate_every", "trainer.check_val_every_n_epoch", 1, quiet=True),
     )

@@ -41,6 +41,13 @@ COLUMNS = (
 """The first columns of every metrics file; further metrics follow in order of their names."""
 
 
+def metrics_of_epoch(trainer: Trainer) -> dict[str, torch.Tensor]:
+    """What was logged in this epoch: the trainer also keeps what an earlier epoch was evaluated to."""
+    every = trainer.check_val_every_n_epoch
+    evaluated = every is None or (trainer.current_epoch + 1) % every == 0
+    return {k: value for k, value in trainer.callback_metrics.items() if evaluated or not k.startswith("validation/")}
+
+
 class MetricsFile(Callback):
     """One row per epoch in ``metrics.csv``, replaced atomically.
 
@@ -73,7 +80,7 @@ class MetricsFile(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Add the row of this epoch and write the file."""
         row = {"epoch": trainer.current_epoch, "step": trainer.global_step, "seconds": round(self.seconds, 3)}
-        row.update({name: float(value) for name, value in trainer.callback_metrics.items()})
+        row.update({name: float(value) for name, value in metrics_of_epoch(trainer).items()})
         self.rows.append(row)
         if trainer.is_global_zero:
             names = [*COLUMNS, *sorted(set().union(*self.rows) - set(COLUMNS))]
@@ -112,7 +119,7 @@ class ProgressLines(Callback):
         """Print the line of this epoch."""
         if not trainer.is_global_zero:
             return
-        metrics = trainer.callback_metrics
+        metrics = metrics_of_epoch(trainer)
         parts = [
             f"{name.replace('_', ' ')} {float(metrics[key]):.4g}"
             for key, name in (

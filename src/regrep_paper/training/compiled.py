@@ -7,22 +7,27 @@ from typing import Any
 from regrep_paper.training.module import ConfiguredModule
 
 
-def compile_training(model: ConfiguredModule[Any], data: Any, whole_batches: bool) -> None:
+def compile_training(model: ConfiguredModule[Any], data: Any, whole_batches: bool, capture: bool = False) -> None:
     """Compile the training step of a model on its data, as one graph.
 
-    The graph holds the objective, and also the making of its batch where all batches have the same size and the data
-    can make them on the device from the number of the step (``data.resident()``): its random numbers are then those of
-    :class:`regrep.actions.Draws`, not those of other training. Backward pass and optimiser are not part of it.
+    Where all batches have the same size and the data can make them on the device from the number of the step
+    (``data.resident()``), the graph makes them too: its random numbers are then those of
+    :class:`regrep.actions.Draws`, not those of other training. If steps can be captured (see
+    :func:`~regrep_paper.training.captured.can_capture`) such a graph is a CUDA graph, which also holds the gradients
+    and the update of the weights and needs no compiler; otherwise ``torch.compile`` makes a graph of the objective.
 
-    It is not the default on any device. Captured steps were faster than others on one GPU in a measurement without this
-    package's loop, but whole runs have not been compared there; compiling takes time that a short run does not regain.
+    Args:
+        model: what is trained.
+        data: its data module.
+        whole_batches: whether all batches have the same size; another size would be another graph.
+        capture: whether steps can be captured.
 
     Raises:
         RegrepError: the objective cannot be compiled.
     """
     batches = None
-    if whole_batches:  # a last batch of another size would be another graph
+    if whole_batches:
         data.setup()
         batches = data.resident()
-    model.compile_step(batches)
+    model.compile_step(batches, capture and batches is not None)
     data.captured = batches is not None

@@ -39,10 +39,12 @@ from regrep.objectives import (
 from regrep_paper.data.resident import ResidentBatches, Step
 from regrep_paper.runs.hits import Hits
 from regrep_paper.tables.protocol import Schedule
+from regrep_paper.training.captured import CapturingModule
 from regrep_paper.training.measurement import Measurement
 from regrep_paper.training.metrics import Scores, accuracy, latent_scale
 from regrep_paper.training.orbit import Orbit
 from regrep_paper.training.processes import gathered, weighted
+from regrep_paper.training.rates import one_cycle
 
 WIDEST = 4096
 """Most coordinates of a latent whose profile is made."""
@@ -86,11 +88,12 @@ class ConfiguredModule(lightning.LightningModule, ABC, Generic[Objective]):
         """The settings that name this config."""
         return dict(self._config)
 
-    def compile_step(self, batches: ResidentBatches | None = None) -> None:
+    def compile_step(self, batches: ResidentBatches | None = None, capture: bool = False) -> None:
         """Compile the objective as one graph, which a GPU replays without launching its kernels one by one.
 
         Args:
             batches: makes the batch of a step inside the graph; by default the loader's batches are used.
+            capture: capture gradients and update with it, as they are; needs ``batches``.
 
         Raises:
             RegrepError: the objective cannot be compiled.
@@ -146,24 +149,15 @@ class ConfiguredModule(lightning.LightningModule, ABC, Generic[Objective]):
         """What the record of a trained run says beyond its metrics; writes arrays into its folder."""
 
     def one_cycle(self, optimizer: torch.optim.Optimizer) -> Any:
-        """The optimizer with a rate that rises to ``learning_rate`` in a tenth of the steps, then decays to nothing.
-
-        The rise takes two steps at least; a run of fewer than four steps has no room for a cycle.
-        """
-        steps = int(self.trainer.estimated_stepping_batches)
-        if steps < 4:
-            return optimizer
-        scheduler = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, self.learning_rate, total_steps=steps, pct_start=max(0.1, 2 / steps), cycle_momentum=False
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        """The optimizer, with a rate that rises to ``learning_rate`` and decays to nothing over the whole run."""
+        return one_cycle(optimizer, self.learning_rate, int(self.trainer.estimated_stepping_batches))
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs of the network."""
         return self.network(x)
 
 
-class NetworkModule(ConfiguredModule[EquivariantObjective | RolloutObjective]):
+class NetworkModule(CapturingModule, ConfiguredModule[EquivariantObjective | RolloutObjective]):
     """Trains ``network.head(network.encoder(x))`` under section 5's objective.
 
     Batches have the fields ``x``, ``y``, ``g`` and ``gx`` (transformed inputs, or None). Logged once per epoch:
@@ -175,10 +169,12 @@ class NetworkModule(ConfiguredModule[EquivariantObjective | RolloutObjective]):
     _compiled: Callable[..., Terms] | None = None
     batches: ResidentBatches | None  # no value here, which would hide the module
 
-    def compile_step(self, batches: ResidentBatches | None = None) -> None:
-        """Compile the objective, on a GPU as a graph that is replayed without launching its kernels one by one."""
+    def compile_step(self, batches: ResidentBatches | None = None, capture: bool = False) -> None:
+        """Compile the objective, or capture whole steps; on a GPU a graph is replayed as one launch."""
+        self.batches, self.captures = batches, capture
+        if capture:
+            return
         mode = "reduce-overhead" if torch.cuda.is_available() else None
-        self.batches = batches
         step = self.objective.forward if batches is None else self.numbered
         self._compiled = torch.compile(step, fullgraph=True, mode=mode)
 
@@ -191,18 +187,29 @@ class NetworkModule(ConfiguredModule[EquivariantObjective | RolloutObjective]):
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """One update; logs the terms of the objective."""
         if isinstance(batch, Step):
-            assert self._compiled is not None, "numbers come with a compiled step"
             assert self.batches is not None, "numbers come with batches"
-            terms, size = self._compiled(batch.number), self.batches.batch_size
+            total, (terms, own) = self._numbered_step(int(batch.number))
+            size = self.batches.batch_size
         else:
-            step = self.objective if self._compiled is None else self._compiled
-            terms, size = step(batch.x, batch.y, batch.g, batch.gx), len(batch.y) if batch.share else 0
-        parts, total = terms.log("train/", errors=batch_idx % self.log_steps == 0), terms.total
-        own = self.network.regularizer()
+            step = self._compiled or self.objective
+            total, (terms, own) = self._regularized(step(batch.x, batch.y, batch.g, batch.gx))
+            total, size = weighted(total, batch), len(batch.y) if batch.share else 0
+        parts = terms.log("train/", errors=batch_idx % self.log_steps == 0)
         if own is not None:
-            parts["train/regularizer"], total = own.detach(), total + own
+            parts["train/regularizer"] = own.detach()
         self.log_dict(parts, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
-        return total if isinstance(batch, Step) else weighted(total, batch)
+        return total
+
+    def _numbered_step(self, number: int) -> tuple[Tensor, tuple[Terms, Tensor | None]]:
+        if self.captures:
+            return self.whole_step(lambda number: self._regularized(self.numbered(number)), number)
+        assert self._compiled is not None, "numbers come with a compiled step"
+        return self._regularized(self._compiled(torch.full((), number, device=self.device)))
+
+    def _regularized(self, terms: Terms) -> tuple[Tensor, tuple[Terms, Tensor | None]]:
+        """The loss of a step, and what it consists of: the terms, and what the network adds of its own."""
+        own = self.network.regularizer()
+        return terms.total if own is None else terms.total + own, (terms, own)
 
     @cached_property
     def _own_symmetry(self) -> LatentSymmetry | None:

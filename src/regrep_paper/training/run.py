@@ -53,8 +53,8 @@ def prepare() -> None:
     warnings.filterwarnings("ignore", module=r"lightning\..*")
 
 
-def check_run(epochs: int | None, patience: int | None, seed: int) -> None:
-    """Raise for an endless run, a run without epochs, or a seed that generators do not accept.
+def check_run(epochs: int | None, patience: int | None, seed: int, every: int | None = 1) -> None:
+    """Raise for an endless run, one without epochs or a last evaluation, or a seed that generators do not accept.
 
     >>> check_run(-1, None, 0)
     Traceback (most recent call last):
@@ -62,6 +62,11 @@ def check_run(epochs: int | None, patience: int | None, seed: int) -> None:
     """
     if epochs is None or epochs < 1:
         raise RegrepError(f"a run has at least 1 epoch, got {epochs}; choose how many it trains")
+    if every is None or every < 1 or epochs % every:
+        raise RegrepError(
+            f"the last of {epochs} epochs is evaluated, so check_val_every_n_epoch (evaluate_every) divides their"
+            f" number, got {every}"
+        )
     if patience is not None and patience < 0:
         raise RegrepError(f"patience counts epochs, got {patience}; leave it out to train all of them")
     if not 0 <= seed < 2**32:
@@ -90,7 +95,7 @@ def train(
         data: a data module with ``record()`` in addition to Lightning's methods.
         config: all settings that identify the run, including ``seed``.
         command: the command that runs it, for the record.
-        patience: stop after this many epochs without improvement.
+        patience: stop after this many epochs, of those that are evaluated, without improvement.
         protocol: schedule, batches, and which weights are tested; ``best.ckpt`` holds those.
 
     Raises:
@@ -110,6 +115,7 @@ def train(
             filename=which,
             monitor=metric,
             mode=direction if metric or which == "last" else other,
+            every_n_epochs=trainer.check_val_every_n_epoch,
             enable_version_counter=False,
             save_on_train_epoch_end=True,
         )

@@ -12,7 +12,14 @@ from regrep_paper.training.callbacks import COLUMNS, MetricsFile, ProgressLines
 
 def trainer(**metrics):
     values = {name.replace("__", "/"): torch.tensor(value) for name, value in metrics.items()}
-    return SimpleNamespace(current_epoch=0, global_step=7, max_epochs=3, is_global_zero=True, callback_metrics=values)
+    return SimpleNamespace(
+        current_epoch=0,
+        global_step=7,
+        max_epochs=3,
+        check_val_every_n_epoch=1,
+        is_global_zero=True,
+        callback_metrics=values,
+    )
 
 
 def test_the_file_starts_with_the_headline_errors(tmp_path):
