@@ -59,13 +59,15 @@ def check_run(epochs: int | None, patience: int | None, seed: int, every: int | 
     >>> check_run(-1, None, 0)
     Traceback (most recent call last):
     regrep.errors.RegrepError: a run has at least 1 epoch, got -1; choose how many it trains
+    >>> check_run(12, None, 0, every=5)
+    Traceback (most recent call last):
+    regrep.errors.RegrepError: check_val_every_n_epoch divides the 12 epochs, the last of which is evaluated, got 5
     """
     if epochs is None or epochs < 1:
         raise RegrepError(f"a run has at least 1 epoch, got {epochs}; choose how many it trains")
     if every is None or every < 1 or epochs % every:
         raise RegrepError(
-            f"the last of {epochs} epochs is evaluated, so check_val_every_n_epoch (evaluate_every) divides their"
-            f" number, got {every}"
+            f"check_val_every_n_epoch divides the {epochs} epochs, the last of which is evaluated, got {every}"
         )
     if patience is not None and patience < 0:
         raise RegrepError(f"patience counts epochs, got {patience}; leave it out to train all of them")

@@ -78,6 +78,44 @@ def test_a_step_is_one_graph(kind, compiler):
         torch.testing.assert_close(compiled.log()[name], value)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="graphs are captured on a GPU")
+@pytest.mark.filterwarnings("ignore::regrep.CapacityWarning")
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=list(SETTINGS))
+def test_a_replayed_graph_gives_the_step_on_other_samples(settings):
+    loop = objective(device="cuda", **settings)
+    parameters = [*loop.encoder.parameters(), *loop.head.parameters()]
+    x, y, g = batch("cuda")
+    beside = torch.cuda.Stream()
+    beside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(beside):
+        for _ in range(3):
+            torch.autograd.grad(loop(x, y, g).total, parameters)
+    torch.cuda.current_stream().wait_stream(beside)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        terms = loop(x, y, g)
+        found = torch.autograd.grad(terms.total, parameters)
+    x.copy_(x.roll(1, 0) + 0.1)
+    g.copy_(g.roll(3, 0))
+    graph.replay()
+    expected = loop(x, y, g)
+    torch.testing.assert_close(terms.total, expected.total)
+    torch.testing.assert_close(found, torch.autograd.grad(expected.total, parameters), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="graphs are captured on a GPU")
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", ["mse", "layers"])
+def test_a_compiled_step_is_replayed_on_a_gpu(kind):
+    loop = objective(device="cuda", **SETTINGS[kind])
+    compiled = torch.compile(loop, fullgraph=True, mode="reduce-overhead")
+    for _ in range(3):
+        x, y, g = batch("cuda")
+        expected, terms = loop(x, y, g).total, compiled(x, y, g).total.clone()
+        torch.testing.assert_close(terms, expected, rtol=1e-4, atol=1e-5)
+        terms.backward()
+
+
 class Twice(nn.Module):
     """Runs two layers twice, and overwrites what the first one returned."""
 
