@@ -33,4 +33,5 @@ def sample(
         return group.sample(batch, generator, device)
     whole("the number of elements to draw", batch, 0, 10**9)
     where = device if generator is None else generator.device
-    return torch.randint(group.order, (batch,), generator=generator, device=where).to(device)
+    drawn = torch.randint(group.order, (batch,), generator=generator, device=where)
+    return drawn.to(device, non_blocking=drawn.device.type == "cpu")  # nothing waits for the device

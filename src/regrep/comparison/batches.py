@@ -10,6 +10,7 @@ from torch import Tensor
 
 from regrep.actions import sample
 from regrep.actions.trees import moved, samples_in
+from regrep.comparison.devices import sent
 from regrep.comparison.task import Splits, Task, chosen
 
 ORDER, ELEMENTS = 1, 2
@@ -19,23 +20,25 @@ ORDER, ELEMENTS = 1, 2
 class Views:
     """What one step sees: the samples of a batch, each moved by a random element, and the elements of second views.
 
-    Everything is drawn from the seed and the number of the step alone, whatever the arm.
+    Everything is drawn from the seed and the number of the step alone, whatever the arm and the device: places and
+    elements are drawn on the CPU, and these integers alone are sent to the samples.
     """
 
     def __init__(self, task: Task, splits: Splits, index: Tensor, others: Tensor | None, seed: int, step: int) -> None:
         x, y = splits.train
         draws = torch.Generator().manual_seed(stream(seed, ELEMENTS, step))
         count = len(index) + (0 if others is None else len(others))
-        own, self.g = (sample(task.group, count, generator=draws) for _ in range(2))
+        own, g = (sample(task.group, count, generator=draws) for _ in range(2))
         self.draws = draws
+        parts = [index, own, g] if others is None else [index, others, own, g]
+        self.fingerprint = torch.cat(parts).numpy().tobytes()
+        index, *more, own, self.g = sent(parts, task.device)
         self.upright, self.y_upright = chosen(x, index), chosen(y, index)
         self.x = moved(task.input_action, self.upright, own[: len(index)])
         self.y = moved(task.output_action, self.y_upright, own[: len(index)])
         self.unlabelled = None
-        if others is not None:
-            self.unlabelled = moved(task.input_action, chosen(splits.unlabelled, others), own[len(index) :])
-        parts = [index, own, self.g] if others is None else [index, others, own, self.g]
-        self.fingerprint = torch.cat(parts).numpy().tobytes()
+        if more:
+            self.unlabelled = moved(task.input_action, chosen(splits.unlabelled, more[0]), own[len(index) :])
 
 
 class Order:

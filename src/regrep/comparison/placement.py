@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from regrep.actions.trees import rows
+from regrep.comparison.devices import on_device
 from regrep.comparison.task import Task
 from regrep.diagnostics.reading import evaluating
 from regrep.diagnostics.suggestion import suggest_latent
@@ -41,13 +42,13 @@ def placement(task: Task, network: nn.Module, x: Any) -> Placement:
 
     Args:
         task: the task.
-        network: run once.
+        network: run once, on the device of the task.
         x: inputs.
 
     Raises:
         RegrepError: no layer has room for the regular representation, or the given one does not exist.
     """
-    x = rows(x, slice(LOOKED_AT))
+    x = on_device(rows(x, slice(LOOKED_AT)), task.device)
     split = has_encoder_and_head(network)
     if task.layer is not None:
         if isinstance(task.layer, str):

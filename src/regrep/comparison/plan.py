@@ -12,9 +12,11 @@ from torch import Tensor, nn
 from regrep.actions.trees import moved, rows, samples_in
 from regrep.arguments import is_whole, shown
 from regrep.comparison.arms import ARMS, REFERENCE, Arm, arms_named, grid_of
+from regrep.comparison.devices import check_present, on_device
+from regrep.comparison.failures import blamed
 from regrep.comparison.placement import has_encoder_and_head, placement
 from regrep.comparison.records import Trained
-from regrep.comparison.task import Splits, Task, blamed
+from regrep.comparison.task import Splits, Task
 from regrep.diagnostics.reading import evaluating
 from regrep.errors import RegrepError
 
@@ -70,7 +72,8 @@ def plan(task: Task, arms: Sequence[str] | str | None = None, seeds: int | Seque
     chosen = seeds_of(seeds)
     wanted = arms_named(arms)
     named = () if arms is None else ([arms] if isinstance(arms, str) else arms)
-    network, splits = task.network(chosen[0]), task.splits(chosen[0])
+    check_present(task.device)
+    network, splits = task.network(chosen[0]).to(task.device), task.splits(chosen[0])
     try_out(task, network, splits)
     wrong = ""
     if any(arm.latent for arm in wanted):
@@ -110,8 +113,8 @@ def try_out(task: Task, network: nn.Module, splits: Splits) -> None:
     Raises:
         RegrepError: says which part of the task failed.
     """
-    x, y = (rows(part, slice(TRIED)) for part in splits.train)
-    g = torch.zeros(samples_in(x), dtype=torch.int64)
+    x, y = (on_device(rows(part, slice(TRIED)), task.device) for part in splits.train)
+    g = torch.zeros(samples_in(x), dtype=torch.int64, device=task.device)
     with evaluating(network):
         with blamed("the model on the training inputs"):
             outputs = network(x)
@@ -128,7 +131,8 @@ def try_out(task: Task, network: nn.Module, splits: Splits) -> None:
     task.metric_for(splits).scores(outputs, y)
     if splits.unlabelled is not None:
         with evaluating(network), blamed("the model on the unlabelled inputs"):
-            network(moved(task.input_action, rows(splits.unlabelled, slice(1)), g[:1]))
+            one = on_device(rows(splits.unlabelled, slice(1)), task.device)
+            network(moved(task.input_action, one, g[:1]))
 
 
 def seeds_of(seeds: int | Sequence[int]) -> tuple[int, ...]:

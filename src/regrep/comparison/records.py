@@ -37,8 +37,9 @@ class Trained:
         initial: fingerprint of the initial weights.
         order: fingerprint of the batches and elements.
         data: fingerprint of the labelled, unlabelled and validation samples.
-        step_seconds: median time of a training step.
+        step_seconds: median time of a training step; on an accelerator with the making of its batch.
         step_flops: floating-point operations of matrix products and convolutions in a training step.
+        device: where it was trained, ``cpu`` or the name of a card.
     """
 
     arm: str
@@ -51,6 +52,7 @@ class Trained:
     data: str
     step_seconds: float
     step_flops: float
+    device: str = "cpu"
 
     @property
     def pairing(self) -> tuple[str, str, str, int]:
@@ -68,10 +70,10 @@ class Trained:
         Raises:
             RegrepError: it is damaged.
         """
-        found = {one.name: record.get(one.name) for one in fields(cls)}
+        found = {**{one.name: record.get(one.name) for one in fields(cls)}, "device": record.get("device", "cpu")}
         _check_run(found)
-        _check(found, ("validation", "steps", "step_seconds", "step_flops"), ("initial", "order", "data"))
-        return cls(**found)  # type: ignore[arg-type]
+        _check(found, ("validation", "steps", "step_seconds", "step_flops"), ("initial", "order", "data", "device"))
+        return cls(**found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +91,7 @@ class Evaluated:
         flops: floating-point operations of matrix products and convolutions of inference for one sample.
         before: equivariance of the initial network: ``whitened_error``, ``through_rho``, ``output_error``.
         after: that of the trained one.
+        device: where it was tested, ``cpu`` or the name of a card.
     """
 
     arm: str
@@ -101,6 +104,7 @@ class Evaluated:
     flops: float
     before: Mapping[str, float | None]
     after: Mapping[str, float | None]
+    device: str = "cpu"
 
     @property
     def metric(self) -> float:
@@ -124,9 +128,9 @@ class Evaluated:
         Raises:
             RegrepError: it is damaged.
         """
-        found = {one.name: record.get(one.name) for one in fields(cls)}
+        found = {**{one.name: record.get(one.name) for one in fields(cls)}, "device": record.get("device", "cpu")}
         _check_run(found)
-        _check(found, ("seconds", "flops"), ("samples",))
+        _check(found, ("seconds", "flops"), ("samples", "device"))
         if not isinstance(found["by_sample"], bool):
             raise RegrepError(
                 f"by_sample of a record is true or false, got {shown(found['by_sample'])}; restore a copy"
@@ -137,7 +141,7 @@ class Evaluated:
                 isinstance(key, str) and (value is None or is_real(value)) for key, value in values.items()
             ):
                 raise RegrepError(f"{name} of a record holds numbers, got {shown(values)}; restore a copy")
-        return cls(**{**found, "scores": unpacked(found["scores"])})  # type: ignore[arg-type]
+        return cls(**{**found, "scores": unpacked(found["scores"])})
 
 
 KINDS = {"float32": "<f4", "float64": "<f8"}
@@ -203,8 +207,8 @@ def fingerprint(*trees: Any) -> str:
 
 
 def weights_of(network: nn.Module) -> dict[str, Tensor]:
-    """A copy of a network's state."""
-    return {name: value.detach().clone() for name, value in network.state_dict().items()}
+    """A copy of a network's state, on the CPU."""
+    return {name: value.detach().to("cpu", copy=True) for name, value in network.state_dict().items()}
 
 
 def _check_run(found: Mapping[str, Any]) -> None:

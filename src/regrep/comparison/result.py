@@ -72,6 +72,11 @@ class Comparison:
         found = {one.arm for one in self.tested}
         return tuple(name for name in ARMS if name in found)
 
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Where the networks were trained and tested, ``cpu`` or the names of cards."""
+        return tuple(sorted({one.device for one in self.trained} | {one.device for one in self.tested}))
+
     def tests(self, arm: str) -> list[Evaluated]:
         """The tests of an arm, in the order of the seeds."""
         found = {one.seed: one for one in self.tested if one.arm == arm}
@@ -233,6 +238,9 @@ class Comparison:
             f"whitened: whitened error of the latent; through rho: {self.metric} of the head on rho(g) E(x); outputs:"
             f" relative error of the outputs; each after training, on test samples. {self.place}".rstrip(),
         ]
+        if self.devices != ("cpu",):
+            mixed = ", and seconds on different ones are not comparable" if len(self.devices) > 1 else ""
+            notes.append(f"Computed on {' and '.join(self.devices)}{mixed}.")
         if self._at_the_end:
             arms = ", ".join(self._at_the_end)
             notes.append(f"The weight of {arms} stands at an end of the grid: one beyond it may be better.")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
+import torch
 from torch import Tensor
 
 from regrep.arguments import check_callable
@@ -22,6 +24,7 @@ def compare(
     arms: Sequence[str] | str | None = None,
     seeds: int | Sequence[int] = 5,
     progress: Callable[[str], None] | None = None,
+    device: str | torch.device | None = None,
 ) -> Comparison:
     """Find out which use of a symmetry helps a task, and at what cost.
 
@@ -34,9 +37,11 @@ def compare(
         arms: names from :data:`~regrep.comparison.ARMS`, with their controls; None for all that the task allows.
         seeds: their number, or the seeds.
         progress: called with a line of text after each run.
+        device: where networks are trained and tested, such as ``"cuda"``, instead of where the task says.
 
     Raises:
-        RegrepError: what the task gave does not fit together, an unknown arm, or a run that failed.
+        RegrepError: what the task gave does not fit together, an unknown arm, a device that is not there, or a run that
+            failed.
 
     >>> import torch, regrep
     >>> G = regrep.groups.cyclic(2)
@@ -55,6 +60,7 @@ def compare(
     """
     if progress is not None:
         check_callable("progress", progress)
+    task = computed_on(task, device)
     wanted = plan(task, arms, seeds)
     trained: list[Trained] = []
     states: dict[Run, dict[str, Tensor]] = {}
@@ -75,12 +81,19 @@ def compare(
     return joined_result(task, wanted, trained, tested)
 
 
+def computed_on(task: Task, device: str | torch.device | None) -> Task:
+    """The task on a device; None for its own."""
+    if device is None or not isinstance(task, Task):  # what is no task, its plan says
+        return task
+    return dataclasses.replace(task, device=device)
+
+
 def joined_result(task: Task, wanted: Plan, trained: Sequence[Trained], tested: Sequence[Evaluated]) -> Comparison:
     """The result from the records of all runs."""
     splits = task.splits(wanted.seeds[0])
     metric = task.metric_for(splits)
     try:
-        place = placement(task, task.network(wanted.seeds[0]), splits.train[0])
+        place = placement(task, task.network(wanted.seeds[0]).to(task.device), splits.train[0])
         text = f"The latent is layer {place.layer!r} with {place.rho!r}: {place.reason}."
     except RegrepError:
         text = ""

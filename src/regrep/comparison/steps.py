@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from regrep.actions.trees import batches, joined, moved, rows, samples_in
@@ -143,9 +144,14 @@ def _two_views(task: Task, network: nn.Module, views: Views) -> Tensor:
 
 
 def averaged(task: Task, network: nn.Module, splits: Splits, elements: int | None = None) -> nn.Module:
-    """The average of a network over the group, or over some random elements of it."""
+    """The average of a network over the group, or over some random elements of it, which are drawn on the CPU."""
     return GroupAveraged(
-        network, task.input_action, task.output_action, probabilities=task.classifies(splits), elements=elements
+        network,
+        task.input_action,
+        task.output_action,
+        probabilities=task.classifies(splits),
+        elements=elements,
+        generator=torch.default_generator,
     )
 
 

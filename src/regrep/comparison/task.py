@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from regrep.actions.trees import as_action, mapped, samples_in, tensor_in
-from regrep.arguments import brief, check_callable, check_flag, check_text, is_real, shown, whole
-from regrep.errors import MissingExtraError, RegrepError
+from regrep.arguments import check_callable, check_flag, check_text, is_real, shown, whole
+from regrep.comparison.devices import CPU, device_named, on_device, seeded
+from regrep.comparison.failures import blamed
+from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
 
 WEIGHTS = (0.1, 0.3, 1.0, 3.0)
@@ -44,7 +45,8 @@ class Metric:
     Attributes:
         name: in tables.
         function: (outputs [N, ...], targets [N, ...]) -> a score for each sample [N], whose mean is the metric, or one
-            number. With scores the intervals cover the test samples too, with a number the seeds alone.
+            number; always called with tensors on the CPU. With scores the intervals cover the test samples too, with a
+            number the seeds alone.
         larger_is_better: False for an error.
     """
 
@@ -62,7 +64,7 @@ class Metric:
             RegrepError: anything else than finite numbers.
         """
         with blamed(f"the metric {self.name}"):
-            found = self.function(outputs, targets)
+            found = self.function(on_device(outputs, CPU), on_device(targets, CPU))
         values = None
         if isinstance(found, Tensor) and not found.is_complex():
             values = found.detach().to("cpu", torch.float64)
@@ -126,6 +128,8 @@ class Task:
         lr: learning rate of the default optimiser.
         schedule: share of the steps done -> factor of the rate.
         weights: the grid for every arm that has a weight.
+        device: where networks are trained and tested, such as ``"cuda"``. The samples of a run are moved there once;
+            which samples and elements a step sees is the same on every device.
 
     Raises:
         RegrepError: an attribute that does not fit.
@@ -148,6 +152,7 @@ class Task:
     lr: float = 2e-3
     schedule: Callable[[float], float] = decaying
     weights: tuple[float, ...] = field(default=WEIGHTS)
+    device: Any = "cpu"
 
     def __post_init__(self) -> None:
         """Check what can be checked without running anything."""
@@ -183,6 +188,7 @@ class Task:
         if not grid or not all(is_real(w) and w > 0 for w in grid) or len(set(grid)) < len(grid):
             raise RegrepError(f"weights are different numbers above 0, got {shown(self.weights)}")
         object.__setattr__(self, "weights", tuple(sorted(map(float, grid))))
+        object.__setattr__(self, "device", device_named(self.device))
 
     @property
     def group(self) -> FiniteGroup:
@@ -207,16 +213,14 @@ class Task:
         return splits
 
     def network(self, seed: int) -> nn.Module:
-        """A new network with the initial weights of a seed.
+        """A new network with the initial weights of a seed, on the CPU.
 
         Raises:
             RegrepError: the factory returns no module.
         """
         seed = whole("the seed of a network", seed, 0, 2**63 - 1)
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            with blamed(f"model({seed}) of the task"):
-                network = self.model(seed)
+        with seeded(seed), blamed(f"model({seed}) of the task"):
+            network = self.model(seed)
         if not isinstance(network, nn.Module):
             raise RegrepError(f"model(seed) returns a torch module, got {shown(network)}")
         return network
@@ -238,35 +242,6 @@ class Task:
         if self.steps is not None:
             return self.steps
         return (self.epochs or 30) * math.ceil(samples_in(splits.train[0]) / self.batch)
-
-
-@contextmanager
-def blamed(what: str) -> Iterator[None]:
-    """Turn an error in what the user gave into one sentence that says where it happened.
-
-    >>> with blamed("the loss"):
-    ...     torch.ones(2) @ torch.ones(3)
-    Traceback (most recent call last):
-    regrep.errors.RegrepError: the loss failed with RuntimeError: inconsistent tensor size, expected tensor [2] and ...
-    """
-    try:
-        yield
-    except (RegrepError, MissingExtraError):
-        raise
-    except (Exception, SystemExit) as cause:
-        raise RegrepError(f"{what} failed with {type(cause).__name__}: {brief(first_line(cause))}") from cause
-
-
-def first_line(cause: BaseException) -> str:
-    """The first line of what an error says.
-
-    >>> first_line(ValueError("one" + chr(10) + "two")), first_line(ValueError())
-    ('one', 'no message')
-    """
-    try:
-        return next(iter(str(cause).splitlines()), "") or "no message"
-    except Exception:  # an error of the user's whose text is an error
-        return "no message"
 
 
 def chosen(tree: Any, index: Tensor) -> Any:

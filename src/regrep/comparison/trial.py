@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import statistics
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,11 +15,14 @@ from regrep.actions.trees import rows, samples_in
 from regrep.arguments import is_real, shown
 from regrep.comparison.arms import Arm
 from regrep.comparison.batches import Order, Views
+from regrep.comparison.devices import check_present, name_of, on_device, seeded
+from regrep.comparison.failures import blamed
 from regrep.comparison.placement import Placement, placement
 from regrep.comparison.records import Evaluated, Trained, fingerprint, weights_of
 from regrep.comparison.steps import averaged, outputs_of, step_of
 from regrep.comparison.symmetry import symmetry_of
-from regrep.comparison.task import Splits, Task, blamed, check_pair
+from regrep.comparison.task import Splits, Task, check_pair
+from regrep.comparison.watch import Watch, timed
 from regrep.errors import RegrepError
 
 TIMED, PASSES = 100, 7
@@ -30,9 +32,10 @@ TIMED, PASSES = 100, 7
 def train(
     task: Task, arm: Arm, weight: float | None, seed: int, reference: Mapping[str, Tensor] | None = None
 ) -> tuple[Trained, dict[str, Tensor]]:
-    """Train the network of a seed under an arm; the test samples are not looked at.
+    """Train the network of a seed under an arm, on the device of the task; the test samples are not looked at.
 
-    All arms of one seed begin with the same weights, and see the same samples under the same elements in each step.
+    All arms of one seed begin with the same weights, and see the same samples under the same elements in each step,
+    on every device.
 
     Args:
         task: the task.
@@ -42,7 +45,7 @@ def train(
         reference: state of the network of ``augmented`` of this seed, for an arm that learns from it.
 
     Returns:
-        The record, and the state of the network.
+        The record, and the state of the network, on the CPU.
 
     Raises:
         RegrepError: what the task gave does not fit together, or a loss that is not finite.
@@ -51,6 +54,8 @@ def train(
     splits = task.splits(seed)
     network = task.network(seed)
     initial = fingerprint(network.state_dict())
+    labelled = fingerprint(splits.train, splits.validation, splits.unlabelled)
+    network, splits = network.to(task.device), _there(task, splits)
     teacher = None if reference is None else loaded(task, seed, reference)
     step = step_of(task, arm, weight, network, splits, teacher)
     parameters = [one for one in network.parameters() if one.requires_grad]
@@ -62,9 +67,9 @@ def train(
     if not isinstance(optimiser, torch.optim.Optimizer):
         raise RegrepError(f"optimiser(parameters) returns an optimiser of torch, got {shown(optimiser)}")
     rates = [group["lr"] for group in optimiser.param_groups]
-    steps, seen, seconds, flops = task.step_count(splits), hashlib.sha256(), [], 0
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)  # of dropout
+    steps, seen, flops = task.step_count(splits), hashlib.sha256(), 0
+    watch = Watch(task.device, steps)
+    with seeded(seed):  # of dropout
         network.train()
         for k, (index, others) in enumerate(Order(task, splits, seed, steps)):
             factor = _factor(task, (k + 1) / steps)
@@ -72,22 +77,21 @@ def train(
                 group["lr"] = rate * factor
             views = Views(task, splits, index, others, seed, k)
             seen.update(views.fingerprint)
-            began = time.perf_counter()
+            watch.begin()
             optimiser.zero_grad()
             with FlopCounterMode(display=False) if k == steps - 1 else _Uncounted() as counter:
                 with blamed(f"step {k} of {arm.name}"):
                     total = step(views, k / steps)
-                _check_loss(total, k)
+                watch.seen(total)
                 total.backward()
             flops = flops or counter.get_total_flops()
             with blamed("a step of the optimiser"):
                 optimiser.step()
             step.taken()
-            seconds.append(time.perf_counter() - began)
+            watch.end()
     metric = task.metric_for(splits)
     x, y = splits.validation
     found = metric.scores(outputs_of(network, x), y)
-    labelled = fingerprint(splits.train, splits.validation, splits.unlabelled)
     record = Trained(
         arm.name,
         weight,
@@ -97,8 +101,9 @@ def train(
         initial,
         seen.hexdigest()[:16],
         labelled,
-        statistics.median(seconds[min(3, len(seconds) - 1) :]),
+        watch.step_seconds,
         float(flops),
+        name_of(task.device),
     )
     return record, weights_of(network)
 
@@ -118,16 +123,17 @@ def evaluate(task: Task, arm: Arm, weight: float | None, seed: int, weights: Map
     """
     _check_run(task, arm, weight)
     splits = task.splits(seed)
-    network, first = loaded(task, seed, weights), task.network(seed)
+    network, first = loaded(task, seed, weights), task.network(seed).to(task.device)
     x, y = splits.test
     used = averaged(task, network, splits) if arm.averages else network
     metric = task.metric_for(splits)
-    seconds, flops = inference_cost(used, rows(splits.train[0], slice(TIMED)))
+    seconds, flops = inference_cost(used, on_device(rows(splits.train[0], slice(TIMED)), task.device), task.device)
     with blamed("the model on the test inputs"):
+        x = on_device(x, task.device)
         outputs = outputs_of(used, x)
     check_pair("test", splits.test)
     found = metric.scores(outputs, y)
-    place = _place_or_none(task, network, splits)
+    pair, place = on_device((x, y), task.device), _place_or_none(task, network, splits)
     return Evaluated(
         arm.name,
         weight,
@@ -137,13 +143,14 @@ def evaluate(task: Task, arm: Arm, weight: float | None, seed: int, weights: Map
         fingerprint(splits.test),
         seconds,
         flops,
-        symmetry_of(task, first, None, place, metric, splits.test),
-        symmetry_of(task, network, used if arm.averages else None, place, metric, splits.test),
+        symmetry_of(task, first, None, place, metric, pair),
+        symmetry_of(task, network, used if arm.averages else None, place, metric, pair),
+        name_of(task.device),
     )
 
 
 def loaded(task: Task, seed: int, weights: Mapping[str, Tensor]) -> nn.Module:
-    """The network of a seed with given weights.
+    """The network of a seed with given weights, on the device of the task.
 
     Raises:
         RegrepError: they are not those of the network.
@@ -155,18 +162,14 @@ def loaded(task: Task, seed: int, weights: Mapping[str, Tensor]) -> nn.Module:
         network.load_state_dict(dict(weights))
     except (RuntimeError, AttributeError, TypeError) as cause:
         raise RegrepError(f"the weights do not fit the model of {task.name} ({shown(cause)}); train again") from cause
-    return network
+    return network.to(task.device)
 
 
-def inference_cost(network: nn.Module, x: Any) -> tuple[float, float]:
-    """Seconds, the median of a few passes, and floating-point operations, both for one sample."""
+def inference_cost(network: nn.Module, x: Any, device: torch.device) -> tuple[float, float]:
+    """Seconds, the median of a few passes, and floating-point operations, both for one sample on this device."""
     with FlopCounterMode(display=False) as counter:  # the first pass, which also warms up
         outputs_of(network, x)
-    seconds = []
-    for _ in range(PASSES):
-        began = time.perf_counter()
-        outputs_of(network, x)
-        seconds.append(time.perf_counter() - began)
+    seconds = [timed(lambda: outputs_of(network, x), device) for _ in range(PASSES)]
     count = samples_in(x)
     return statistics.median(seconds) / count, counter.get_total_flops() / count
 
@@ -185,6 +188,15 @@ def _check_run(task: object, arm: object, weight: object) -> None:
         raise RegrepError(f"an arm is one of regrep.comparison.ARMS, got {shown(arm)}")
     if weight is not None and not is_real(weight):
         raise RegrepError(f"the weight of an arm is a number or None, got {shown(weight)}")
+    check_present(task.device)
+
+
+def _there(task: Task, splits: Splits) -> Splits:
+    """The splits with the samples of training and validation on the device of the task; the test is not touched."""
+    train, validation, unlabelled = (
+        on_device(part, task.device) for part in (splits.train, splits.validation, splits.unlabelled)
+    )
+    return Splits(train, validation, splits.test, unlabelled)
 
 
 def _factor(task: Task, done: float) -> float:
@@ -193,13 +205,6 @@ def _factor(task: Task, done: float) -> float:
     if not is_real(factor):
         raise RegrepError(f"schedule(share of the steps) is a finite number, got {shown(factor)}")
     return float(factor)
-
-
-def _check_loss(total: Any, step: int) -> None:
-    if not isinstance(total, Tensor) or total.dim() or not total.requires_grad:
-        raise RegrepError(f"loss(outputs, targets) returns a scalar tensor with a gradient, got {shown(total)}")
-    if not bool(total.detach().isfinite()):
-        raise RegrepError(f"the loss of step {step} is finite, got {float(total.detach())}; lower the learning rate")
 
 
 class _Uncounted:

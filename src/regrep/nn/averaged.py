@@ -146,7 +146,7 @@ def distinct(
     """
     where = device if generator is None else generator.device
     keys = torch.rand(batch, order, generator=generator, device=where, dtype=torch.float64)
-    return keys.topk(count, dim=1).indices.to(device)
+    return keys.topk(count, dim=1).indices.to(device, non_blocking=keys.device.type == "cpu")
 
 
 class OrbitMean(nn.Module):

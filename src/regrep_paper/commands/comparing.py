@@ -28,12 +28,19 @@ def compare(words: Sequence[str]) -> int:
         ]
     )
     parser.add_argument("task", metavar="TASK", nargs="?", help="a file TASK.py, or the name of a ready task")
-    parser.add_argument("--arms", metavar="A,B,...", help="names of arms, compared with their controls (default all)")
+    parser.add_argument(
+        "--arms", metavar="A,B,...", nargs="+", help="names of arms, compared with their controls (default all)"
+    )
     parser.add_argument("--list-arms", action="store_true", help="print every arm with a line on what it does")
     parser.add_argument("--seeds", metavar="N", type=int, default=5, help="seeds 0 to N-1 (default 5)")
     parser.add_argument("--jobs", metavar="N", type=int, default=1, help="runs at a time (default 1)")
     parser.add_argument("--out", metavar="DIR", type=Path, help="folder (default runs/compare-TASK)")
     parser.add_argument("--data-dir", metavar="DIR", type=Path, help="folder with data files, for tasks that read some")
+    parser.add_argument(
+        "--device",
+        metavar="NAME",
+        help="where networks are trained and tested, such as cuda (default: the task's, cpu)",
+    )
     parser.add_argument(
         "--slurm",
         metavar="KEY=VALUE",
@@ -53,16 +60,28 @@ def compare(words: Sequence[str]) -> int:
         with result_of(options) as tell:
             tell(compared.arms_listed(), compared.arms_text())
         return 0
+    arms = None if options.arms is None else _names(options.arms)
+    if options.task is None and arms is not None and len(arms) > 1:
+        options.task = arms.pop()  # --arms A,B TASK
     if options.task is None:
         parser.error("name a file TASK.py or a ready task; see regrep compare --help")
     if options.run is not None:
-        compared.run(options.task, options.run, options.data_dir)
+        compared.run(options.task, options.run, options.data_dir, options.device)
         return 0
 
     out = options.out or Path("runs") / f"compare-{Path(options.task).stem}"
-    arms = None if options.arms is None else [name.strip() for name in options.arms.split(",")]
     with result_of(options) as tell:
-        return _compare(options.task, out, arms, options.seeds, options.jobs, options.data_dir, options.slurm, tell)
+        return _compare(
+            options.task,
+            out,
+            arms,
+            options.seeds,
+            options.jobs,
+            options.data_dir,
+            options.slurm,
+            tell,
+            options.device,
+        )
 
 
 def demo(words: Sequence[str]) -> int:
@@ -77,6 +96,12 @@ def demo(words: Sequence[str]) -> int:
         return _compare("demo", options.out, DEMO, 3, options.jobs, None, None, tell)
 
 
+def _names(words: Sequence[str]) -> list[str]:
+    """Names that stand between commas or spaces."""
+    parts = [name.strip() for word in words for name in word.split(",")]
+    return [name for name in parts if name] or parts
+
+
 def _compare(
     task: str,
     out: Path,
@@ -86,6 +111,7 @@ def _compare(
     data_dir: Path | None,
     slurm: Sequence[str] | None,
     tell: Callable[[dict[str, Any], str], None],
+    device: str | None = None,
 ) -> int:
     from regrep_paper.experiments import compared
     from regrep_paper.report.arms_page import check_page, comparison_page
@@ -95,7 +121,7 @@ def _compare(
     check_page()  # now, rather than after hours of training
     submitted = None if slurm is None else parse_assignments(slurm)
     code, found = compared.compare_task(
-        task, out, arms=arms, seeds=seeds, jobs=jobs, data_dir=data_dir, slurm=submitted
+        task, out, arms=arms, seeds=seeds, jobs=jobs, data_dir=data_dir, slurm=submitted, device=device
     )
     if found is not None:
         page = out / "comparison.html"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -16,8 +17,9 @@ import torch
 from regrep.arguments import is_real, is_whole, shown
 from regrep.comparison import ARMS, Comparison, Evaluated, Run, Trained, choose, evaluate, plan, train
 from regrep.comparison.arms import REFERENCE
+from regrep.comparison.devices import check_present, name_of
 from regrep.comparison.result import arm_text
-from regrep.comparison.runs import joined_result, run_text, trained_as
+from regrep.comparison.runs import computed_on, joined_result, run_text, trained_as
 from regrep.errors import RegrepError
 from regrep_paper.experiments.task_file import TaskFile, read_task
 from regrep_paper.runs.executors import SubmititExecutor
@@ -40,6 +42,7 @@ def compare_task(
     jobs: int = 1,
     data_dir: Path | None = None,
     slurm: Mapping[str, Any] | None = None,
+    device: str | None = None,
 ) -> tuple[int, Comparison | None]:
     """Start or continue a comparison; ``regrep compare`` is this function.
 
@@ -53,12 +56,15 @@ def compare_task(
         jobs: processes at a time on this machine.
         data_dir: folder of data files.
         slurm: options for Slurm; None runs on this machine.
+        device: where the runs are computed; None for where the task says. Runs on the CPU and on an accelerator are
+            different runs of the folder, which a result never mixes.
 
     Returns:
         An exit code, and the result, or None if not all runs are finished.
     """
-    file = read_task(source, data_dir)
-    wanted = plan(file.task, arms, seeds)
+    file = _file(source, data_dir, device)
+    here = file.task if slurm is None else computed_on(file.task, "cpu")  # who submits jobs may have no accelerator
+    wanted = plan(here, arms, seeds)
     trainings = [_planned(source, file, "train", run, out, data_dir) for run in wanted.trainings]
     for late in (False, True):  # arms that learn from the networks of the reference come after it
         some = [one for one in trainings if ARMS[one.config["method"]].needs_reference == late]
@@ -73,27 +79,33 @@ def compare_task(
     if code:
         return code, None
     tested = [Evaluated.from_dict(_part(run.folder, "tested")) for run in tests]
-    found = joined_result(file.task, wanted, trained, tested)
+    found = joined_result(here, wanted, trained, tested)
     write_atomic(out / "comparison.json", json.dumps(plain(found.as_dict()), ensure_ascii=False) + "\n")
     return 0, found
 
 
-def run(source: str, path: Path, data_dir: Path | None = None) -> None:
+def run(source: str, path: Path, data_dir: Path | None = None, device: str | None = None) -> None:
     """One training or test, as its folder's ``run.json`` says; a finished one is left alone.
 
-    Only an arm, a weight and a seed are taken from the folder; the task is the given one.
+    Only an arm, a weight and a seed are taken from the folder; the task and the device are the given ones.
 
     Raises:
-        RegrepError: the folder holds no run of a comparison, or one of another task.
+        RegrepError: the folder holds no run of a comparison, one of another task, or one of another device.
     """
     folder = RunFolder(path)
     with folder.lock():
         config, run, part = _settings(folder)
         if folder.finished:
             return
-        file = read_task(source, data_dir)
+        file = _file(source, data_dir, device)
         if (file.task.name, file.digest) != (config.get("task"), config.get("digest")):
             raise RegrepError(f"{source} is not the task of the run in {path}; start the comparison again")
+        if file.task.device.type != config.get("device", "cpu"):
+            raise RegrepError(
+                f"the run in {path} is one on {config.get('device', 'cpu')}, got the device {file.task.device}; start"
+                " the comparison again"
+            )
+        check_present(file.task.device)
         torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
         network = file.task.network(run.seed)
         folder.start(
@@ -102,7 +114,7 @@ def run(source: str, path: Path, data_dir: Path | None = None) -> None:
             run.seed,
             {"name": file.task.name, "files": {}},
             sum(one.numel() for one in network.parameters()),
-            "cpu",
+            name_of(file.task.device),
             "32-true",
             torch.get_num_threads(),
         )
@@ -151,7 +163,13 @@ def _state(folder: RunFolder, file: TaskFile, run: Run) -> dict[str, torch.Tenso
         raise RegrepError(f"{path} holds more than tensors, and is not loaded; delete its folder") from cause
 
 
+def _file(source: str, data_dir: Path | None, device: str | None) -> TaskFile:
+    file = read_task(source, data_dir)
+    return dataclasses.replace(file, task=computed_on(file.task, device))
+
+
 def _config(file: TaskFile, part: str, run: Run) -> dict[str, Any]:
+    kind = file.task.device.type
     return {
         "experiment": "compare",
         "task": file.task.name,
@@ -160,6 +178,7 @@ def _config(file: TaskFile, part: str, run: Run) -> dict[str, Any]:
         "weight": run.weight,
         "part": part,
         "seed": run.seed,
+        **({} if kind == "cpu" else {"device": kind}),
     }
 
 
@@ -169,6 +188,7 @@ def _planned(source: str, file: TaskFile, part: str, run: Run, out: Path, data_d
     words = ["compare", source, "--run", str(folder.path)]
     if data_dir is not None:
         words += ["--data-dir", str(data_dir)]
+    words += ["--device", str(file.task.device)]
     label = ("test " if part == "test" else "") + run_text(run.arm, run.weight, run.seed)
     return PlannedRun(label, folder, config, config, (*PROGRAM, *words))
 

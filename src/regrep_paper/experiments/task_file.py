@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from regrep.comparison import Task
-from regrep.comparison.task import blamed, first_line
+from regrep.comparison.failures import blamed, first_line
 from regrep.errors import MissingExtraError, RegrepError
 from regrep_paper.suggestions import repair
 from regrep_paper.tasks import TASKS, task_file

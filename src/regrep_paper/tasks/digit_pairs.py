@@ -1,14 +1,52 @@
 """Pairs of digits under the square of a group, in random poses; no digit is in two test pairs."""
 
+from functools import lru_cache
+
 import torch
 from torch import nn
 
 import regrep
 from regrep_paper.data import digits
 from regrep_paper.networks.double_digit_cnn import DoubleDigitCNN
+from regrep_paper.runs.kept import kept
+
+VALIDATION, TEST, UNLABELLED = 500, 1000, 10_000
+
+KEPT = 12
+"""At most so many draws stay in memory: the samples of five seeds, of validation and of the test."""
 
 
-def pairs_task(group, data_dir, labels, steps):
+class Pairs:
+    """Draws of pairs, which stay in memory as bytes: the runs of a seed share its samples, and all runs the test."""
+
+    def __init__(self, group, data_dir):
+        one = regrep.actions.RotateFlip2d(regrep.groups.parse(group))
+        self.action = regrep.actions.SideBySide(one, one)
+        self.found = digits.load("mnist", data_dir)
+        self.drawn = lru_cache(KEPT)(self.draw)
+
+    def __call__(self, split, count, seed):
+        """Pairs [count, 1, 56, 56] and their classes; each digit once, as long as there are enough."""
+        x, y = self.drawn(split, count, seed)
+        return x.float() / 255, y
+
+    def draw(self, split, count, seed):
+        """The same as bytes."""
+        draws = torch.Generator().manual_seed(seed)
+        images, classes = self.found.images[split], self.found.labels[split].long()
+        order = torch.cat([torch.randperm(len(images), generator=draws) for _ in range(-(-2 * count // len(images)))])
+        left, right = order[: 2 * count].reshape(2, count)
+        canvas = torch.zeros(count, 1, 56, 56, dtype=images.dtype)
+        canvas[:, 0, 14:42, :28], canvas[:, 0, 14:42, 28:] = images[left], images[right]
+        g = regrep.actions.sample(self.action.group, count, generator=draws)
+        return self.action(canvas, g), 10 * classes[left] + classes[right]
+
+
+drawn_pairs = kept(Pairs)
+"""The draws of a group and a folder; a process that does many runs makes them once."""
+
+
+def pairs_task(group, data_dir, labels, steps, batch):
     """The task for C4, D1 or D4.
 
     Args:
@@ -16,26 +54,17 @@ def pairs_task(group, data_dir, labels, steps):
         data_dir: folder with MNIST's files, or None to download them.
         labels: number of labelled training pairs.
         steps: steps of training.
+        batch: labelled pairs in a step, and as many without labels.
     """
-    found = digits.load("mnist", data_dir)
-    one = regrep.actions.RotateFlip2d(regrep.groups.parse(group))
-    action = regrep.actions.SideBySide(one, one)
-
-    def pairs(split, count, seed):
-        """Pairs [count, 1, 56, 56] and their classes; each digit once, as long as there are enough."""
-        draws = torch.Generator().manual_seed(seed)
-        images, classes = found.images[split], found.labels[split].long()
-        order = torch.cat([torch.randperm(len(images), generator=draws) for _ in range(-(-2 * count // len(images)))])
-        left, right = order[: 2 * count].reshape(2, count)
-        canvas = torch.zeros(count, 1, 56, 56)
-        canvas[:, 0, 14:42, :28], canvas[:, 0, 14:42, 28:] = images[left].float() / 255, images[right].float() / 255
-        g = regrep.actions.sample(action.group, count, generator=draws)
-        return action(canvas, g), 10 * classes[left] + classes[right]
+    pairs = drawn_pairs(group, data_dir)
 
     def data(seed):
-        validation, test = pairs("validation", 500, 10**6), pairs("test", 1000, 10**6 + 1)
+        unlabelled, _ = pairs("train", UNLABELLED, 2 * seed + 1)
         return regrep.comparison.Splits(
-            pairs("train", labels, 2 * seed), validation, test, unlabelled=pairs("train", 10_000, 2 * seed + 1)[0]
+            train=pairs("train", labels, 2 * seed),
+            validation=pairs("validation", VALIDATION, 10**6),
+            test=pairs("test", TEST, 10**6 + 1),
+            unlabelled=unlabelled,
         )
 
     return regrep.Task(
@@ -43,7 +72,7 @@ def pairs_task(group, data_dir, labels, steps):
         model=lambda seed: DoubleDigitCNN(latent=128),
         data=data,
         loss=nn.functional.cross_entropy,
-        input_action=action,
+        input_action=pairs.action,
         steps=steps,
-        batch=128,
+        batch=batch,
     )

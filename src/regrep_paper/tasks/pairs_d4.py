@@ -5,4 +5,4 @@ from regrep_paper.tasks.digit_pairs import pairs_task
 
 def task(data_dir):
     """The task."""
-    return pairs_task("D4", data_dir, labels=10_000, steps=6000)
+    return pairs_task("D4", data_dir, labels=10_000, steps=2000, batch=256)

@@ -135,6 +135,88 @@ def test_a_run_is_what_one_in_this_process_is(file, tmp_path, in_process):
     assert there.verdict == here.verdict
 
 
+def test_runs_on_an_accelerator_are_runs_of_their_own(file, monkeypatch):
+    """Another kind of device is another run of the folder; another card of that kind is the same one."""
+    started = []
+
+    class Planned:
+        def __init__(self, runs, executor):
+            self.runs = runs
+
+        def run(self):
+            started.append(
+                [(run.folder.path.name, run.command[run.command.index("--device") + 1]) for run in self.runs]
+            )
+            return 1
+
+    monkeypatch.setattr(compared, "Runner", Planned)
+    module = sys.modules["regrep.comparison.plan"]
+    monkeypatch.setattr(module, "check_present", lambda device: None)
+    monkeypatch.setattr(module, "try_out", lambda *args: None)
+    monkeypatch.setattr(torch.nn.Module, "to", lambda self, *args: self)
+    for device in (None, "cpu", "cuda", "cuda:1"):
+        compared.compare_task(str(file), file.parent / "out", arms=["plain"], seeds=1, device=device)
+    none, cpu, cuda, other = ([name for name, _ in runs] for runs in started)
+    assert none == cpu
+    assert cuda == other
+    assert not set(cpu) & set(cuda)
+    assert [{device for _, device in runs} for runs in started] == [{"cpu"}, {"cpu"}, {"cuda"}, {"cuda:1"}]
+
+
+def test_jobs_of_a_cluster_are_planned_without_its_accelerator(file, monkeypatch):
+    started = []
+    monkeypatch.setattr(compared, "_start", lambda runs, *args: started.extend(runs) or 1)
+    code, _ = compared.compare_task(str(file), file.parent / "out", arms=["plain"], seeds=1, device="cuda", slurm={})
+    assert code == 1
+    assert {run.command[-2:] for run in started} == {("--device", "cuda")}
+
+
+def test_a_run_on_another_device_is_refused(file, tmp_path, in_process):
+    out = tmp_path / "out"
+    compared.compare_task(str(file), out, arms=["plain"], seeds=1)
+    path = done_of(out, "trained")
+    path.unlink()
+    with pytest.raises(RegrepError, match="is one on cpu, got the device cuda; start the comparison again"):
+        compared.run(str(file), path.parent, device="cuda")
+    assert json.loads((path.parent / "run.json").read_text())["device"] == "cpu"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a card is there")
+def test_an_absent_device_ends_in_one_sentence_before_any_run(file, tmp_path, capsys):
+    out = tmp_path / "out"
+    for device, said in (("cuda", "there is no device cuda here ("), ("gpu", "a device is named cpu, cuda, cuda:1 or")):
+        assert main(["compare", str(file), "--out", str(out), "--device", device]) == 1
+        error = capsys.readouterr().err
+        assert said in error
+        assert error.count("\n") == 1
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["FILE", "--arms", "plain,averaged", "--seeds", "1"],
+        ["FILE", "--arms", "plain", "averaged", "--seeds", "1"],
+        ["FILE", "--seeds", "1", "--arms", "plain,", "averaged"],
+        ["--seeds", "1", "--arms", "plain", "averaged", "FILE"],
+        ["--arms", "plain,averaged", "FILE", "--seeds", "1"],
+    ],
+)
+def test_arms_are_named_with_commas_or_spaces(file, tmp_path, monkeypatch, words):
+    asked = []
+    monkeypatch.setattr(
+        compared, "compare_task", lambda source, out, **options: asked.append((source, options)) or (1, None)
+    )
+    assert main(["compare", *(str(file) if word == "FILE" else word for word in words), "--device", "cpu"]) == 1
+    ((source, options),) = asked
+    assert (source, options["arms"], options["seeds"], options["device"]) == (
+        str(file),
+        ["plain", "averaged"],
+        1,
+        "cpu",
+    )
+
+
 def test_an_interrupted_comparison_goes_on(file, tmp_path, in_process, monkeypatch):
     """Interrupted inside a training, when its weights are there but not its record."""
     ordinary, left = compared.write_atomic, iter(range(3))
