@@ -241,6 +241,20 @@ def test_whitening_in_blocks_uses_every_channel_once():
     assert whiten(a[:1]).shape == (1, 20)
 
 
+@pytest.mark.parametrize(("n", "d"), [(12, 4), (6, 7)], ids=["one block", "three blocks, one of them padded"])
+def test_whitening_is_differentiable_twice_and_in_transforms(n, d):
+    """Against finite differences; its first gradient is written out, its second one is not."""
+    a = torch.randn(n, d, generator=torch.Generator().manual_seed(0)).double() * torch.logspace(-1, 1, d).double()
+    assert torch.autograd.gradcheck(whiten, a.requires_grad_())
+    assert torch.autograd.gradgradcheck(whiten, a)
+    both = torch.stack([a.detach(), 2 * a.detach().flip(0) ** 3])
+    assert_near(torch.func.vmap(whiten)(both), torch.stack([whiten(one) for one in both]))
+    (expected,) = torch.autograd.grad((whiten(a) ** 3).sum(), a)
+    (by_parts,) = torch.autograd.grad((whiten(a) ** 3).sum(), a, create_graph=True)
+    torch.testing.assert_close(expected, by_parts.detach(), rtol=1e-9, atol=1e-9 * float(expected.abs().max()))
+    assert_near(torch.func.grad(lambda x: (whiten(x) ** 3).sum())(a.detach()), expected)
+
+
 @pytest.mark.parametrize("penalty", PENALTIES)
 def test_autocast_does_not_round_matrices(penalty):
     rho = REPRESENTATIONS["irreducible"]
