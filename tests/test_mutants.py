@@ -75,6 +75,17 @@ def test_each_kind_of_slip_is_made(tools):
     assert not any("RED" in text or text == "out.close()" for _, text in made), "looks stay"
 
 
+def test_types_and_assertions_stay(tools):
+    source = b"Rule = Callable[[str], None]\nPart = int | None\nSIZES = {1: 2}[KEY, 3]\nf(a, strict=True, keep=True)"
+    assert {(change.line, change.kind) for change in tools.changes.changes(source)} == {
+        (3, "constant"), (3, "indices swapped"),
+    }  # fmt: skip
+    found = tools.changes.changes(b"def g():\n    return f(strict=True, keep=True)\nSize = Literal[1, 2]")
+    assert {change.text for change in found} == {
+        "return None", "f(strict=True)", "False", "2", "3", "Literal[2, 1]",
+    }  # fmt: skip
+
+
 def test_changes_compile_differ_and_leave_texts_alone(tools):
     found = tools.changes.changes(SOURCE)
     changed = [change.apply(SOURCE) for change in found]

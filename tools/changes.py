@@ -30,6 +30,8 @@ LOOKS = {
     *("facecolor", "edgecolor", "fontsize", "fontweight", "ha", "va", "labelpad", "help", "metavar", "description"),
 }
 """Keywords of what something looks like and of texts of help: as texts of messages, they stay."""
+CHECKS = {"strict", "stacklevel", "encoding"}
+"""Keywords that say what may be assumed, or where a message points: as assertions, they stay."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,9 @@ def _parts(node: ast.AST) -> list[ast.AST]:
         return [*node.body]
     if isinstance(node, ast.Call) and ast.unparse(node.func) in ("warnings.warn", "cast", "isinstance"):
         return []
-    if isinstance(node, ast.keyword) and node.arg in LOOKS:
+    if isinstance(node, ast.keyword) and node.arg in LOOKS | CHECKS:
+        return []
+    if isinstance(node, ast.Assign) and _names_a_type(node):
         return []
     return list(ast.iter_child_nodes(node))
 
@@ -180,7 +184,7 @@ def _changes_of_call(node: ast.Call) -> Iterator[tuple[str, str]]:
             swapped = [*places[:k], places[k + 1], places[k], *places[k + 2 :]]
             yield f"{function}({', '.join(swapped + named)})", "arguments swapped"
     for k, keyword in enumerate(node.keywords):
-        if keyword.arg and keyword.arg not in {"dtype", "device", "stacklevel", "strict", "encoding", *LOOKS}:
+        if keyword.arg and keyword.arg not in {"dtype", "device", *CHECKS, *LOOKS}:
             fewer = named[:k] + named[k + 1 :]
             yield f"{function}({', '.join(places + fewer)})", "keyword dropped"
         if keyword.arg in AXES and isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, int):
@@ -193,6 +197,13 @@ def _changes_of_call(node: ast.Call) -> Iterator[tuple[str, str]]:
         for k in range(len(after) - 1):
             order = after[:k] + after[k + 1] + after[k] + after[k + 2 :]
             yield f"{function}({', '.join([repr(f'{before}->{order}'), *places[1:], *named])})", "axis"
+
+
+def _names_a_type(node: ast.Assign) -> bool:
+    """Whether a type gets a name, such as ``Rule = Callable[[str], None]``: an annotation; choices of values count."""
+    alias = isinstance(node.value, ast.Subscript | ast.BinOp) and "Literal[" not in ast.unparse(node.value)
+    name = ast.unparse(node.targets[0])
+    return alias and name.isidentifier() and name[0].isupper() and not name.isupper()
 
 
 _ORDERS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)

@@ -324,7 +324,8 @@ def _report(outcomes: list[tuple[Mutant, str]], drawn: int, options: argparse.Na
             folders[str(Path(mutant.file).parent)][outcome] += 1
         if outcome in (ALIVE, UNTESTED):
             old, new = _changed_line(mutant.file, mutant.change)
-            survivors.append({"file": mutant.file, "line": mutant.change.line, "from": old, "to": new})
+            place = {"file": mutant.file, "line": mutant.change.line}
+            survivors.append({**place, "outcome": outcome, "from": old, "to": new})
             print(f"\n{outcome}: {_diff(mutant.file, mutant.change)}")
     counts = {folder: {"changes": c.total(), "killed": c[KILLED] + c[SLOW]} for folder, c in sorted(folders.items())}
     total = {name: sum(count[name] for count in counts.values()) for name in ("changes", "killed")}
