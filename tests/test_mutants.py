@@ -38,6 +38,7 @@ def f(x, inverse, mul, *, keep: int = 2):
     total += mul[x, inverse[keep]]
     with torch.no_grad():
         out = torch.einsum("gij,gkl->gikj", total.detach(), mul)
+    root = math.sqrt(x)
     out.close(color=RED if x > 1 else BLUE)
     return out - x if x else [-x, True]
 '''
@@ -63,6 +64,7 @@ def test_each_kind_of_slip_is_made(tools):
         ("axis", "torch.einsum('gij,gkl->gijk', total.detach(), mul)"),
         ("arguments swapped", "torch.einsum('gij,gkl->gikj', mul, total.detach())"),
         ("call dropped", "total"),
+        ("call dropped", "x"),
         ("operator", "(out + x)"),
         ("operands swapped", "(x - out)"),
         ("branches swapped", "([-x, True] if x else out - x)"),

@@ -22,6 +22,7 @@ NAMES = {
     "sqrt": "square", "square": "sqrt",
 }  # fmt: skip
 DROPPED_CALLS = {"detach", "clone", "abs", "flip", "conj", "sqrt", "square", "sort", "transpose", "round"}
+MODULES = {"math", "cmath", "np", "torch"}
 DROPPED_ATTRIBUTES = {"T", "mT"}
 DROPPED_LOOKUPS = {"inverse"}
 AXES = {"dim", "axis"}
@@ -191,7 +192,10 @@ def _changes_of_call(node: ast.Call) -> Iterator[tuple[str, str]]:
             other = [*named[:k], f"{keyword.arg}={keyword.value.value - 1}", *named[k + 1 :]]
             yield f"{function}({', '.join(places + other)})", "axis"
     if isinstance(node.func, ast.Attribute) and node.func.attr in DROPPED_CALLS:
-        yield ast.unparse(node.func.value), "call dropped"
+        if (holder := ast.unparse(node.func.value)) not in MODULES:
+            yield holder, "call dropped"
+        elif places:
+            yield places[0], "call dropped"
     if function.endswith("einsum") and isinstance(node.args[0], ast.Constant):
         before, _, after = str(node.args[0].value).partition("->")
         for k in range(len(after) - 1):
