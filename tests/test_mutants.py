@@ -88,6 +88,19 @@ def test_types_and_assertions_stay(tools):
     }  # fmt: skip
 
 
+def test_lengths_on_paper_stay(tools):
+    source = b'''SIDE, GAP = 1.5, 2
+"""Of a panel, in inches."""
+MOST = 3
+"""Of panels."""
+def f(k):
+    place(figure, 0.5 + k * SIDE, 1, clip=True)
+    return k + 4'''
+    found = {change.text for change in tools.changes.changes(source)}
+    assert {"4", "5", "(k - 4)", "(k / SIDE)", "(0.5 - k * SIDE)", "pass", "return None"} <= found
+    assert not found & {"2.5", "3", "1.5", "2", "False"}
+
+
 def test_changes_compile_differ_and_leave_texts_alone(tools):
     found = tools.changes.changes(SOURCE)
     changed = [change.apply(SOURCE) for change in found]

@@ -31,6 +31,8 @@ LOOKS = {
     *("facecolor", "edgecolor", "fontsize", "fontweight", "ha", "va", "labelpad", "help", "metavar", "description"),
 }
 """Keywords of what something looks like and of texts of help: as texts of messages, they stay."""
+PLACING = {"canvas", "place", "write_heading", "figure.text", "axis.text", "axis.annotate"}
+"""Functions whose numbers say where something stands in a figure: whether it touches something else is tested."""
 CHECKS = {"strict", "stacklevel", "encoding"}
 """Keywords that say what may be assumed, or where a message points: as assertions, they stay."""
 
@@ -97,7 +99,10 @@ def _walk(node: ast.AST, function: str | None, scope: str) -> Iterator[tuple[ast
     for child in _parts(node):
         if function is None and isinstance(child, ast.Expr):
             continue
-        yield from _walk(child, function, scope)
+        found = _walk(child, function, scope)
+        if isinstance(child, ast.Call) and ast.unparse(child.func) in PLACING:
+            found = (one for one in found if one[2] != "constant")
+        yield from found
 
 
 def _parts(node: ast.AST) -> list[ast.AST]:
@@ -107,6 +112,8 @@ def _parts(node: ast.AST) -> list[ast.AST]:
         return [node.value] if node.value else []
     if isinstance(node, ast.Raise | ast.Import | ast.ImportFrom | ast.JoinedStr | ast.Assert):
         return []
+    if isinstance(node, ast.Module):
+        return [one for k, one in enumerate(node.body) if not _in_inches(node.body[k + 1 : k + 2])]
     if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
         return []
     if isinstance(node, ast.ClassDef):
@@ -208,6 +215,14 @@ def _names_a_type(node: ast.Assign) -> bool:
     alias = isinstance(node.value, ast.Subscript | ast.BinOp) and "Literal[" not in ast.unparse(node.value)
     name = ast.unparse(node.targets[0])
     return alias and name.isidentifier() and name[0].isupper() and not name.isupper()
+
+
+def _in_inches(after: list[ast.stmt]) -> bool:
+    """Whether the text below a value says that it is a length on paper."""
+    match after:
+        case [ast.Expr(ast.Constant(str(text)))]:
+            return text.strip().endswith("inches.")
+    return False
 
 
 _ORDERS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
