@@ -24,5 +24,5 @@ def repair(word: str, known: Iterable[str]) -> str:
     'choose from weight, seed'
     """
     known = list(known)
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word, known)
     return f"did you mean {close[0]}?" if close else f"choose from {', '.join(known)}"
