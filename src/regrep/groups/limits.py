@@ -6,7 +6,9 @@ import math
 
 import numpy as np
 
+from regrep.arguments import brief, shown
 from regrep.errors import RegrepError
+from regrep.groups.multiplication import MAX_ORDER
 
 TEXT = 100_000
 """Most characters of a presentation."""
@@ -27,7 +29,13 @@ ENTRIES = 20_000_000
 """Most entries of the table of a coset enumeration, about 40 bytes each."""
 
 NUMBERS = 2**26
-"""Most numbers in all elements of a group of permutations or matrices, 8 bytes each."""
+"""Most numbers in all elements of a group of permutations or matrices, or of a representation, 8 bytes each."""
+
+COPIES = 10**6
+"""Most copies of a representation; a list of its parts is made."""
+
+AT_A_TIME = 64
+"""Elements of a group without a table for which the images of coordinates are found together."""
 
 NAMED_POINTS = 10**6
 """Elements of permutation groups are named by their cycles as long as these have at most so many points in all."""
@@ -54,6 +62,26 @@ def check_numbers(count: int, each: int, what: str) -> None:
         raise RegrepError(
             f"the elements of a group hold at most {NUMBERS} numbers in all, got {count} {what};"
             " let the group act on fewer"
+        )
+
+
+def check_width(name: str, order: int, dim: int, matrices: bool = False) -> None:
+    """Raise if a representation of so many coordinates, of a group of this name and order, is too wide.
+
+    A group with a table has an index of the coordinates, or a matrix, for each element; of a larger one, elements come
+    a few at a time.
+
+    >>> check_width("D4", 8, 10**9)
+    Traceback (most recent call last):
+    regrep.errors.RegrepError: a representation of D4 has at most 8388608 coordinates, got 1000000000; choose a \
+narrower one
+    """
+    most = NUMBERS // (order if order <= MAX_ORDER else AT_A_TIME)
+    if matrices:
+        most = math.isqrt(most)
+    if dim > most:
+        raise RegrepError(
+            f"a representation of {brief(name)} has at most {most} coordinates, got {shown(dim)}; choose a narrower one"
         )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from regrep.arguments import is_real, is_whole, shown
+from regrep.arguments import is_real, shown, whole
 from regrep.deprecated import renamed_argument
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
@@ -84,13 +84,12 @@ class LearnedRepresentation(nn.Module):
     ) -> None:
         super().__init__()
         check_group(group)
-        if not is_whole(dim) or not 1 <= dim <= WIDEST:
-            raise RegrepError(f"a learned representation has an integer dimension of at least 1, got {shown(dim)}")
+        self.dim = whole("the dimension of a learned representation", dim, 1, WIDEST)
         if not (is_real(noise) and noise >= 0):
             raise RegrepError(f"noise is a finite number of at least 0, got {shown(noise)}; use 0 for no noise")
         if not (is_real(regularizer) and regularizer >= 0):
             raise RegrepError(f"the regularizer's weight is a finite number of at least 0, got {shown(regularizer)}")
-        self.group, self.dim, self.regularizer = group, dim, float(regularizer)
+        self.group, self.regularizer = group, float(regularizer)
         self.init, self._start, self._noise = _start_text(init), init, noise
         self.relators: tuple[Word, ...] = group.presentation.relators
         self.weights = _relator_weights(group, weights)

@@ -11,6 +11,7 @@ from torch import Tensor
 from regrep.arguments import is_whole, shown
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup, Homomorphism, LargeGroup
+from regrep.groups.limits import check_width
 from regrep.placed import Placed
 from regrep.representations.representation import MatrixRepresentation, Representation, check_group, check_target
 
@@ -127,6 +128,7 @@ def trivial(group: FiniteGroup, dim: int = 1) -> PermutationRepresentation:
     check_group(group, table=False)
     if not is_whole(dim) or dim < 1:
         raise RegrepError(f"a trivial representation has dimension at least 1, got {shown(dim)}; pass an integer")
+    check_width(group.name, group.order, dim)
     name = "trivial" if dim == 1 else f"{dim} trivial"
     if isinstance(group, LargeGroup):
         from regrep.representations.large import LargePermutation, StillImages
@@ -243,6 +245,7 @@ def latent_representation(
             f"latent width must be an integer of at least {size} to hold one copy of the regular"
             f" representation{each}, got {shown(dim)}; widen the layer or choose a subgroup"
         )
+    check_width(group.name, group.order, dim)
     most = dim // n
     copies = most if copies is None else copies
     if not is_whole(copies) or not 1 <= copies <= most:
@@ -251,7 +254,7 @@ def latent_representation(
             f" got {shown(copies)}; widen the layer or use fewer copies"
         )
     rest = dim - copies * n
-    parts = [unit for unit in units for _ in range(copies)] + ([trivial(group, rest).index] if rest else [])
+    parts = [copied_index(unit, copies) for unit in units] + ([trivial(group, rest).index] if rest else [])
     name = ("regular" if copies == 1 else f"{copies} regular") + each
     name += "" if not rest else " ⊕ trivial" if rest == 1 else f" ⊕ {rest} trivial"
     return PermutationRepresentation(group, sum_index(parts), name)
@@ -263,11 +266,13 @@ latent = latent_representation
 
 def sum_index(parts: Sequence[Tensor]) -> Tensor:
     """Index of a direct sum from the indices of its parts."""
-    shifted, start = [], 0
-    for index in parts:
-        shifted.append(index + start)
-        start += index.shape[1]
-    return torch.cat(shifted, dim=1)
+    widths = torch.tensor([index.shape[1] for index in parts])
+    return torch.cat(tuple(parts), dim=1) + (widths.cumsum(0) - widths).repeat_interleave(widths)
+
+
+def copied_index(index: Tensor, copies: int) -> Tensor:
+    """Index of so many copies of one part."""
+    return (index[:, None] + index.shape[1] * torch.arange(copies)[:, None]).flatten(1)
 
 
 def tensor_index(left: Tensor, right: Tensor) -> Tensor:

@@ -9,12 +9,13 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from regrep.arguments import shown
+from regrep.arguments import shown, whole
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup, Homomorphism, LargeGroup, real_characters
 from regrep.groups.action import Action
 from regrep.groups.action import check_elements as check_elements
 from regrep.groups.finite import check_group as check_group
+from regrep.groups.limits import COPIES, check_width
 from regrep.groups.tolerances import defect, polished, tolerance
 from regrep.placed import Placed
 from regrep.unrounded import unrounded
@@ -100,15 +101,13 @@ class Representation(Action):
         return MatrixRepresentation(f.source, self.stack()[f.images], name if name is not None else self.name)
 
     def __add__(self, other: Representation) -> Representation:
-        if not isinstance(other, Representation):
-            return NotImplemented
-        return direct_sum([self, other])
+        return direct_sum([self, other]) if isinstance(other, Representation) else NotImplemented
 
     def __mul__(self, copies: int) -> Representation:
         if not isinstance(copies, int):
             return NotImplemented
-        if copies < 1:
-            raise RegrepError(f"a representation is repeated at least once, got {copies} copies")
+        whole("the number of copies", copies, 1, COPIES)
+        check_width(self.group.name, self.group.order, copies * self.dim)
         return direct_sum([self] * copies)
 
     __rmul__ = __mul__
@@ -117,6 +116,8 @@ class Representation(Action):
         if not isinstance(other, Representation):
             return NotImplemented
         group = same_group([self, other])
+        width = self.dim * other.dim
+        check_width(group.name, group.order, width)
         if isinstance(group, LargeGroup):
             from regrep.representations.large import large_product
 
@@ -125,9 +126,10 @@ class Representation(Action):
 
         name = f"({self.name})⊗({other.name})"
         if isinstance(self, PermutationRepresentation) and isinstance(other, PermutationRepresentation):
-            return PermutationRepresentation(self.group, tensor_index(self.index, other.index), name)
-        product = torch.einsum("gij,gkl->gikjl", self.stack(), other.stack())
-        return MatrixRepresentation(self.group, product.reshape(-1, self.dim * other.dim, self.dim * other.dim), name)
+            return PermutationRepresentation(group, tensor_index(self.index, other.index), name)
+        check_width(group.name, group.order, width, matrices=True)
+        product = torch.einsum("gij,gkl->gikjl", self.stack(), other.stack()).reshape(-1, width, width)
+        return MatrixRepresentation(group, product, name)
 
     def __repr__(self) -> str:
         return f"<{self.name} of {self.group.name}, dim {self.dim}>"

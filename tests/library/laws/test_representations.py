@@ -165,6 +165,31 @@ def test_orbits():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: regrep.trivial(dihedral(4), 2**23 + 1), f"of D4 has at most {2**23} coordinates, got {2**23 + 1}"),
+        (lambda: regrep.trivial(dihedral(4), 10**30), f"of D4 has at most {2**23} coordinates"),
+        (lambda: regrep.latent(dihedral(4), 2**23 + 1), f"of D4 has at most {2**23} coordinates"),
+        (lambda: regrep.latent(dihedral(4), 10**9, copies=1), f"of D4 has at most {2**23} coordinates"),
+        (lambda: regrep.trivial(dihedral(4), 10) * 10**6, f"of D4 has at most {2**23} coordinates, got 10000000"),
+        (lambda: (regrep.standard(dihedral(4)) * 5) * 10**6, f"of D4 has at most {2**23} coordinates, got 15000000"),
+        (lambda: regrep.trivial(dihedral(4), 2900) @ regrep.trivial(dihedral(4), 2900), f"at most {2**23} coordinates"),
+        (lambda: regrep.standard(dihedral(4)) @ regrep.trivial(dihedral(4), 966), "at most 2896 coordinates, got 2898"),
+        (lambda: regrep.trivial(symmetric(7), 2**20 + 1), f"of S7 has at most {2**20} coordinates"),
+        (lambda: regrep.natural(symmetric(7)) * 10**6, f"of S7 has at most {2**20} coordinates, got 7000000"),
+        (lambda: regrep.trivial(symmetric(7), 2**11) @ regrep.trivial(symmetric(7), 2**10), f"{2**20} coordinates"),
+        (
+            lambda: regrep.trivial(cyclic(1)) * (10**6 + 1),
+            "number of copies is an integer from 1 to 1000000, got 1000001",
+        ),
+    ],
+)
+def test_too_wide_ones_are_refused_before_they_fill_the_memory(make, message):
+    with pytest.raises(RegrepError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
         (lambda: regrep.latent(dihedral(4), 6), r"at least \|D4\| = 8 .*, got 6; widen the layer"),
         (lambda: regrep.latent(dihedral(4), 17, copies=3), "holds 1 to 2 copies .* got 3"),
         (lambda: regrep.latent(dihedral(4), 16.0), "an integer of at least .* got 16.0"),
@@ -176,7 +201,7 @@ def test_orbits():
             "acts on floats",
         ),
         (lambda: regrep.trivial(cyclic(2), 0), "dimension at least 1, got 0"),
-        (lambda: 0 * regrep.regular(cyclic(2)), "repeated at least once, got 0"),
+        (lambda: 0 * regrep.regular(cyclic(2)), "number of copies is an integer from 1 to 1000000, got 0"),
         (lambda: regrep.regular(cyclic(2)) + regrep.regular(cyclic(3)), "same group, got C2 and C3"),
         (lambda: regrep.regular(cyclic(2)) @ regrep.regular(cyclic(3)), "same group, got C2 and C3"),
         (lambda: regrep.direct_sum([]), "at least one representation"),

@@ -152,8 +152,8 @@ def test_half_precision_is_kept_from_the_products():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"dim": 0}, "at least 1"),
-        ({"dim": 6.0}, "integer dimension of at least 1, got 6.0"),
+        ({"dim": 0}, "from 1 to 16384, got 0"),
+        ({"dim": 6.0}, "the dimension of a learned representation is an integer from 1 to 16384, got 6.0"),
         ({"dim": 6, "noise": -1.0}, "noise is a finite number"),
         ({"dim": 6, "init": None}, "got a NoneType"),
         ({"dim": 6, "init": "A1=²"}, "init is one of"),
