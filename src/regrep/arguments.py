@@ -8,9 +8,13 @@ from reprlib import Repr
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from regrep.errors import RegrepError
+
+COMPLEX = (torch.complex32, torch.complex64, torch.complex128, np.dtype("complex64"), np.dtype("complex128"))
+"""Kinds of numbers that are complex, though their imaginary part may be 0."""
 
 SHOWN = 80
 """At most this many characters of a value are quoted in an error."""
@@ -73,6 +77,8 @@ def is_real(value: object) -> bool:
     """Whether this is a finite real number: of Python, of numpy, or in a tensor; not a truth value."""
     if isinstance(value, bool | np.bool_ | str | bytes | complex) or not hasattr(value, "__float__"):
         return False
+    if isinstance(value, Tensor | np.ndarray) and value.dtype in COMPLEX:
+        return False
     try:
         return math.isfinite(float(value))
     except (TypeError, ValueError, RuntimeError, OverflowError):
@@ -100,6 +106,17 @@ def check_tensor(what: str, value: object, least: int = 0, floating: bool = Fals
         raise RegrepError(f"{what} has at least {least} dimensions, got shape {list(value.shape)}; put the batch first")
     if floating and not value.is_floating_point():
         raise RegrepError(f"{what} is of real floating point, got {str(value.dtype)[6:]}; convert it with .float()")
+
+
+def check_draws(generator: object, device: Any) -> None:
+    """Raise unless random numbers can be drawn by this generator, for this device; either may be None."""
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise RegrepError(f"generator is a torch.Generator or None, got {shown(generator)}")
+    if device is not None and not isinstance(device, torch.device) and not torch.compiler.is_compiling():
+        try:
+            torch.device(device)
+        except Exception as error:  # of several kinds
+            raise RegrepError(f"device is a torch.device or the name of one, got {shown(device)}") from error
 
 
 def check_flag(what: str, value: object) -> None:

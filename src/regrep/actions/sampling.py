@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from regrep.arguments import whole
+from regrep.arguments import check_draws, whole
 from regrep.groups import FiniteGroup, LargeGroup
 from regrep.groups.finite import check_group
 
@@ -32,6 +32,7 @@ def sample(
     if isinstance(group, LargeGroup):
         return group.sample(batch, generator, device)
     whole("the number of elements to draw", batch, 0, 10**9)
+    check_draws(generator, device)
     where = device if generator is None else generator.device
     drawn = torch.randint(group.order, (batch,), generator=generator, device=where)
     return drawn.to(device, non_blocking=drawn.device.type == "cpu")  # nothing waits for the device

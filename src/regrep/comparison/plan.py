@@ -158,7 +158,9 @@ def choose(trained: Iterable[Trained], larger_is_better: bool) -> dict[str, floa
         RegrepError: weights that were not trained with the same seeds, or networks that are not paired.
     """
     by_arm: dict[str, dict[float | None, dict[int, float]]] = {}
-    listed = list(trained) if isinstance(trained, Iterable) else [trained]
+    if not isinstance(trained, Iterable) or isinstance(trained, Tensor):  # a tensor of one number cannot be listed
+        raise RegrepError(f"weights are chosen among Trained networks, got {shown(trained)}")
+    listed = list(trained)
     check_paired(listed)
     for run in listed:
         by_arm.setdefault(run.arm, {}).setdefault(run.weight, {})[run.seed] = run.validation

@@ -223,6 +223,11 @@ class Task:
             network = self.model(seed)
         if not isinstance(network, nn.Module):
             raise RegrepError(f"model(seed) returns a torch module, got {shown(network)}")
+        if any(map(nn.parameter.is_lazy, (*network.parameters(), *network.buffers()))):
+            raise RegrepError(
+                "model(seed) returns a network whose layers know their sizes, got a lazy one; call it once on a sample"
+                " before it is returned"
+            )
         return network
 
     def metric_for(self, splits: Splits) -> Metric:

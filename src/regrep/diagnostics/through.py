@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from regrep.actions import Action
 from regrep.actions.trees import as_action, batches, children, joined, moved, tensor_in
+from regrep.arguments import check_callable
 from regrep.diagnostics.reading import beyond_identity, check_samples, copied, element, evaluating, plain
 from regrep.errors import RegrepError
 from regrep.html import table
@@ -107,6 +108,8 @@ def through_rho(
     """
     act, rho, output_action = as_action(act), as_action(rho), as_action(output_action)
     check_samples(x, batch_size, act, rho)
+    for name, value in (("the encoder", encoder), ("the head", head), ("the metric", metric)):
+        check_callable(name, value)
     values = []
     with evaluating(encoder, head):
         # Copies: encoder and head may overwrite what they are given.

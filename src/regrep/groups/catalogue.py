@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from itertools import permutations as all_permutations
 from itertools import product as all_products
 
@@ -28,7 +29,7 @@ def cyclic(n: int) -> FiniteGroup:
     >>> cyclic(4).names
     ('e', 'r', 'r2', 'r3')
     """
-    _positive("cyclic(n)", n, 1, MAX_ORDER)
+    n = _positive("cyclic(n)", n, 1, MAX_ORDER)
     i = np.arange(n)
     table = (i[:, None] + i) % n
     return FiniteGroup(
@@ -53,7 +54,7 @@ def dihedral(n: int) -> FiniteGroup:
     >>> dihedral(1).names, dihedral(3).order
     (('e', 's'), 6)
     """
-    _positive("dihedral(n)", n, 1, MAX_ORDER // 2)
+    n = _positive("dihedral(n)", n, 1, MAX_ORDER // 2)
     i = np.arange(n)
     turn, mirror = np.repeat([0, 1], n), np.tile(i, 2)
     # r^a s^p r^b s^q = r^(a + (-1)^p b) s^(p + q)
@@ -93,7 +94,7 @@ def symmetric(n: int) -> FiniteGroup:
     >>> symmetric(3).names
     ('e', '(1 2)', '(0 1)', '(0 1 2)', '(0 2 1)', '(0 2)')
     """
-    _positive("symmetric(n)", n, 1, MOST_POINTS)
+    n = _positive("symmetric(n)", n, 1, MOST_POINTS)
     swaps = []
     for k in range(n - 1):
         swap = np.arange(n)
@@ -123,7 +124,7 @@ def alternating(n: int) -> FiniteGroup:
     >>> alternating(4).order
     12
     """
-    _positive("alternating(n)", n, 1, MOST_POINTS)
+    n = _positive("alternating(n)", n, 1, MOST_POINTS)
     cycles = []
     for k in range(2, n):
         cycle = np.arange(n)
@@ -157,6 +158,7 @@ def quaternion(order: int = 8) -> FiniteGroup:
         raise RegrepError(
             f"the order of a quaternion group is a multiple of 4 from 8 to {MAX_ORDER}, got {shown(order)}"
         )
+    order = operator.index(order)
     m = order // 4
     p, a = np.repeat([0, 1], 2 * m), np.tile(np.arange(2 * m), 2)
     exponent = a[:, None] + np.where(p[:, None] == 1, -a, a) + m * (p[:, None] & p)
@@ -358,6 +360,7 @@ def _axes_names(matrices: np.ndarray) -> tuple[str, ...]:
     return ("e", *names[1:])
 
 
-def _positive(what: str, n: int, low: int, high: int) -> None:
+def _positive(what: str, n: int, low: int, high: int) -> int:
     if not is_whole(n) or not low <= n <= high:
         raise RegrepError(f"{what} takes an integer n from {low} to {high}, got {shown(n)}")
+    return operator.index(n)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from regrep.arguments import brief, check_tensor, shown, whole
+from regrep.arguments import brief, check_callable, check_draws, check_tensor, shown, whole
 from regrep.errors import RegrepError
 from regrep.groups.finite import FiniteGroup, check_range
 from regrep.groups.limits import GENERATORS
@@ -129,6 +129,7 @@ class LargeGroup(FiniteGroup):
         One factor is drawn from each level of the chain, and every element is one such product in exactly one way.
         """
         whole("the number of elements to draw", batch, 0, 10**9)
+        check_draws(generator, device)
         where = torch.device("cpu" if device is None else device) if generator is None else generator.device
         found = torch.arange(self.degree, device=where).expand(batch, -1)
         for placed in reversed(self._tables):
@@ -149,6 +150,8 @@ class LargeGroup(FiniteGroup):
         >>> G.average(regrep.natural(G), torch.arange(8.0)[None])
         tensor([[3.5000, 3.5000, 3.5000, 3.5000, 3.5000, 3.5000, 3.5000, 3.5000]])
         """
+        check_callable("rho", rho)
+        check_tensor("z", z, 1)
         for level in reversed(self.chain.levels):
             total = z
             for u in torch.from_numpy(level.transversal[1:].astype(np.int64)).to(z.device):
@@ -168,9 +171,7 @@ class LargeGroup(FiniteGroup):
         self.check(g)
         parts = self.parts_of(g)
         if not torch.compiler.is_compiling() and g.device.type == "cpu" and not torch.equal(self._joined(parts), g):
-            raise RegrepError(
-                f"the images of an element of {brief(self.name)} are those of its factors, but these are not"
-            )
+            raise RegrepError(f"images of an element of {brief(self.name)} are those of its factors, but these are not")
         return parts
 
     def parts_of(self, g: Tensor) -> tuple[Tensor, ...]:
@@ -189,10 +190,9 @@ class LargeGroup(FiniteGroup):
         Raises:
             RegrepError: another number of parts, or parts that are no elements of the factors or not equally many.
         """
-        if len(parts) != len(self.factors):
+        if not parts or len(parts) != len(self.factors):
             raise RegrepError(
-                f"{self.name} is built of {len(self.factors)} factors, got elements of {len(parts)}; give one tensor"
-                " for each factor"
+                f"{self.name} is built of {len(self.factors)} factors, got elements of {len(parts)}; give one each"
             )
         for factor, part in zip(self.factors, parts, strict=True):
             if isinstance(factor, LargeGroup):
@@ -232,9 +232,9 @@ class LargeGroup(FiniteGroup):
         if not torch.compiler.is_compiling() and g.device.type == "cpu":
             wrong = (g.sort(dim=1).values != self.identity).any(dim=1)
             if bool(wrong.any()):
+                got = shown(g[wrong][0].tolist())
                 raise RegrepError(
-                    f"an element of {brief(self.name)} lists each of 0 .. {self.degree - 1} once, got"
-                    f" {shown(g[wrong][0].tolist())}"
+                    f"an element of {brief(self.name)} lists each of 0 .. {self.degree - 1} once, got {got}"
                 )
 
     @cached_property

@@ -153,6 +153,8 @@ def moving_part(z: Tensor, rho: LatentAction, group: FiniteGroup | None = None) 
     tensor([[-1.,  1.]])
     """
     check_tensor("z", z, 1)
+    if z.dtype == torch.bool:
+        raise RegrepError("z holds numbers, got truth values; convert it with .float()")
     check_callable("rho", rho)
     group = getattr(rho, "group", None) if group is None else group
     if group is None:

@@ -1,11 +1,14 @@
 """Careless and random calls: a sentence of ours for what is wrong, before any work; what is right stays right."""
 
+import time
+from contextlib import suppress
+
 import pytest
 import torch
 
 import regrep
-from chaos.calls import campaign
-from regrep import actions, diagnostics, groups, objectives, representations
+from chaos.calls import campaign, judge
+from regrep import actions, comparison, diagnostics, groups, objectives, representations
 from regrep.actions.rotation import resample
 from regrep.arguments import check_callable, check_tensor, whole
 from regrep.errors import RegrepError
@@ -13,6 +16,10 @@ from regrep.errors import RegrepError
 C4 = groups.cyclic(4)
 TURN = actions.RotateFlip2d(C4)
 MEAN = torch.nn.functional.mse_loss
+S7 = groups.symmetric(7)
+LAZY = comparison.Task(
+    lambda seed: torch.nn.LazyLinear(2), comparison.Splits(*[(torch.ones(1, 4), torch.ones(1))] * 3), MEAN, TURN
+)
 
 
 def objective(**settings):
@@ -24,12 +31,47 @@ def objective(**settings):
     return objectives.EquivariantObjective(**{**arguments, **settings})
 
 
+def through(**wrong):
+    """The accuracy through rho, of arguments of which some are wrong."""
+    arguments = {"encoder": torch.tanh, "head": torch.tanh, "metric": MEAN, **wrong}
+    x, y = torch.ones(2, 4, 4), torch.ones(2)
+    return diagnostics.through_rho(x=x, y=y, act=TURN, rho=regrep.regular(C4), **arguments)
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_random_calls_get_a_sentence(seed):
     found = campaign(150, seed)
     assert {call: error for call, error in found.others.items() if "objectives/layers.py" not in error} == {}
     assert found.counts["sentence"] > 50
     assert found.counts["returned"] > 10
+
+
+def forever():
+    while True:
+        with suppress(Exception):
+            time.sleep(0)
+
+
+def test_what_random_calls_come_to(monkeypatch):
+    monkeypatch.setattr("chaos.calls.LONGEST", 0.05)
+    x, linear = torch.ones(1, 4), torch.nn.Linear(3, 3)
+    assert judge(lambda: groups.cyclic(4)) == ("returned", "")
+    assert judge(lambda: groups.cyclic(0)) == ("sentence", "")
+    assert judge(lambda: objectives.roll_out(linear, x, 2)) == ("error of a given function", "")
+    assert judge(lambda: objectives.roll_out(TURN, x, 2)) == ("error of a given function", "")
+    kind, text = judge(lambda: objectives.roll_out(lambda x: x @ x, x, 2))
+    assert kind == "other"
+    assert text.startswith("RuntimeError at objectives/rollout.py:")
+    assert judge(lambda: linear(x))[0] == "other"
+    assert judge(forever)[0] == "too long"
+    assert judge(lambda: torch.empty(2**40))[0] == "other"
+
+
+@pytest.mark.parametrize("make", [groups.cyclic, groups.dihedral, groups.symmetric, groups.alternating])
+def test_orders_may_come_in_tensors(make):
+    assert make(torch.tensor(4)) == make(4)
+    assert make(torch.tensor(4)).name == make(4).name
+    assert groups.quaternion(torch.tensor(8)) == groups.quaternion(8)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +91,7 @@ def test_random_calls_get_a_sentence(seed):
         (lambda: representations.direct_sum("ab"), "a direct sum has a list of representations, got 'ab'"),
         (lambda: representations.natural("C4"), "a group is a FiniteGroup, got 'C4'"),
         (lambda: representations.restrict(3, C4, [0]), "a Representation is restricted, got 3"),
-        (lambda: representations.LearnedRepresentation(C4, 10**9), "of at least 1, got 1000000000"),
+        (lambda: representations.LearnedRepresentation(C4, 10**9), "from 1 to 16384, got 1000000000"),
         (lambda: representations.LearnedRepresentation(C4, 4, weights=[float("nan")]), "finite number of at least 0"),
         (lambda: representations.PermutationRepresentation(C4, [[0]], "x"), r"is an int64 tensor, got \[\[0\]\]"),
         (lambda: actions.RotateFlip2d("C4"), "a group is a FiniteGroup, got 'C4'"),
@@ -68,6 +110,23 @@ def test_random_calls_get_a_sentence(seed):
             "at least 1 transformed input per forward pass, got '2'",
         ),
         (lambda: regrep.nn.Reynolds([]), "axes are lists of representations"),
+        (lambda: actions.sample(C4, 2, device={"A": 1}), "device is a torch.device or the name of one, got {'A': 1}"),
+        (lambda: actions.sample(C4, 2, device="nowhere"), "device is a torch.device .*, got 'nowhere'"),
+        (lambda: actions.sample(C4, 2, TURN), "generator is a torch.Generator or None, got RotateFlip2d"),
+        (lambda: S7.sample(2, TURN), "generator is a torch.Generator or None, got RotateFlip2d"),
+        (lambda: S7.average(representations.natural(S7), 1), "z is a tensor, got 1"),
+        (lambda: S7.average(None, torch.ones(1, 7)), "rho is a module or a function, got None"),
+        (lambda: S7.join(), "is built of 0 factors, got elements of 0"),
+        (lambda: objectives.moving_part(torch.ones(2, 4) > 0, torch.tanh, C4), "z holds numbers, got truth values"),
+        (
+            lambda: representations.LearnedRepresentation(C4, 4, regularizer=torch.tensor(1 + 0j)),
+            "regularizer's weight",
+        ),
+        (lambda: through(encoder={}), "the encoder is a module or a function, got {}"),
+        (lambda: through(head=1), "the head is a module or a function, got 1"),
+        (lambda: through(metric="mse"), "the metric is a module or a function, got 'mse'"),
+        (lambda: comparison.choose(torch.tensor(1.0), True), "got a tensor of shape"),
+        (lambda: LAZY.network(0), r"model\(seed\) returns a network whose layers know their sizes, got a lazy one"),
     ],
 )
 def test_wrong_arguments_say_so(call, message):
