@@ -75,7 +75,9 @@ def whole(what: str, value: Any, least: int, most: int | None = None, repair: st
 
 def is_real(value: object) -> bool:
     """Whether this is a finite real number: of Python, of numpy, or in a tensor; not a truth value."""
-    if isinstance(value, bool | np.bool_ | str | bytes | complex) or not hasattr(value, "__float__"):
+    if isinstance(value, bool | np.bool_ | str | bytes | complex | np.complexfloating) or not hasattr(
+        value, "__float__"
+    ):
         return False
     if isinstance(value, Tensor | np.ndarray) and value.dtype in COMPLEX:
         return False
