@@ -9,6 +9,7 @@ from regrep.arguments import whole
 from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
 from regrep.groups.finite import check_group
+from regrep.placed import Placed
 
 WORD = 0xFFFFFFFF
 """The 32 bits that are in use of every int64, so that no product of two of them overflows."""
@@ -16,7 +17,7 @@ WORD = 0xFFFFFFFF
 FIRST, SECOND = 0x21F0AAAD, 0xD35A2D97 - 2**32
 """Odd factors of a published mixing function of 32 bits; the second one, modulo 2^32, below 2^31 in size."""
 
-STARTS = 0x9E3779B9, 0x85EBCA6B
+STARTS = Placed(torch.tensor([0x9E3779B9, 0x85EBCA6B]))
 """Where the two keys of a draw begin, so that they differ."""
 
 
@@ -66,14 +67,16 @@ class StepDraws:
     """The draws of one step; see :class:`Draws`."""
 
     def __init__(self, seed: int, step: Tensor) -> None:
-        self._seed, self._step, self._stream = seed, step, 0
+        self._device, self._stream, self._starts = step.device, 0, STARTS.on(step.device)
+        self._keys = mixed((step & WORD) ^ self._starts)  # two of seed and step, from which a stream makes its own
+        for word in (step >> 32, seed & WORD, seed >> 32):
+            self._keys = self._mixed_with(self._keys, word)
 
     def bits(self, count: int) -> Tensor:
         """Uniform integers of 32 bits, int64 [count]; no two are equal."""
-        words = self._seed & WORD, self._seed >> 32, self._stream
+        first, second = self._mixed_with(self._keys, self._stream)
         self._stream += 1
-        first, second = (self._key(start, words) for start in STARTS)
-        return mixed(mixed(torch.arange(count, device=self._step.device) ^ first) ^ second)
+        return mixed(mixed(torch.arange(count, device=self._device) ^ first) ^ second)
 
     def uniform(self, count: int) -> Tensor:
         """Uniform numbers in [0, 1), float32 [count], multiples of 2^-24."""
@@ -88,12 +91,8 @@ class StepDraws:
         """A uniform order of so many samples, int64 [count]."""
         return self.bits(count).argsort()
 
-    def _key(self, start: int, words: tuple[int, ...]) -> Tensor:
-        key = mixed((self._step & WORD) ^ start)
-        rest: tuple[Tensor | int, ...] = (self._step >> 32, *words)
-        for word in rest:
-            key = mixed(((key ^ word) + start) & WORD)
-        return key
+    def _mixed_with(self, keys: Tensor, word: Tensor | int) -> Tensor:
+        return mixed(((keys ^ word) + self._starts) & WORD)
 
 
 def mixed(x: Tensor) -> Tensor:

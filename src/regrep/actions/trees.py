@@ -157,6 +157,8 @@ def children(node: Any) -> dict[Any, Any] | None:
         return None
     if isinstance(node, Mapping):
         return dict(node)
+    if type(node) in (tuple, list):  # what follows is not compiled as one graph by every version of PyTorch
+        return dict(enumerate(node))
     if dataclasses.is_dataclass(node) and not isinstance(node, type) and not callable(node):
         return {field.name: getattr(node, field.name) for field in dataclasses.fields(node)}
     try:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from regrep.arguments import check_callable, check_tensor
 from regrep.errors import RegrepError
@@ -97,8 +97,8 @@ def penalty_between(
         group: the group of rho if rho is a plain function; needed by ``"moving"``.
         samples: B for a value per sample [B]; by default their mean.
     """
-    if penalty == "mse":
-        return mean_square(moved - target, samples)
+    if penalty == "mse":  # one operation of PyTorch where it can be, which launches fewer kernels
+        return nn.functional.mse_loss(moved, target) if samples is None else mean_square(moved - target, samples)
     if penalty == "relative":
         return relative_to_variance(moved, target, rounding(moved, target), samples)
     with torch.autocast(moved.device.type, enabled=False):

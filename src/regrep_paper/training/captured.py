@@ -40,6 +40,7 @@ class WholeStep(Generic[Found]):
         self.loss, self.optimizer, self.device = loss, optimizer, device
         self.number = torch.zeros((), dtype=torch.int64, device=device)
         self.taken = 0
+        self.stream = torch.cuda.Stream(device) if device.type == "cuda" else None
         self.graph: torch.cuda.CUDAGraph | None = None
         self.found: tuple[Tensor, Found] | None = None
         if device.type == "cuda":
@@ -58,7 +59,7 @@ class WholeStep(Generic[Found]):
         if self.graph is None:
             self.graph = torch.cuda.CUDAGraph()
             try:
-                with torch.cuda.graph(self.graph):
+                with torch.cuda.graph(self.graph, stream=self.stream):
                     self.found = self._step()
             except RuntimeError as cause:
                 reason = str(cause).splitlines()[0]
@@ -70,12 +71,12 @@ class WholeStep(Generic[Found]):
         return self.found
 
     def _beside(self) -> tuple[Tensor, Found]:
-        """A step on another stream, as a capture needs it of those before it."""
-        stream = torch.cuda.Stream(self.device)
-        stream.wait_stream(torch.cuda.current_stream(self.device))
-        with torch.cuda.stream(stream):
+        """A step on the stream of the capture: what autograd keeps from one step to the next belongs to a stream."""
+        assert self.stream is not None, "a CPU has no streams"
+        self.stream.wait_stream(torch.cuda.current_stream(self.device))
+        with torch.cuda.stream(self.stream):
             found = self._step()
-        torch.cuda.current_stream(self.device).wait_stream(stream)
+        torch.cuda.current_stream(self.device).wait_stream(self.stream)
         return found
 
     def _step(self) -> tuple[Tensor, Found]:

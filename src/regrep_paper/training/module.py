@@ -246,15 +246,18 @@ class NetworkModule(CapturingModule, ConfiguredModule[EquivariantObjective | Rol
 
     def _of_latent(self, symmetry: LatentSymmetry, x: Tensor) -> tuple[EquivarianceError, Profile | None]:
         """Errors by element and, of a latent that is not too wide to hold all samples at once, by irreducible."""
-        # In training mode the look at one latent below would change the statistics of normalisations.
-        encoder, act, rho = self.network.cpu().eval().encoder, symmetry.action, symmetry.rho
+        device = self.device if self._trainer is None else self._trainer.strategy.root_device
+        encoder: Callable[[Tensor], Tensor] = self.network.to(device).eval().encoder
+        act, rho = symmetry.action, symmetry.rho
+        x = x.to(device)
         with torch.no_grad():
             width = encoder(x[:1]).numel()
-        if width > WIDEST:
-            return equivariance_error(encoder, x, act, rho), None
-        orbit = Orbit(encoder, x, act)  # for both measurements
-        parts = orbit.encoder, orbit.names, orbit.action, rho
-        return equivariance_error(*parts), profile(*parts)
+        if width <= WIDEST:
+            orbit = Orbit(encoder, x, act)  # for both measurements
+            encoder, x, act = orbit.encoder, orbit.names, orbit.action
+        error = equivariance_error(encoder, x, act, rho)
+        self.network.cpu()
+        return error, None if width > WIDEST else profile(encoder, x, act, rho)
 
     def through(self, x: Tensor, y: Tensor) -> ThroughRho | None:
         """A metric of the head on moved latents of x, per element; None where the targets are not invariant."""

@@ -18,7 +18,7 @@ class Orbit:
 
     Names are rows (sample, element), on which h acts by (i, g) -> (i, hg); :meth:`encoder` looks their latents up. What
     is measured with these is what would be measured with the encoder itself, which runs once for every sample and
-    element instead of once for each measurement.
+    element instead of once for each measurement, on the device of the samples. The table lies on the CPU.
 
     Args:
         encoder: x -> latent, in evaluation mode.
@@ -38,7 +38,7 @@ class Orbit:
         group, count = act.group, len(x)
 
         def encoded(part: Tensor, k: int) -> Tensor:
-            return encoder(act(part, torch.full((len(part),), k)))
+            return encoder(act(part, torch.full((len(part),), k, device=x.device))).cpu()
 
         with torch.no_grad():
             parts = [torch.cat([encoded(part, k) for part in x.split(BATCH)]) for k in range(group.order)]
