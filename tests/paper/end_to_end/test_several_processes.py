@@ -11,6 +11,8 @@ import pytest
 import torch
 from smoke_fixture import SIZE
 
+from regrep_paper.cli import main
+
 COMMON = [
     "--data.classes=2",
     "--data.train_pairs=40",
@@ -75,12 +77,11 @@ def test_two_processes_leave_one_record(finished):
     assert [row["step"] for row in rows_of(out)] == ["14", "28", "42"]  # as many as one process makes
 
 
-def test_one_process_measures_what_two_did(finished):
+def test_one_process_measures_what_two_did(finished, capsys):
     """Of 40 samples in batches of 11 each counts once."""
     out, _ = finished
-    code, text = told(regrep("test", str(out)))
-    assert code == 0, text
-    lines = [line.split() for line in text.splitlines()]
+    assert main(["test", str(out)]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     again = {words[0].removeprefix("test/"): float(words[1]) for words in lines}
     assert again == pytest.approx(json.loads((out / "done.json").read_text())["test"], abs=2e-4)
 
@@ -122,10 +123,9 @@ def test_processes_fail_together_and_one_tells(tmp_path):
     assert json.loads((tmp_path / "done.json").read_text())["status"] == "failed"
 
 
-def test_a_fast_run_tries_everything_out_and_leaves_nothing(tmp_path):
-    code, text = told(regrep("fit", "ddmnist", f"--out={tmp_path / 'run'}", *COMMON, "--trainer.fast_dev_run=true"))
-    assert code == 0, text
-    assert text == "training, validation and test have been tried out; nothing was recorded\n"
+def test_a_fast_run_tries_everything_out_and_leaves_nothing(tmp_path, capsys):
+    assert main(["fit", "ddmnist", f"--out={tmp_path / 'run'}", *COMMON, "--trainer.fast_dev_run=true"]) == 0
+    assert capsys.readouterr().out == "training, validation and test have been tried out; nothing was recorded\n"
     assert not (tmp_path / "run").exists()
 
 
