@@ -82,12 +82,8 @@ class Drawing:
 
 def drawing(name: str, heading: str, caption: str, figure: Figure) -> Drawing:
     """Save a figure as SVG and PDF without dates."""
-    text, data = io.StringIO(), io.BytesIO()
-    with matplotlib.rc_context(STYLE):
-        for file, form in ((text, "svg"), (data, "pdf")):
-            date = "Date" if form == "svg" else "CreationDate"
-            figure.savefig(file, format=form, metadata={date: None}, bbox_inches="tight", pad_inches=0.08)
-    svg = re.sub(r"^.*?(?=<svg)", "", text.getvalue(), flags=re.DOTALL)
+    text, pdf = saved(figure, "svg", "Date").decode(), saved(figure, "pdf", "CreationDate")
+    svg = re.sub(r"^.*?(?=<svg)", "", text, flags=re.DOTALL)
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = _with_titles(_rounded(svg))
     used = set(re.findall(r'="#([^"]+)"|url\(#([^)]+)\)', svg))
@@ -96,7 +92,15 @@ def drawing(name: str, heading: str, caption: str, figure: Figure) -> Drawing:
     svg = re.sub(r'( id="|="#|url\(#)', lambda found: f"{found[1]}{name}-", svg)
     svg = svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(heading)}" ', 1)
     width = float(re.search(r'width="([\d.]+)pt"', svg)[1])  # type: ignore[index]  # matplotlib writes it
-    return Drawing(name, heading, caption, width, svg, data.getvalue())
+    return Drawing(name, heading, caption, width, svg, pdf)
+
+
+def saved(figure: Figure, form: str, date: str) -> bytes:
+    """The bytes of a figure, without the date, which has this name."""
+    file = io.BytesIO()
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(file, format=form, metadata={date: None}, bbox_inches="tight", pad_inches=0.08)
+    return file.getvalue()
 
 
 def tell(artist: Artist, *texts: str) -> None:

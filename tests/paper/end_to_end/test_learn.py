@@ -72,6 +72,7 @@ def test_layers_need_an_action_on_the_inputs(run, capsys):
     assert "no action moves those of this run" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("svg_alone")
 def test_report_of_the_record(run):
     done = json.loads((run / "done.json").read_text())
     made = build(run.parent)

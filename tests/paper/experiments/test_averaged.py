@@ -14,6 +14,7 @@ def read_record(folder):
     return json.loads((folder / "run.json").read_text()), json.loads((folder / "done.json").read_text())
 
 
+@pytest.mark.usefixtures("svg_alone")
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore:.*num_workers.*", "ignore:.*number of training batches.*")
 @pytest.mark.parametrize(
     ("name", "options", "elements"),
