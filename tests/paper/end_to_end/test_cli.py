@@ -194,16 +194,17 @@ def test_doctor_tells_what_to_run(monkeypatch):
     assert 'submitit missing; run: pip install "regrep[sweep]"' in doctor.examine()
 
 
-def test_a_sweep_from_the_command_line(capfd, tmp_path, monkeypatch):
+@pytest.mark.parametrize("runs", [1, pytest.param(2, marks=pytest.mark.slow)])  # each has a process of its own
+def test_a_sweep_from_the_command_line(capfd, tmp_path, monkeypatch, runs):
     file, out = tmp_path / "small.yaml", tmp_path / "runs"
-    file.write_text(SWEEP)
+    file.write_text(SWEEP if runs == 2 else SWEEP.replace("cnn-augmented, ", ""))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert main(["sweep", str(file), f"--out={out}", "--jobs=2"]) == 0
-    assert "2/2 " in capfd.readouterr().out
+    assert f"{runs}/{runs} " in capfd.readouterr().out
     assert main(["sweep", str(file), f"--out={out}"]) == 0
-    assert capfd.readouterr().out == "2 of 2 runs were already finished\n"
+    assert capfd.readouterr().out == f"{runs} of {runs} runs were already finished\n"
     assert main(["sweep", str(file), f"--out={out}", "--set", "seed=[0, 1]", "--dry-run"]) == 0
-    assert "2 finished, 2 to do" in capfd.readouterr().out
+    assert f"{runs} finished, {runs} to do" in capfd.readouterr().out
 
 
 PACKAGED = sorted(Path(str(resources.files("regrep_paper.tables"))).rglob("*.yaml"))
@@ -329,6 +330,7 @@ def test_learning_from_a_folder_that_is_not_there(capsys, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("svg_alone")
 def test_tables_of_what_was_learned_need_no_extra_for_figures(tmp_path, monkeypatch, capsys):
     write_run(tmp_path / "a")
     monkeypatch.setitem(sys.modules, "jinja2", None)
@@ -343,6 +345,7 @@ def test_tables_of_what_was_learned_need_no_extra_for_figures(tmp_path, monkeypa
 @pytest.mark.parametrize(
     "words", [["groups", "D4"], ["models"], ["doctor"], ["sweep", "ddmnist/demo", "--dry-run"], ["report", "."]]
 )
+@pytest.mark.usefixtures("svg_alone")
 def test_json_is_all_on_stdout_and_quiet_leaves_nothing_else(tmp_path, capsys, monkeypatch, words):
     monkeypatch.chdir(tmp_path)
     write_run(tmp_path / "a")

@@ -85,6 +85,21 @@ def whole(tmp_path_factory):
     return found
 
 
+@pytest.fixture(scope="module")
+def left(tmp_path_factory):
+    """Makes copies of runs that were stopped before an epoch; each is trained once."""
+    known = {}
+
+    def copy(folder, epoch, protocol="published"):
+        if (epoch, protocol) not in known:
+            known[epoch, protocol] = tmp_path_factory.mktemp("stopped") / "run"
+            stopped(known[epoch, protocol], epoch, protocol)
+        shutil.copytree(known[epoch, protocol], folder)
+        return folder / "checkpoints" / "last.ckpt"
+
+    return copy
+
+
 def test_the_best_epoch_is_not_the_last(whole):
     """So that the tests below can tell a forgotten score."""
     assert 0 < whole["published"][2]["best_epoch"] < EPOCHS - 1
@@ -101,8 +116,8 @@ def test_a_run_continues_wherever_its_folder_is(whole, tmp_path):
 
 @pytest.mark.parametrize("protocol", ["published", "decaying"])
 @pytest.mark.parametrize("damage", ["empty", "cut", "flipped", "other"])
-def test_a_damaged_last_checkpoint_is_replaced_by_the_best(whole, tmp_path, capsys, protocol, damage):
-    last = stopped(tmp_path / "run", 3, protocol)
+def test_a_damaged_last_checkpoint_is_replaced_by_the_best(whole, left, tmp_path, capsys, protocol, damage):
+    last = left(tmp_path / "run", 3, protocol)
     data = bytearray(last.read_bytes())
     if damage == "cut":
         last.write_bytes(data[: len(data) // 2])
@@ -118,8 +133,8 @@ def test_a_damaged_last_checkpoint_is_replaced_by_the_best(whole, tmp_path, caps
     assert_same(result(tmp_path / "run"), whole[protocol])
 
 
-def test_damage_to_all_is_told_and_nothing_changes(tmp_path):
-    last = stopped(tmp_path / "run", 2)
+def test_damage_to_all_is_told_and_nothing_changes(left, tmp_path):
+    last = left(tmp_path / "run", 2)
     for path in (last, last.with_name("best.ckpt")):
         path.write_bytes(path.read_bytes()[:-1])
     record = (tmp_path / "run" / "run.json").read_text()
@@ -127,18 +142,18 @@ def test_damage_to_all_is_told_and_nothing_changes(tmp_path):
         fitted(tmp_path / "run")
     assert (tmp_path / "run" / "run.json").read_text() == record
     shutil.rmtree(last.parent)
-    fitted(tmp_path / "run")
+    stopped(tmp_path / "run", 1)
 
 
-def test_a_run_of_an_earlier_version_continues(whole, tmp_path):
-    last = stopped(tmp_path / "run", 2)
+def test_a_run_of_an_earlier_version_continues(whole, left, tmp_path):
+    last = left(tmp_path / "run", 2)
     last.with_name(checksums.CHECKSUMS).unlink()
     fitted(tmp_path / "run")
     assert_same(result(tmp_path / "run"), whole["published"])
 
 
-def test_a_checkpoint_of_something_else_is_told(tmp_path):
-    last = stopped(tmp_path / "run", 2)
+def test_a_checkpoint_of_something_else_is_told(left, tmp_path):
+    last = left(tmp_path / "run", 2)
     last.with_name(checksums.CHECKSUMS).unlink()
     torch.save({"epoch": 1}, last)
     with pytest.raises(RegrepError, match=r"the run cannot continue from .*last\.ckpt, which is no checkpoint of it"):
@@ -172,11 +187,11 @@ def test_a_folder_that_is_removed_ends_the_run(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_parts_of_a_killed_write_are_removed(tmp_path):
-    last = stopped(tmp_path / "run", 2)
+def test_parts_of_a_killed_write_are_removed(left, tmp_path):
+    last = left(tmp_path / "run", 2)
     for folder in (last.parent, tmp_path / "run"):
         (folder / ".last.ckpt.1-ab.part").write_bytes(b"half")
-    fitted(tmp_path / "run")
+    stopped(tmp_path / "run", 3)
     assert list((tmp_path / "run").rglob(".*.part")) == []
 
 
@@ -195,8 +210,8 @@ def test_a_run_continues_with_the_threads_it_began_with(tmp_path):
     assert [record["threads"], record["resumed"][0]["threads"]] == [2, 2]
 
 
-def test_other_threads_in_the_record_than_in_the_checkpoint_are_told(tmp_path):
-    stopped(tmp_path / "run", 1)
+def test_other_threads_in_the_record_than_in_the_checkpoint_are_told(left, tmp_path):
+    left(tmp_path / "run", 2)
     path = tmp_path / "run" / "run.json"
     record = json.loads(path.read_text())
     before = torch.get_num_threads()
@@ -209,4 +224,4 @@ def test_other_threads_in_the_record_than_in_the_checkpoint_are_told(tmp_path):
     finally:
         torch.set_num_threads(before)
     path.write_text(json.dumps({name: value for name, value in record.items() if name != "threads"}))
-    fitted(tmp_path / "run")
+    stopped(tmp_path / "run", 3)

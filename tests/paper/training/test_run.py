@@ -33,7 +33,7 @@ def fitted(folder, protocol: Protocol, epochs: int = EPOCHS):
     """A small run: its folder, rates, model, data and record."""
     prepare()
     lightning.seed_everything(0, verbose=False)
-    data = DoubleDigits("D1", classes=2, train_pairs=20, validation_pairs=5, test_pairs=5, batch_size=32)
+    data = DoubleDigits("D1", classes=2, train_pairs=5, validation_pairs=5, test_pairs=5, batch_size=8)
     model = DDMNIST("D1", "cnn-augmented", RATE, classes=2)
     rates = Rates()
     trainer = Trainer(max_epochs=epochs, accelerator="cpu", callbacks=[rates], **TRAINER)
@@ -50,7 +50,7 @@ def weights(run, which):
 
 def test_one_cycle_rises_to_the_rate_and_decays_to_nothing(tmp_path):
     _, rates, *_ = fitted(tmp_path, PROTOCOLS["decaying"], epochs=10)
-    assert len(rates) == 10 * 2  # 80 pairs: two whole batches of 32
+    assert len(rates) == 10 * 2  # 20 pairs: two whole batches of 8
     assert max(rates) == pytest.approx(RATE)
     assert rates.index(max(rates)) == 1  # a tenth of the steps
     assert rates[0] < RATE / 10
@@ -66,7 +66,7 @@ def test_short_runs_have_a_cycle_too(tmp_path, epochs):
 
 def test_the_published_rate_is_constant_and_batches_need_not_be_whole(tmp_path):
     _, rates, *_ = fitted(tmp_path, PROTOCOLS["published"])
-    assert rates == [RATE] * EPOCHS * 3  # two batches of 32 pairs, and one of 16
+    assert rates == [RATE] * EPOCHS * 3  # two batches of 8 pairs, and one of 4
 
 
 def test_the_last_weights_are_tested_or_the_best(tmp_path):
