@@ -27,7 +27,8 @@ SWEEP = {
     "grid": {"method": ["cnn-augmented", "ours"], "epochs": [2], "seed": [0]},
 }
 
-LEARN = ("epochs=2", "batch_size=8")
+LEARN = ("epochs=2", "batch_size=8", "train_samples=400", "validation_samples=100", "test_samples=100")
+"""Settings of a run that trains for about as long as its process takes to start."""
 
 SHARES = {"fit-published": 70, "fit-decaying": 70, "sweep": 15, "learn": 10, "smoke": 15, "report": 20}
 """How many trials of each command a whole campaign makes."""
