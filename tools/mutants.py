@@ -61,9 +61,9 @@ def main() -> None:
     options = _options()
     end = time.monotonic() + 60 * options.minutes
     with tempfile.TemporaryDirectory(prefix="mutants-") as scratch:
-        copies = [_copy(Path(scratch) / f"copy{k}") for k in range(options.jobs)]
+        sources, *copies = (_copy(Path(scratch) / f"copy{k}") for k in range(options.jobs + 1))
         known = _calls(copies[0], options)
-        mutants = _sample(known, options)
+        mutants = _sample(sources, known, options)
         print(f"{len(mutants)} changes", flush=True)
         context = multiprocessing.get_context("fork")
         queue = context.Queue()
@@ -77,8 +77,8 @@ def main() -> None:
                     place = f"{mutant.file}:{mutant.change.line}"
                     print(f"{len(outcomes):4} {outcome:8} {place} {mutant.change.kind}", flush=True)
                     if outcome != KILLED:
-                        print(_diff(mutant.file, mutant.change), flush=True)
-    _report(outcomes, len(mutants), options)
+                        print(_diff(sources, mutant), flush=True)
+        _report(outcomes, len(mutants), sources, options)
 
 
 def _options() -> argparse.Namespace:
@@ -92,7 +92,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--tests", nargs="*", default=["tests", "src"], help="tests to use")
     parser.add_argument("--calls", type=Path, help="keep in this file which test calls what, or read it")
     parser.add_argument("--out", type=Path, help="write the result as JSON")
-    return parser.parse_args()
+    options = parser.parse_args()
+    git = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    options.commit = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    return options
 
 
 def _copy(target: Path) -> Path:
@@ -155,13 +158,16 @@ def _traced(copy: Path, files: list[str], jobs: int) -> dict[str, dict]:
     return tests
 
 
-def _sample(known: dict[str, dict], options: argparse.Namespace) -> list[Mutant]:
-    """Changes drawn folder by folder and kind by kind, each with its tests."""
+def _sample(sources: Path, known: dict[str, dict], options: argparse.Namespace) -> list[Mutant]:
+    """Changes drawn folder by folder and kind by kind, each with its tests.
+
+    The sources are a copy: somebody may go on working in the tree.
+    """
     equivalent = {(one["file"], one["from"], one["to"]) for one in json.loads(_equivalents().read_text())}
     folders: dict[str, dict[str, list[tuple[str, Change]]]] = defaultdict(lambda: defaultdict(list))
     trees: dict[str, str] = {}
-    for path in sorted((ROOT / "src").rglob("*.py")):
-        name = path.relative_to(ROOT).as_posix()
+    for path in sorted((sources / "src").rglob("*.py")):
+        name = path.relative_to(sources).as_posix()
         lines = {int(one.rpartition(":")[2]) for one in options.only if one.startswith(f"{name}:")}
         if _lies_in(name, options.without) or not (lines or _lies_in(name, options.only)):
             continue
@@ -173,8 +179,8 @@ def _sample(known: dict[str, dict], options: argparse.Namespace) -> list[Mutant]
     fit = (
         (name, change)
         for name, change in turns
-        if changes_meaning(change, (ROOT / name).read_bytes(), trees[name])
-        and (name, *_changed_line(name, change)) not in equivalent
+        if changes_meaning(change, before := (sources / name).read_bytes(), trees[name])
+        and (name, *_changed_line(before, change)) not in equivalent
     )
     callers = callers_of(known)
     return [with_tests(name, change, known, callers) for name, change in islice(fit, options.count)]
@@ -294,9 +300,8 @@ def _noticed(path: Path, before: bytes, after: bytes, tests: tuple[str, ...], li
     return ALIVE
 
 
-def _changed_line(file: str, change: Change) -> tuple[str, str]:
+def _changed_line(before: bytes, change: Change) -> tuple[str, str]:
     """The line as it was and as it became, without indentation; of several lines, the whole."""
-    before = (ROOT / file).read_bytes()
     start = before.rfind(b"\n", 0, change.start) + 1
     end = before.find(b"\n", change.end)
     after = change.apply(before)
@@ -305,28 +310,28 @@ def _changed_line(file: str, change: Change) -> tuple[str, str]:
     return " ".join(old.decode().split()), " ".join(new.decode().split())
 
 
-def _diff(file: str, change: Change) -> str:
-    before = (ROOT / file).read_bytes()
-    old, new = (text.decode().splitlines() for text in (before, change.apply(before)))
+def _diff(sources: Path, mutant: Mutant) -> str:
+    before = (sources / mutant.file).read_bytes()
+    old, new = (text.decode().splitlines() for text in (before, mutant.change.apply(before)))
     lines = difflib.unified_diff(old, new, lineterm="", n=1)
-    return "\n".join([f"{file}:{change.line} ({change.kind})", *list(lines)[3:]])
+    return "\n".join([f"{mutant.file}:{mutant.change.line} ({mutant.change.kind})", *list(lines)[3:]])
 
 
 def _equivalents() -> Path:
     return ROOT / "tools" / "equivalents.json"
 
 
-def _report(outcomes: list[tuple[Mutant, str]], drawn: int, options: argparse.Namespace) -> None:
+def _report(outcomes: list[tuple[Mutant, str]], drawn: int, sources: Path, options: argparse.Namespace) -> None:
     folders: dict[str, Counter] = defaultdict(Counter)
     survivors = []
     for mutant, outcome in sorted(outcomes, key=lambda pair: (pair[0].file, pair[0].change.start)):
         if outcome != UNCLEAR:  # its tests do not pass without it
             folders[str(Path(mutant.file).parent)][outcome] += 1
         if outcome in (ALIVE, UNTESTED):
-            old, new = _changed_line(mutant.file, mutant.change)
+            old, new = _changed_line((sources / mutant.file).read_bytes(), mutant.change)
             place = {"file": mutant.file, "line": mutant.change.line}
             survivors.append({**place, "outcome": outcome, "from": old, "to": new})
-            print(f"\n{outcome}: {_diff(mutant.file, mutant.change)}")
+            print(f"\n{outcome}: {_diff(sources, mutant)}")
     counts = {folder: {"changes": c.total(), "killed": c[KILLED] + c[SLOW]} for folder, c in sorted(folders.items())}
     total = {name: sum(count[name] for count in counts.values()) for name in ("changes", "killed")}
     print()
@@ -334,10 +339,8 @@ def _report(outcomes: list[tuple[Mutant, str]], drawn: int, options: argparse.Na
         share = count["killed"] / max(1, count["changes"])
         print(f"{folder:32} {count['killed']:4} of {count['changes']:4} noticed, {share:.1%}")
     if options.out:
-        git = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
-        commit = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
         settings = {name: getattr(options, name) for name in ("seed", "only", "without", "tests")}
-        record = {"commit": commit, **settings, "drawn": drawn, "all": total, "folders": counts}
+        record = {"commit": options.commit, **settings, "drawn": drawn, "all": total, "folders": counts}
         options.out.write_text(json.dumps({**record, "survivors": survivors}, indent=1, ensure_ascii=False) + "\n")
 
 
