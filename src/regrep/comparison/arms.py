@@ -23,6 +23,14 @@ Teacher = Literal["mean", "averaged", "reference"]
 TARGETS = MappingProxyType({"target_error": 0.3, "target_consistency": 0.05})
 """Targets of the arms whose weights follow an error instead of being chosen from the grid."""
 
+SHARE = 0.1
+"""Weight of the penalty that joins another term, as a share of that term's weight.
+
+On the tasks whose results are recorded the grid gave consistency its largest weight, 3, and the whitened penalty its
+smallest, 0.1. A tenth keeps both near what was chosen for each alone, and one grid, as long as that of any other arm,
+goes through both.
+"""
+
 
 @dataclass(frozen=True)
 class Arm:
@@ -33,6 +41,7 @@ class Arm:
         text: one line on what it does.
         settings: options of :class:`~regrep.EquivariantObjective` that differ from their defaults.
         weighted: the option that the grid of weights sets; None for an arm without a weight.
+        shares: further options that are a share of that weight.
         augmented: whether samples are moved by random elements; the objective is used only then.
         averages: whether outputs are averaged over the group at test time. Such an arm has no training of its own: it
             tests the networks of ``REFERENCE``.
@@ -42,12 +51,14 @@ class Arm:
         head: whether it needs a network with ``encoder`` and ``head``.
         controls: names of the arms that do the same without equivariance.
         control: whether it is such an arm.
+        adds_to: the arm that does the same without one part, which this one is also compared with.
     """
 
     name: str
     text: str
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     weighted: Weighted | None = None
+    shares: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     augmented: bool = True
     averages: bool = False
     teacher: Teacher | None = None
@@ -56,6 +67,7 @@ class Arm:
     head: bool = False
     controls: tuple[str, ...] = ()
     control: bool = False
+    adds_to: str | None = None
 
     def __post_init__(self) -> None:
         names = ("augmented", "averages", "follows", "latent", "head", "control")
@@ -121,6 +133,17 @@ ARMS: Mapping[str, Arm] = MappingProxyType(
             controls=("same-view",),
         ),
         Arm(
+            "consistency-whitened",
+            "consistency together with penalty-whitened, at a tenth of its weight",
+            _WHITENED,
+            weighted="consistency",
+            shares=MappingProxyType({"weight": SHARE}),
+            latent=True,
+            head=True,
+            controls=("consistency-permuted",),
+            adds_to="consistency",
+        ),
+        Arm(
             "consistency-target",
             "consistency with a weight that follows a target",
             {"weight": 0.0, "target_consistency": TARGETS["target_consistency"]},
@@ -179,6 +202,16 @@ ARMS: Mapping[str, Arm] = MappingProxyType(
             control=True,
         ),
         Arm(
+            "consistency-permuted",
+            "consistency-whitened with random permutations in place of the representation",
+            {**_WHITENED, "control": "permuted"},
+            weighted="consistency",
+            shares=MappingProxyType({"weight": SHARE}),
+            latent=True,
+            head=True,
+            control=True,
+        ),
+        Arm(
             "same-view",
             "mean-teacher with teacher and network at the same view",
             {"weight": 0.0, "teacher_view": "same"},
@@ -200,7 +233,7 @@ ARMS: Mapping[str, Arm] = MappingProxyType(
 
 
 def arms_named(names: Sequence[str] | str | None) -> list[Arm]:
-    """The arms of these names and what they need: the reference, and the controls of each.
+    """The arms of these names and what they need: the reference, the arm that one adds to, and the controls of each.
 
     Args:
         names: in any order; None for all.
@@ -224,7 +257,11 @@ def arms_named(names: Sequence[str] | str | None) -> list[Arm]:
             close = difflib.get_close_matches(str(name), ARMS, n=1, cutoff=0.6)
             repair = f"did you mean {close[0]}?" if close else f"choose from {', '.join(ARMS)}"
             raise RegrepError(f"there is no arm {shown(name)}; {repair}")
-    needed = {REFERENCE, *wanted, *(control for name in wanted for control in ARMS[name].controls)}
+    needed, open_names = {REFERENCE}, list(wanted)
+    while open_names:
+        arm = ARMS[open_names.pop()]
+        needed.add(arm.name)
+        open_names += [*arm.controls, *([] if arm.adds_to is None else [arm.adds_to])]
     return [arm for name, arm in ARMS.items() if name in needed]
 
 

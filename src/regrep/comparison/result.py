@@ -118,9 +118,14 @@ class Comparison:
                     for control in ARMS[name].controls
                     if control in self.arms
                 ),
+                self._added(name),
             )
             for name in names
         )
+
+    def _added(self, arm: str) -> tuple[str, PairedInterval] | None:
+        base = ARMS[arm].adds_to
+        return None if base is None or base not in self.arms else (base, self.gain(arm, base))
 
     @cached_property
     def verdict(self) -> str:
@@ -246,6 +251,17 @@ class Comparison:
             notes.append(f"The weight of {arms} stands at an end of the grid: one beyond it may be better.")
         return notes + [f"{arm} was left out: {reason}." for arm, reason in self.left_out.items()]
 
+    @property
+    def legend(self) -> str:
+        """What the columns mean, in a line; :attr:`notes` say more."""
+        better = "larger" if self.larger_is_better else "smaller"
+        return (
+            f"test: {self.metric}, {better} is better; gain: over {REFERENCE}, with its {LEVEL:.0%} interval; p: of the"
+            f" gain, corrected for the number of arms; step, inference: cost, {self._base} is 1, in operations and in"
+            f" seconds (s); whitened, outputs: errors of the latent and of the outputs, 0 is equivariant; through rho:"
+            f" {self.metric} on moved latents"
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """For a record."""
         return {
@@ -290,7 +306,7 @@ class Comparison:
         rows = [list(HEAD), *self.rows()]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-        return "\n".join([*lines, "", self.verdict])
+        return "\n".join([*lines, "", self.legend, "", self.verdict])
 
 
 def arm_text(arm: Arm) -> str:

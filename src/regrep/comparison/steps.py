@@ -79,6 +79,7 @@ class Taught(Step):
         settings = dict(arm.settings)
         if arm.weighted is not None:
             settings[arm.weighted] = weight
+            settings |= {option: share * float(weight or 0.0) for option, share in arm.shares.items()}
         if arm.name == "penalty-target":
             settings["steps"] = task.step_count(splits)
         self.mean = MeanTeacher(network, TEACHER_DECAY) if arm.teacher == "mean" else None

@@ -133,6 +133,25 @@ class Task:
 
     Raises:
         RegrepError: an attribute that does not fit.
+
+    >>> import regrep
+    >>> act, x = regrep.actions.RotateFlip2d(regrep.groups.cyclic(4)), torch.rand(60, 1, 8, 8)
+    >>> down, right = torch.gradient(x, dim=(2, 3))
+    >>> y = torch.cat([right, -down], dim=1)  # at each pixel a vector (vx, vy), to the right and up
+    >>> task = Task(
+    ...     model=lambda seed: nn.Conv2d(1, 2, 3, padding=1),
+    ...     data=Splits(train=(x[:20], y[:20]), validation=(x[20:40], y[20:40]), test=(x[40:], y[40:])),
+    ...     loss=nn.functional.mse_loss,
+    ...     input_action=act,
+    ...     output_action=regrep.actions.VectorField2d(act.group, rows="down"),
+    ...     steps=200,
+    ... )
+    >>> task.group.name, task.metric_for(task.splits(seed=0)).name, task.network(seed=0)(x).shape
+    ('C4', 'squared error', torch.Size([60, 2, 8, 8]))
+    >>> quarter = torch.ones(60, dtype=torch.int64)
+    >>> turned = torch.gradient(act(x, quarter), dim=3)[0]
+    >>> torch.allclose(turned, task.output_action(y, quarter)[:, :1])
+    True
     """
 
     model: Callable[[int], nn.Module]

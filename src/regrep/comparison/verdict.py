@@ -25,6 +25,7 @@ class Finding:
         p: of the gain, corrected for the number of arms; None without an interval.
         inference: its cost as a multiple of one pass.
         controls: for each control its gain over the reference, and the gain of the arm over it.
+        added: the arm that does the same without one part, and the gain over it; None if there is none.
     """
 
     arm: str
@@ -32,6 +33,7 @@ class Finding:
     p: float | None
     inference: float
     controls: tuple[tuple[str, PairedInterval, PairedInterval], ...] = ()
+    added: tuple[str, PairedInterval] | None = None
 
     @property
     def differs(self) -> bool:
@@ -98,7 +100,7 @@ def verdict(findings: Sequence[Finding], reference: str, seeds: int) -> str:
             f" The interval of {names} excludes 0 by itself, but not after the correction for {len(findings)}"
             f" comparisons."
         )
-    return text + _caution(findings, seeds)
+    return text + "".join(map(_added, findings)) + _caution(findings, seeds)
 
 
 def _price(one: Finding) -> str:
@@ -123,6 +125,24 @@ def _control(one: Finding) -> str:
             " symmetry"
         )
     return f", but is not separated from its control ({_listed(one.ties)}): a gain due to the symmetry is not shown"
+
+
+def _added(one: Finding) -> str:
+    """What an arm adds to the one that does the same without one part, and whether its controls add as much."""
+    if one.added is None:
+        return ""
+    base, gain = one.added
+    if not gain.excludes_zero:
+        return f" That {one.arm} adds to {base} is not shown: {shown_interval(gain)}."
+    if gain.mean < 0:
+        return f" {one.arm} is behind {base} by {shown_interval(gain, -1)}."
+    text = f" {one.arm} adds {shown_interval(gain)} to {base}"
+    if one.ties:
+        text += f", but is not separated from its control ({_listed(one.ties)}): that the symmetry adds it is not shown"
+    elif one.controls:
+        ahead = min((ahead for _, _, ahead in one.controls), key=lambda ahead: ahead.mean)
+        text += f", and is ahead of {_listed([name for name, _, _ in one.controls])} by {shown_interval(ahead)}"
+    return text + "."
 
 
 def _caution(findings: Sequence[Finding], seeds: int) -> str:

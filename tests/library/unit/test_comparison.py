@@ -12,8 +12,10 @@ import regrep
 from comparison_fixture import GROUP, SWAP, Network, comparison, evaluated, samples, splits, task, trained
 from regrep.comparison import ARMS, Arm, Comparison, Metric, Splits, Trained, choose, evaluate, plan, train
 from regrep.comparison.batches import Order, Views
+from regrep.comparison.placement import placement
 from regrep.comparison.plan import check_paired
 from regrep.comparison.records import Evaluated, fingerprint, packed, unpacked
+from regrep.comparison.result import HEAD
 from regrep.comparison.steps import Taught
 from regrep.errors import RegrepError
 
@@ -28,6 +30,10 @@ def reference(seed, of=None):
 
 def trained_arm(name, seed, of=None):
     return train(of or task(), ARMS[name], weight_of(name), seed, reference(seed, of))
+
+
+def place_of(of):
+    return placement(of, of.network(0), of.splits(0).train[0])
 
 
 def weight_of(name):
@@ -123,6 +129,28 @@ def test_terms_without_labels_use_the_unlabelled_samples():
     for name in TRAINED:
         changed = fingerprint(trained_arm(name, 0, task())[1]) != fingerprint(trained_arm(name, 0, other)[1])
         assert changed == (name not in ("plain", "augmented", "latent-augmentation")), name
+
+
+@pytest.mark.parametrize(("name", "control"), [("consistency-whitened", None), ("consistency-permuted", "permuted")])
+def test_the_penalty_that_joins_consistency_has_a_tenth_of_its_weight(name, control):
+    step = Taught(task(), ARMS[name], 3.0, task().network(0), splits(), place_of(task()), None)
+    objective = step.objective
+    assert (objective.consistency, objective.weight) == (3.0, pytest.approx(0.3))
+    assert (objective.penalty, objective.latent_augmentation, objective.control) == ("whitened", True, control)
+    views = Views(task(), splits(), torch.arange(8), torch.arange(8), 0, 0)
+    terms = objective(views.x, views.y, g=views.g, unlabelled=views.unlabelled)
+    parts = terms.task + terms.shifted_task + terms.latent_task + 3 * terms.consistency + 0.3 * terms.equivariance
+    torch.testing.assert_close(terms.total, parts)
+
+
+def test_an_arm_that_adds_to_another_is_compared_with_it():
+    found = regrep.compare(task(), ["consistency-whitened"], seeds=2)
+    assert found.arms == ("augmented", "consistency", "consistency-whitened", "consistency-permuted", "same-view")
+    alone, both = found.findings
+    assert (alone.arm, alone.added) == ("consistency", None)
+    assert both.added == ("consistency", found.gain("consistency-whitened", "consistency"))
+    assert [name for name, _, _ in both.controls] == ["consistency-permuted"]
+    assert "consistency-whitened" in found.verdict
 
 
 def test_a_mean_teacher_teaches_in_the_second_half_and_follows_the_network():
@@ -292,6 +320,19 @@ def test_controls_are_no_comparisons():
     assert found.arms == ("augmented", "penalty-mse", "mse-permuted")
     assert [one.arm for one in found.findings] == ["penalty-mse"]
     assert [name for name, _, _ in found.findings[0].controls] == ["mse-permuted"]
+
+
+def test_the_printed_table_explains_its_columns_in_a_line_below():
+    rows = {"augmented": [[1, 0], [0, 0]], "averaged": [[0, 0], [1, 0]]}
+    found = comparison(rows)
+    *table, empty, legend, gap, said = str(found).split("\n")
+    assert (empty, gap, said) == ("", "", found.verdict)
+    assert len(table) == 1 + 1 + len(found.arms)
+    explained = {name for part in legend.split("; ") for name in part.split(": ")[0].split(", ")}
+    assert explained == set(HEAD) - {"arm", "weight", "step s", "inference s"}
+    assert "cost, augmented is 1, in operations and in seconds (s)" in legend  # without plain
+    assert "accuracy, larger is better" in legend
+    assert "error, smaller is better" in Comparison("e", "error", False, (0, 1), found.trained, found.tested).legend
 
 
 def test_a_record_of_everything_is_read_back():

@@ -1,5 +1,6 @@
 """The verdict's rule on numbers made up: every case of the truth table."""
 
+import dataclasses
 import math
 
 import pytest
@@ -44,6 +45,28 @@ def test_the_truth_table(gain, control, ahead, said):
     assert one.due_to_symmetry == (gain is UP and ahead is UP)
     for other in ("due to the symmetry", "ahead of", "is worse"):
         assert (other in text) == (other in said)
+
+
+@pytest.mark.parametrize(
+    ("added", "ahead", "said"),
+    [
+        (UP, UP, " a adds 0.040 [0.030, 0.050] to b, and is ahead of c by 0.040 [0.030, 0.050]."),
+        (UP, NONE, " a adds 0.040 [0.030, 0.050] to b, but is not separated from its control (c): that the"),
+        (UP, DOWN, " a adds 0.040 [0.030, 0.050] to b, but is not separated from its control (c): that the symmetry"),
+        (UP, None, " a adds 0.040 [0.030, 0.050] to b."),
+        (NONE, UP, " That a adds to b is not shown: 0.005 [-0.020, 0.030]."),
+        (DOWN, UP, " a is behind b by 0.040 [0.030, 0.050]."),
+    ],
+)
+@pytest.mark.parametrize("gain", [UP, NONE, DOWN])
+def test_what_an_arm_adds_to_the_one_without_its_part_is_said_whatever_it_gains(gain, added, ahead, said):
+    controls = [] if ahead is None else [("c", NONE, ahead)]
+    one = dataclasses.replace(finding("a", gain, controls=controls), added=("b", interval(added)))
+    text = verdict([one, finding("b", NONE)], "augmented", 5)
+    assert said in text
+    assert text.count(" a adds ") + text.count(" a is behind ") == 1
+    assert " adds " not in verdict([one], "augmented", 1)
+    assert " adds " not in verdict([dataclasses.replace(one, added=None)], "augmented", 5)
 
 
 def test_one_control_that_gains_as_much_is_enough():
