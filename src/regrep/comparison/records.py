@@ -40,6 +40,7 @@ class Trained:
         step_seconds: median time of a training step; on an accelerator with the making of its batch.
         step_flops: floating-point operations of matrix products and convolutions in a training step.
         device: where it was trained, ``cpu`` or the name of a card.
+        course: the weight that followed a target, from the first step on at equal distances; empty without one.
     """
 
     arm: str
@@ -53,6 +54,7 @@ class Trained:
     step_seconds: float
     step_flops: float
     device: str = "cpu"
+    course: tuple[float, ...] = ()
 
     @property
     def pairing(self) -> tuple[str, str, str, int]:
@@ -73,6 +75,10 @@ class Trained:
         found = {**{one.name: record.get(one.name) for one in fields(cls)}, "device": record.get("device", "cpu")}
         _check_run(found)
         _check(found, ("validation", "steps", "step_seconds", "step_flops"), ("initial", "order", "data", "device"))
+        course = record.get("course", ())
+        if not isinstance(course, list | tuple) or not all(is_real(value) and value > 0 for value in course):
+            raise RegrepError(f"course of a record holds weights above 0, got {shown(course)}; restore a copy")
+        found["course"] = tuple(map(float, course))
         return cls(**found)
 
 

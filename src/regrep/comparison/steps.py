@@ -17,7 +17,7 @@ from regrep.diagnostics.reading import evaluating
 from regrep.errors import RegrepError
 from regrep.nn.averaged import GroupAveraged
 from regrep.nn.mean_teacher import MeanTeacher
-from regrep.objectives import EquivariantObjective
+from regrep.objectives import DualWeight, EquivariantObjective
 from regrep.objectives.layers import OUTPUT
 from regrep.representations import trivial
 
@@ -58,6 +58,11 @@ class Step:
     def __call__(self, views: Views, done: float) -> Tensor:
         """The loss; ``done`` is the share of the steps that were taken."""
         return self.loss(views)
+
+    @property
+    def followed(self) -> DualWeight | None:
+        """The weight that follows a target, if there is one."""
+        return None
 
     def taken(self) -> None:
         """Told after each step of the optimiser."""
@@ -119,6 +124,11 @@ class Taught(Step):
         if self.late:
             self.objective.teacher_weight = self.teacher_weight if done >= 0.5 else 0.0
         return super().__call__(views, done)
+
+    @property
+    def followed(self) -> DualWeight | None:
+        """The weight of the penalty, or that of the consistency."""
+        return self.objective.error_weight or self.objective.output_weight
 
     def taken(self) -> None:
         """Let the mean teacher follow."""

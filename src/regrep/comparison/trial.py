@@ -22,7 +22,7 @@ from regrep.comparison.records import Evaluated, Trained, fingerprint, weights_o
 from regrep.comparison.steps import averaged, outputs_of, step_of
 from regrep.comparison.symmetry import symmetry_of
 from regrep.comparison.task import Splits, Task, check_pair
-from regrep.comparison.watch import Watch, timed
+from regrep.comparison.watch import Course, Watch, timed
 from regrep.errors import RegrepError
 
 TIMED, PASSES = 100, 7
@@ -68,7 +68,7 @@ def train(
         raise RegrepError(f"optimiser(parameters) returns an optimiser of torch, got {shown(optimiser)}")
     rates = [group["lr"] for group in optimiser.param_groups]
     steps, seen, flops = task.step_count(splits), hashlib.sha256(), 0
-    watch = Watch(task.device, steps)
+    watch, course = Watch(task.device, steps), Course(step.followed, steps)
     with seeded(seed):  # of dropout
         network.train()
         for k, (index, others) in enumerate(Order(task, splits, seed, steps)):
@@ -77,6 +77,7 @@ def train(
                 group["lr"] = rate * factor
             views = Views(task, splits, index, others, seed, k)
             seen.update(views.fingerprint)
+            course.note(k)
             watch.begin()
             optimiser.zero_grad()
             with FlopCounterMode(display=False) if k == steps - 1 else _Uncounted() as counter:
@@ -104,6 +105,7 @@ def train(
         watch.step_seconds,
         float(flops),
         name_of(task.device),
+        course.values,
     )
     return record, weights_of(network)
 

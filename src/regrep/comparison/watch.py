@@ -14,9 +14,13 @@ from torch import Tensor
 from regrep.arguments import shown
 from regrep.comparison.devices import CPU, wait_for
 from regrep.errors import RegrepError
+from regrep.objectives import DualWeight
 
 EVERY, LOOKS = 50, 5
 """On an accelerator losses are read after so many steps, and at least so many times in a training."""
+
+NOTED = 40
+"""At most so many values of a course are kept."""
 
 WARMING = 3
 """So many of the first times are left out of the median, if there are more."""
@@ -90,6 +94,42 @@ class Watch:
         for step, value in enumerate(values, start=self._first):
             if not math.isfinite(value):
                 raise RegrepError(f"the loss of step {step} is finite, got {value}; lower the learning rate")
+
+
+class Course:
+    """The course of a weight that follows a target, at equal distances of at most so many steps that 40 are noted.
+
+    Nothing waits for the device before :attr:`values` are asked for.
+
+    Args:
+        weight: the weight, or None for a training without one.
+        steps: number of steps.
+
+    >>> from regrep.objectives import DualWeight
+    >>> course = Course(weight := DualWeight(0.5, start=0.2), 60)
+    >>> for step in range(60):
+    ...     course.note(step)
+    ...     _ = weight(torch.tensor(1.0))
+    >>> len(course.values), [round(value, 4) for value in course.values[:2]]
+    (30, [0.2, 0.204])
+    """
+
+    def __init__(self, weight: DualWeight | None, steps: int) -> None:
+        self.weight, self.every = weight, math.ceil(steps / NOTED)
+        self._noted: list[Tensor] = []
+
+    def note(self, step: int) -> None:
+        """Note the weight with which a step begins, if it is the turn of that step."""
+        if self.weight is not None and step % self.every == 0:
+            self._noted.append(self.weight.value.clone())
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """What was noted, in order; nothing for a training without such a weight."""
+        if self.weight is None or not self._noted:
+            return ()
+        there = [one.to(self.weight.value.device) for one in self._noted]  # a weight begins on the CPU
+        return tuple(torch.stack(there).cpu().tolist())
 
 
 def timed(call: Callable[[], object], device: torch.device) -> float:

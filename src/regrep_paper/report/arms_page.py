@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
-from regrep.comparison import Comparison
+from regrep.comparison import Comparison, Trained
 from regrep.comparison.result import HEAD
 from regrep.comparison.verdict import shown_interval
+from regrep.comparison.watch import NOTED
 from regrep_paper.report.captioned import Captioned
 from regrep_paper.report.templates import template
 
@@ -16,6 +18,10 @@ RECORD = "comparison.json"
 
 WIDTH, LEFT, LINE = 760.0, 210.0, 26.0
 """Pixels of the drawing: its width, the part for names, and the height of a line."""
+
+
+TOP, BOTTOM = 28.0, 190.0
+"""Upper and lower end of the drawing of weights."""
 
 
 def check_page() -> None:
@@ -40,6 +46,13 @@ def comparison_page(found: Comparison) -> str:
                 "Mean on the validation samples of every weight that was trained",
                 ("arm", "weight", "validation", "choice"),
                 {"": validation_of(found)},
+                RECORD,
+            ),
+            courses=courses_of(found),
+            followed=Captioned(
+                "Weights that follow a target: at the first step, in the middle, and at the end",
+                ("arm", "seed", "first", "middle", "end"),
+                {"": followed_of(found)},
                 RECORD,
             ),
         )
@@ -71,6 +84,52 @@ def drawing_of(found: Comparison) -> dict[str, Any]:
     ticks = [(place(tick), f"{tick:g}") for tick in _ticks(low, high)]
     height = LINE * (len(lines) + 2)
     return {"lines": shown, "zero": place(0.0), "ticks": ticks, "width": WIDTH, "height": height, "left": LEFT}
+
+
+def courses_of(found: Comparison) -> dict[str, Any] | None:
+    """A panel for each arm whose weight follows a target, with a line for each seed; None if there is none."""
+    runs = [one for one in found.trained if len(one.course) > 1]
+    names = list(dict.fromkeys(one.arm for one in runs))
+    if not names:
+        return None
+    width = WIDTH / max(2, len(names))
+    panels = [_panel([one for one in runs if one.arm == name], k * width, width) for k, name in enumerate(names)]
+    return {"panels": panels, "width": width * len(names), "height": BOTTOM + 30, "top": TOP, "bottom": BOTTOM}
+
+
+def _panel(runs: Sequence[Trained], start: float, width: float) -> dict[str, Any]:
+    logs = [math.log10(value) for one in runs for value in one.course]
+    low, high = math.floor(min(logs)), math.ceil(max(logs))
+    high = max(high, low + 1)
+    left, right = start + 50, start + width - 10
+
+    def up(log: float) -> float:
+        return round(BOTTOM - (BOTTOM - TOP) * (log - low) / (high - low), 1)
+
+    def points(one: Trained) -> str:
+        every = math.ceil(one.steps / NOTED)
+        places = [left + (right - left) * k * every / one.steps for k in range(len(one.course))]
+        return " ".join(f"{x:.1f},{up(math.log10(value))}" for x, value in zip(places, one.course, strict=True))
+
+    return {
+        "name": runs[0].arm,
+        "left": round(left, 1),
+        "right": round(right, 1),
+        "steps": runs[0].steps,
+        "ticks": [(up(power), f"{10.0**power:g}") for power in range(low, high + 1)],
+        "lines": [
+            {"seed": one.seed, "points": points(one), "text": f"{one.course[-1]:.3g} at the end"} for one in runs
+        ],
+    }
+
+
+def followed_of(found: Comparison) -> list[list[str]]:
+    """A line per training whose weight follows a target."""
+    return [
+        [one.arm, str(one.seed), *(f"{one.course[k]:.3g}" for k in (0, len(one.course) // 2, -1))]
+        for one in found.trained
+        if one.course
+    ]
 
 
 def validation_of(found: Comparison) -> list[list[str]]:

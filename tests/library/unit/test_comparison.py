@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -150,7 +151,9 @@ def test_an_arm_that_adds_to_another_is_compared_with_it():
     assert (alone.arm, alone.added) == ("consistency", None)
     assert both.added == ("consistency", found.gain("consistency-whitened", "consistency"))
     assert [name for name, _, _ in both.controls] == ["consistency-permuted"]
-    assert "consistency-whitened" in found.verdict
+    rows = {"augmented": [[0, 0]] * 2, "consistency": [[1, 0], [0, 0]], "consistency-whitened": [[1, 1]] * 2}
+    ((base, gain),) = (one.added for one in comparison(rows).findings if one.added)
+    assert (base, gain.mean) == ("consistency", 0.75)
 
 
 def test_a_mean_teacher_teaches_in_the_second_half_and_follows_the_network():
@@ -166,6 +169,37 @@ def test_a_mean_teacher_teaches_in_the_second_half_and_follows_the_network():
     network.head.bias.data.add_(1)
     step.taken()
     assert fingerprint(step.mean.average.state_dict()) != before
+
+
+@pytest.mark.parametrize("name", ["penalty-target", "consistency-target"])
+def test_the_course_of_a_weight_that_follows_a_target_is_kept(name, monkeypatch):
+    """The weight of each third step of 100, as the terms of the objective had it."""
+    seen = []
+    original = regrep.EquivariantObjective.forward
+
+    def watched(self, *args, **kwargs):
+        terms = original(self, *args, **kwargs)
+        seen.append(terms.weight if name == "penalty-target" else terms.consistency_weight)
+        return terms
+
+    monkeypatch.setattr(regrep.EquivariantObjective, "forward", watched)
+    record = train(task(steps=100), ARMS[name], None, 0)[0]
+    assert len(seen) == 100
+    assert record.course == tuple(float(value) for value in seen[::3])
+    assert len(record.course) == 34
+    assert len(set(record.course)) > 20
+    again = Trained.from_dict(json.loads(json.dumps(record.as_dict())))
+    assert again == record
+
+
+def test_other_arms_have_no_course_and_older_records_neither():
+    record = train(task(), ARMS["penalty-mse"], 0.3, 0)[0]
+    assert record.course == ()
+    older = {key: value for key, value in record.as_dict().items() if key != "course"}
+    assert Trained.from_dict(older) == record
+    for wrong in (3, [0.0], ["a"], [float("nan")], None):
+        with pytest.raises(RegrepError, match="course of a record holds weights above 0"):
+            Trained.from_dict({**older, "course": wrong})
 
 
 def test_an_arm_that_learns_from_the_reference_needs_it_and_leaves_it_alone():

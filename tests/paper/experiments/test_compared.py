@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from comparison_fixture import comparison
+from comparison_fixture import comparison, trained
 from regrep.comparison import Comparison
 from regrep.errors import RegrepError
 from regrep_paper.cli import main
 from regrep_paper.experiments import compared
 from regrep_paper.experiments.task_file import read_task
-from regrep_paper.report.arms_page import comparison_page, drawing_of
+from regrep_paper.report.arms_page import comparison_page, courses_of, drawing_of, followed_of
 from regrep_paper.runs.records import RunFolder
 
 TASK = """
@@ -344,6 +344,36 @@ def test_the_drawing_puts_larger_gains_further_right():
     left, right = (line["at"] for line in drawn["lines"])
     assert left < drawn["zero"] < right
     assert [tick for tick, _ in drawn["ticks"]] == sorted(tick for tick, _ in drawn["ticks"])
+
+
+def test_the_page_draws_the_weights_that_follow_a_target():
+    """A weight that grows tenfold goes up by one step of the scale, and the end of the training is at the right."""
+    made = [
+        trained("augmented", None, 0, 0.5, steps=80),
+        trained("penalty-target", None, 0, 0.5, steps=80, course=(0.1, 1.0, 10.0)),
+        trained("penalty-target", None, 1, 0.5, steps=80, course=(0.2,) * 40),
+        trained("consistency-target", None, 0, 0.5, steps=80, course=(0.3, 0.3)),
+    ]
+    plain = comparison({"augmented": [[1, 0]], "averaged": [[1, 1]]})
+    found = Comparison("c", "accuracy", True, (0,), tuple(made), plain.tested)
+    drawn = courses_of(found)
+    first, second = drawn["panels"]
+    assert (first["name"], second["name"], first["steps"]) == ("penalty-target", "consistency-target", 80)
+    one, other = ([tuple(map(float, point.split(","))) for point in line["points"].split()] for line in first["lines"])
+    ticks = {text: y for y, text in first["ticks"]}
+    assert [y for _, y in one] == [ticks["0.1"], ticks["1"], ticks["10"]]
+    assert drawn["bottom"] == ticks["0.1"] > ticks["1"] > ticks["10"] == drawn["top"]
+    assert {y for _, y in other} == {other[0][1]}
+    assert ticks["1"] < other[0][1] < ticks["0.1"]
+    assert other[0][0] == first["left"]
+    assert other[-1][0] == pytest.approx(first["left"] + (first["right"] - first["left"]) * 78 / 80, abs=0.1)
+    assert first["right"] < second["left"] < second["right"] < drawn["width"]
+    assert followed_of(found)[0] == ["penalty-target", "0", "0.1", "1", "10"]
+    page = comparison_page(found)
+    assert page.count("<polyline") == 3
+    assert "seed 1: 0.2 at the end" in page
+    assert courses_of(plain) is None
+    assert "follow a target" not in comparison_page(plain)
 
 
 def done_of(out, part):
