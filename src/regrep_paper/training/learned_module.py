@@ -17,7 +17,7 @@ from regrep.representations import SingularMatrixError
 from regrep_paper.runs.arrays import as_bytes, write_arrays
 from regrep_paper.training.metrics import accuracy, latent_scale
 from regrep_paper.training.module import ConfiguredModule, EncoderHead
-from regrep_paper.training.processes import weighted
+from regrep_paper.training.processes import counted, weighted
 
 DRAWS = 20
 """Draws of each null control."""
@@ -69,7 +69,7 @@ class RepresentationModule(ConfiguredModule[RepresentationObjective]):
             raise RegrepError(f"epoch {self.current_epoch + 1}, step {self.global_step}: {error}") from error
         size = len(batch.y) if batch.share else 0
         parts = terms.log("train/", errors=batch_idx % self.log_steps == 0)
-        self.log_dict(parts, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
+        self.log_dict(parts, on_step=False, on_epoch=True, batch_size=counted(size), sync_dist=True)
         return weighted(terms.total, batch)
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
@@ -95,7 +95,7 @@ class RepresentationModule(ConfiguredModule[RepresentationObjective]):
             {f"{stage}/{name}": value for name, value in metrics.items()},
             on_step=False,
             on_epoch=True,
-            batch_size=len(batch.y),
+            batch_size=counted(len(batch.y)),
             sync_dist=True,
         )
 

@@ -43,7 +43,7 @@ from regrep_paper.training.captured import CapturingModule
 from regrep_paper.training.measurement import Measurement
 from regrep_paper.training.metrics import Scores, accuracy, latent_scale
 from regrep_paper.training.orbit import Orbit
-from regrep_paper.training.processes import gathered, weighted
+from regrep_paper.training.processes import counted, gathered, weighted
 from regrep_paper.training.rates import one_cycle
 
 WIDEST = 4096
@@ -197,7 +197,7 @@ class NetworkModule(CapturingModule, ConfiguredModule[EquivariantObjective | Rol
         parts = terms.log("train/", errors=batch_idx % self.log_steps == 0)
         if own is not None:
             parts["train/regularizer"] = own.detach()
-        self.log_dict(parts, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
+        self.log_dict(parts, on_step=False, on_epoch=True, batch_size=counted(size), sync_dist=True)
         return total
 
     def _numbered_step(self, number: int) -> tuple[Tensor, tuple[Terms, Tensor | None]]:
@@ -298,7 +298,7 @@ class NetworkModule(CapturingModule, ConfiguredModule[EquivariantObjective | Rol
 
     def log_epoch(self, metrics: dict[str, Tensor], size: int) -> None:
         """Log means over the epoch, weighted by the samples of each batch, under one name for all loaders."""
-        self.log_dict(metrics, on_step=False, on_epoch=True, batch_size=size, add_dataloader_idx=False, sync_dist=True)
+        self.log_dict(metrics, on_epoch=True, batch_size=counted(size), add_dataloader_idx=False, sync_dist=True)
 
 
 class ClassifierModule(NetworkModule):
