@@ -81,7 +81,8 @@ class Command:
     def __init__(self, words: Words, output: Path, temporary: str, largest: int | None = None) -> None:
         self.words, self.output = words, output
         output.parent.mkdir(parents=True, exist_ok=True)
-        self.start = output.stat().st_size if output.exists() else 0
+        output.touch()  # the process may be killed before it does anything
+        self.start = output.stat().st_size
         self.pid = os.fork()
         if self.pid == 0:
             os._exit(_command(words, output, temporary, largest))

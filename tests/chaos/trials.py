@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import random
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -93,7 +94,8 @@ def run_all(
             for done in wait(running, return_when=FIRST_COMPLETED).done:
                 trial = running.pop(done)
                 broken = done.exception()
-                outcome = told(trial.name, [f"broken trials: {broken!r}"]) if broken else done.result()
+                wrong = f"broken trials: {' '.join(traceback.format_exception(broken))[-1200:]}" if broken else ""
+                outcome = told(trial.name, [wrong]) if broken else done.result()
                 found.made[trial.name] += trial.count
                 found.counts += outcome.counts
                 for example in outcome.examples:
