@@ -15,9 +15,15 @@ grid: {method: [ours-whitened], seed: [0, 1]}
 
 
 def test_a_run_after_another_is_that_of_a_process_of_its_own(tmp_path, capfd):
-    (tmp_path / "small.yaml").write_text(SWEEP)
-    assert main(["sweep", str(tmp_path / "small.yaml"), f"--out={tmp_path / 'sweep'}"]) == 0
-    first, second = sorted((tmp_path / "sweep").glob("ddmnist*"), key=lambda folder: "-s1-" in folder.name)
+    file, out = tmp_path / "small.yaml", tmp_path / "sweep"
+    file.write_text(SWEEP)
+    assert main(["sweep", str(file), f"--out={out}"]) == 0
+    assert "2/2 " in capfd.readouterr().out
+    assert main(["sweep", str(file), f"--out={out}"]) == 0
+    assert capfd.readouterr().out == "2 of 2 runs were already finished\n"
+    assert main(["sweep", str(file), f"--out={out}", "--set", "seed=[0, 1, 2]", "--dry-run"]) == 0
+    assert "2 finished, 1 to do" in capfd.readouterr().out
+    first, second = sorted(out.glob("ddmnist*"), key=lambda folder: "-s1-" in folder.name)
     assert [line.split()[0] for line in (second / "log.txt").read_text().splitlines()] == ["epoch", "epoch", "test"]
     alone = tmp_path / "alone"
     assert main(["fit", "ddmnist", f"--settings={second / 'run.json'}", f"--out={alone}"]) == 0
