@@ -162,6 +162,8 @@ def test_a_sample_is_even_over_folders_and_kinds(tools):
         ({"a": [0, 1], "b": [1, 1]}, "alive"),  # fails once by chance
         ({"a": [0, 0, 0], "b": [1, 1]}, "alive"),  # fails without the change too
         ({"a": [0, 1], "b": [0, 0, 1]}, "killed"),
+        ({"a": [0, 0, 1], "b": [1]}, "killed"),
+        ({"a[1]": [0, 1], "a[2]": [0, 0, 1], "b": [1]}, "alive"),  # the other cases of its function are left out too
     ],
 )
 def test_what_notices_a_change_fails_twice_and_passes_without_it(tools, monkeypatch, tmp_path, outcomes, noticed):
@@ -180,9 +182,17 @@ def test_what_notices_a_change_fails_twice_and_passes_without_it(tools, monkeypa
     monkeypatch.setattr(mutants, "tested", tested)
     monkeypatch.setattr(mutants, "_sound", set(), raising=False)
     path.write_text("before")
-    assert mutants._noticed(path, b"before", b"after", ("a", "b"), 1.0) == noticed
+    assert mutants._noticed(path, b"before", b"after", tuple(outcomes), 1.0) == noticed
     assert seen[:2] == ["after", "after"]
     assert noticed != "killed" or seen[-1] == "before"
+
+
+def test_a_campaign_in_parts_is_of_one_commit(tools):
+    one, other = ({"commit": "a", "parts": [{"folders": {name: 1}}]} for name in "xy")
+    assert tools.mutants.joined(one, other) == {"commit": "a", "parts": [*one["parts"], *other["parts"]]}
+    for wrong in (one, {**other, "commit": "b"}):
+        with pytest.raises(SystemExit, match="of one commit and of other folders"):
+            tools.mutants.joined(one, wrong)
 
 
 def test_tests_are_stopped_by_the_time_of_processors(tmp_path):
@@ -194,14 +204,15 @@ def test_tests_are_stopped_by_the_time_of_processors(tmp_path):
     }
     for name, text in texts.items():
         (tmp_path / f"test_{name}.py").write_text(text)
-    names = [f"test_{name}.py" for name in texts]
-    program = f"import attempts\nfor name in {names}:\n    print(*attempts.tested((name,), 2.0))"
+    names = [(f"test_{name}.py",) for name in texts] + [("test_broken.py", "test_passes.py")]
+    program = f"import attempts\nfor some in {names}:\n    print(*attempts.tested(some, 2.0))"
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "tools"), "PYTHONDONTWRITEBYTECODE": "1"}
     ended = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
     assert ended.stdout.splitlines() == [
         "alive []", "killed ['test_fails.py::test_two']", "killed ['test_broken.py']", "too slow []",
+        "killed ['test_broken.py']",
     ]  # fmt: skip
 
 

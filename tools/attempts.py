@@ -69,8 +69,8 @@ class Failures:
         self.handle = handle
 
     def pytest_runtest_logreport(self, report):
-        """Tell it through a pipe."""
-        if report.failed:
+        """Tell it through a pipe; that of the session, which ends with the first one, has no name."""
+        if report.failed and report.nodeid:
             os.write(self.handle, f"{report.nodeid}\0".encode())
 
     pytest_collectreport = pytest_runtest_logreport

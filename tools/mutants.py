@@ -92,6 +92,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--tests", nargs="*", default=["tests", "src"], help="tests to use")
     parser.add_argument("--calls", type=Path, help="keep in this file which test calls what, or read it")
     parser.add_argument("--out", type=Path, help="write the result as JSON")
+    parser.add_argument("--join", action="store_true", help="keep other folders in that file, of the same commit")
     options = parser.parse_args()
     git = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     options.commit = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
@@ -137,7 +138,8 @@ def _calls(copy: Path, options: argparse.Namespace) -> dict[str, dict]:
     if not tests:
         raise SystemExit("no test passes without a change; run them first")
     if options.calls:
-        options.calls.write_text(json.dumps({"files": kept["files"] | files, "tests": kept["tests"] | tests}))
+        others = {name: test for name, test in kept["tests"].items() if name.split("::")[0] not in files}
+        options.calls.write_text(json.dumps({"files": kept["files"] | files, "tests": others | tests}))
     return tests
 
 
@@ -296,7 +298,8 @@ def _noticed(path: Path, before: bytes, after: bytes, tests: tuple[str, ...], li
         print(f"fails without a change or by chance: {' '.join(failed or tests)[:300]}", flush=True)
         if not failed:
             return UNCLEAR
-        tests = tuple(name for name in tests if name not in failed and name.split("::")[0] not in failed)
+        out = {name.split("[")[0] for name in failed}  # with the other cases of a function, or all of a file
+        tests = tuple(name for name in tests if not out & {name.split("[")[0], name.split("::")[0]})
     return ALIVE
 
 
@@ -340,8 +343,21 @@ def _report(outcomes: list[tuple[Mutant, str]], drawn: int, sources: Path, optio
         print(f"{folder:32} {count['killed']:4} of {count['changes']:4} noticed, {share:.1%}")
     if options.out:
         settings = {name: getattr(options, name) for name in ("seed", "only", "without", "tests")}
-        record = {"commit": options.commit, **settings, "drawn": drawn, "all": total, "folders": counts}
-        options.out.write_text(json.dumps({**record, "survivors": survivors}, indent=1, ensure_ascii=False) + "\n")
+        part = {**settings, "drawn": drawn, "folders": counts, "survivors": survivors}
+        record = {"commit": options.commit, "parts": [part]}
+        if options.join and options.out.exists():
+            record = joined(json.loads(options.out.read_text()), record)
+        everything = [count for part in record["parts"] for count in part["folders"].values()]
+        record["all"] = {name: sum(count[name] for count in everything) for name in ("changes", "killed")}
+        options.out.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+
+
+def joined(before: dict, now: dict) -> dict:
+    """The record of a campaign in parts: of one commit, and no folder twice."""
+    twice = {folder for one in before["parts"] for folder in one["folders"]} & set(now["parts"][0]["folders"])
+    if before["commit"] != now["commit"] or twice:
+        raise SystemExit(f"parts of a record are of one commit and of other folders, got {now['commit']}, {twice}")
+    return {**now, "parts": before["parts"] + now["parts"]}
 
 
 if __name__ == "__main__":
