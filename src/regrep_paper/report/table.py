@@ -13,7 +13,7 @@ from typing import Any
 from regrep_paper.report.costs import Cost, cost_of
 from regrep_paper.report.runs import Run
 from regrep_paper.tables.columns import Experiment, Measure
-from regrep_paper.tables.index import experiment, published
+from regrep_paper.tables.index import experiment, published, unsaid
 from regrep_paper.tables.methods import METHODS, method_of
 from regrep_paper.tables.published import Published
 
@@ -179,10 +179,10 @@ def _named(rows: Sequence[Row]) -> list[Row]:
 
 def _differences(row: Row, rows: Sequence[Row], counts: Callable[[Row, str], bool]) -> list[str]:
     """The settings of a row that others under its heading have otherwise, as words."""
-    words = []
+    words, left_out = [], unsaid(row.key["experiment"])
     for name, value in row.key.items():
         if counts(row, name) and any(
-            name in other.key and other.key[name] != value for other in rows if other.heading == row.heading
+            other.key.get(name, left_out.get(name, value)) != value for other in rows if other.heading == row.heading
         ):
             words.append(row.experiment.worded(name, value, row.key))
     return [word for word in words if word]

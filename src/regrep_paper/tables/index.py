@@ -57,6 +57,16 @@ def experiment(name: str) -> Experiment:
     return DEFINITIONS[name].columns if name in DEFINITIONS else Experiment(title=name.upper())
 
 
+def unsaid(name: str) -> dict[str, Any]:
+    """The settings that a config leaves out where they have their defaults, and these; none of an unknown experiment.
+
+    >>> unsaid("ddmnist")["one_sided"], unsaid("mine")
+    (False, {})
+    """
+    found = DEFINITIONS.get(name)
+    return {} if found is None else {s.name: found.defaults[s.name] for s in found.settings if s.quiet}
+
+
 def entries(experiment: str | None = None) -> list[Entry]:
     """All networks, or those of one experiment, in the order of the tables.
 

@@ -92,7 +92,7 @@ def test_a_replayed_graph_gives_the_step_on_other_samples(settings):
             torch.autograd.grad(loop(x, y, g).total, parameters)
     torch.cuda.current_stream().wait_stream(beside)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    with torch.cuda.graph(graph, stream=beside):
         terms = loop(x, y, g)
         found = torch.autograd.grad(terms.total, parameters)
     x.copy_(x.roll(1, 0) + 0.1)

@@ -147,7 +147,9 @@ def test_on_polycubes_the_control_gains_as_much():
 
 def test_accuracy_grows_with_the_share_of_second_views_and_so_does_the_time():
     """Every fraction is on the front; latent augmentation alone is the fastest and the worst."""
-    rows = {row.key["fraction"]: row for row in rows_of(read_runs(RESULTS / "ddmnist-fraction.jsonl")[0])}
+    every = rows_of(read_runs(RESULTS / "ddmnist-fraction.jsonl")[0])
+    rows = {row.key["fraction"]: row for row in every if not row.key.get("one_sided")}
+    (one_sided,) = (row for row in every if row.key.get("one_sided"))
     assert sorted(rows) == [0, 0.25, 0.5, 1]
     seeds = set.intersection(*(set(row.seeds) for row in rows.values()))
     assert {0, 1} <= seeds
@@ -164,6 +166,10 @@ def test_accuracy_grows_with_the_share_of_second_views_and_so_does_the_time():
         0: pytest.approx(0.6, abs=0.05),
     }
     assert all(mean(row, "whitened_error") > 0.98 for row in rows.values())
+    for seed, accuracy in one_sided.by_seed(ACCURACY).items():
+        assert rows[0.25].by_seed(ACCURACY)[seed] > accuracy
+    assert mean(rows[0.5], "accuracy") - mean(one_sided, "accuracy") == pytest.approx(0.05, abs=0.005)
+    assert statistics.median(spent(one_sided, "cpu_seconds")) / full == pytest.approx(0.8, abs=0.05)
 
 
 @pytest.fixture(scope="module")
@@ -217,3 +223,57 @@ def test_on_polycubes_consistency_is_ahead_of_everything(compared):
         assert cubes.gain(arm).low < 0 < cubes.gain(arm).high
     assert -0.03 < cubes.gain("permuted").high < 0
     assert cubes.tests("consistency")[0].weight == max(one.weight for one in cubes.trained if one.weight)
+
+
+def test_on_mnist_consistency_is_ahead_and_the_whitened_penalty_is_not_separated(compared):
+    mnist = compared["mnist"]
+    means = {name: statistics.fmean(one.metric for one in mnist.tests(name)) for name in mnist.arms}
+    assert (round(means["augmented"], 3), round(means["consistency"], 3)) == (0.668, 0.740)
+    gain = mnist.gain("consistency")
+    assert [round(value, 3) for value in (gain.mean, gain.low, gain.high)] == [0.072, 0.042, 0.102]
+    found = {one.arm: one for one in mnist.findings}
+    assert found["consistency"].p < 0.05
+    assert found["consistency"].inference == 1
+    assert all(ahead.low > 0 for _, _, ahead in found["consistency"].controls)
+    assert means["consistency"] > means["averaged"]
+    assert max(one.weight for one in mnist.trained if one.weight) == mnist.tests("consistency")[0].weight
+    assert mnist.gain("penalty-whitened").low > 0
+    assert any(ahead.low < 0 for _, _, ahead in found["penalty-whitened"].controls)
+    assert mnist.gain("permuted").mean / mnist.gain("penalty-whitened").mean == pytest.approx(0.5, abs=0.1)
+    assert mnist.equivariance("penalty-whitened", "whitened_error") == pytest.approx(0.25, abs=0.03)
+    assert mnist.equivariance("penalty-whitened", "through_rho") > means["augmented"]
+    assert mnist.gain("mean-teacher").high < 0
+    assert mnist.gain("same-view").high < 0
+
+
+def test_at_convergence_on_pairs_the_penalty_changes_nothing():
+    rows = {row.method: row for row in rows_of(read_runs(RESULTS / "ddmnist-table4.jsonl")[0])}
+    assert sorted(rows) == ["cnn-augmented", "ours"]
+    assert all(round(mean(row, "accuracy"), 2) == 0.86 and row.seeds == [0, 1, 2] for row in rows.values())
+    assert all(run.config["epochs"] == 100 for row in rows.values() for run in row.runs)
+    change = gain(rows, "ours")
+    assert -0.004 < change.low < 0 < change.high < 0.0045
+    assert mean(rows["ours"], "whitened_error") > 0.98
+
+
+def test_the_page_on_speed_has_the_numbers_of_the_gpu():
+    record = json.loads((RESULTS / "benchmarks" / "gpu-cuda.json").read_text())
+    took = {name: 1e3 * statistics.median(seconds) for name, seconds in record["seconds"].items()}
+    plain = "plain, two views"
+    whole = [round(took[f"{name}, whole, captured"], 1) for name in (plain, "ours", "ours-whitened")]
+    assert whole == [6.2, 6.2, 6.6]
+    assert [round(took[name]) for name in (plain, "ours", "ours-whitened")] == [14, 15, 21]
+    assert round(took[f"{plain}, whole, captured"] - took[f"{plain}, captured"], 1) == 0.9
+    assert round(took["augmentation of a batch"], 1) == 4.2
+    assert round(took["ours-whitened, captured"] - took[f"{plain}, captured"], 1) == 0.4
+    assert round(1e3 * record["limit"]["seconds"], 1) == 0.1
+    methods = ("ours", "ours-relative", "ours-whitened")
+    assert [round(record["ratios"][f"{name}, captured / {plain}, captured"], 2) for name in methods] == [
+        1.01,
+        1.03,
+        1.08,
+    ]
+    assert [round(record["ratios"][f"{name} / {plain}"], 2) for name in methods] == [1.05, 1.16, 1.55]
+    for layout in ("channels last", "pooling of PyTorch", "channels last, pooling of PyTorch", "32 bit"):
+        assert took[f"plain, {layout}, captured"] > 0.97 * took[f"{plain}, captured"]
+    assert took["plain, Adam without fusion, captured"] > 1.1 * took[f"{plain}, captured"]

@@ -13,6 +13,7 @@ from records_fixture import LEARNED, write_costs, write_learned, write_run, writ
 
 from regrep_paper.report import build
 from regrep_paper.report.runs import read_runs
+from regrep_paper.report.table import rows_of
 
 ROOT = Path(__file__).parents[3]
 TABLES = runpy.run_path(str(ROOT / "docs" / "tables.py"))
@@ -47,6 +48,12 @@ def test_blocks_show_costs(tmp_path, monkeypatch):
     (tmp_path / "few" / "costs.json").write_text("{")
     with pytest.raises(SystemExit, match="cannot be read"):
         TABLES["block"]("table", "few")
+
+
+def test_a_setting_that_a_record_leaves_out_has_its_default_in_labels(tmp_path):
+    for seed, settings in enumerate(({}, {"one_sided": True})):
+        write_run(tmp_path / str(seed), **settings)
+    assert {row.label for row in rows_of(read_runs(tmp_path)[0])} == {"ours", "ours, one sided"}
 
 
 def test_records_name_no_path_of_a_machine():
