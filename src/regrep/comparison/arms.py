@@ -14,8 +14,8 @@ from regrep.errors import RegrepError
 REFERENCE = "augmented"
 """The arm that every other one is compared with."""
 
-Weighted = Literal["weight", "consistency", "teacher_weight"]
-"""The option of the objective that the grid of weights sets."""
+Weighted = Literal["weight", "consistency", "teacher_weight", "projection"]
+"""What the grid of weights sets: an option of the objective, or the weight of the distance from projected weights."""
 
 Teacher = Literal["mean", "averaged", "reference"]
 """Whose outputs are targets: a moving average of the network, the reference averaged over the group, the reference."""
@@ -40,7 +40,7 @@ class Arm:
         name: its name.
         text: one line on what it does.
         settings: options of :class:`~regrep.EquivariantObjective` that differ from their defaults.
-        weighted: the option that the grid of weights sets; None for an arm without a weight.
+        weighted: what the grid of weights sets; None for an arm without a weight.
         shares: further options that are a share of that weight.
         augmented: whether samples are moved by random elements; the objective is used only then.
         averages: whether outputs are averaged over the group at test time. Such an arm has no training of its own: it
@@ -82,6 +82,11 @@ class Arm:
     def needs_reference(self) -> bool:
         """Whether it begins when the networks of the reference are trained."""
         return self.averages or self.teacher in ("averaged", "reference")
+
+    @property
+    def projects(self) -> bool:
+        """Whether it pulls weights towards equivariant ones."""
+        return self.weighted == "projection"
 
     @property
     def plain_views(self) -> bool:
@@ -168,6 +173,12 @@ ARMS: Mapping[str, Arm] = MappingProxyType(
             controls=("self-distilled",),
         ),
         Arm(
+            "projected",
+            "weights pulled towards equivariant ones, layer by layer",
+            weighted="projection",
+            controls=("projected-shuffled",),
+        ),
+        Arm(
             "mse-permuted",
             "penalty-mse with random permutations in place of the representation",
             {"penalty": "mse", "control": "permuted"},
@@ -225,6 +236,12 @@ ARMS: Mapping[str, Arm] = MappingProxyType(
             {"weight": 0.0, "teacher_view": "same"},
             weighted="teacher_weight",
             teacher="reference",
+            control=True,
+        ),
+        Arm(
+            "projected-shuffled",
+            "projected, with the weights of each layer in a random order",
+            weighted="projection",
             control=True,
         ),
     )

@@ -19,6 +19,7 @@ from regrep.comparison.records import Trained
 from regrep.comparison.task import Splits, Task
 from regrep.diagnostics.reading import evaluating
 from regrep.errors import RegrepError
+from regrep.nn.weight_axes import projected_axes
 
 MOST_SEEDS = 1000
 
@@ -83,11 +84,14 @@ def plan(task: Task, arms: Sequence[str] | str | None = None, seeds: int | Seque
             if task.layer is not None or task.latent is not None:
                 raise
             wrong = str(error)
+    fixed = _why_not_projected(task, network, splits) if any(arm.projects for arm in wanted) else ""
     split = has_encoder_and_head(network) and task.layer in (None, "encoder")
     left_out = {}
     for arm in wanted:
         if arm.latent and wrong:
             left_out[arm.name] = wrong
+        elif arm.projects and fixed:
+            left_out[arm.name] = fixed
         elif arm.head and not split:
             left_out[arm.name] = (
                 "it needs a network with encoder and head, penalised between them;"
@@ -105,6 +109,16 @@ def plan(task: Task, arms: Sequence[str] | str | None = None, seeds: int | Seque
         for seed in chosen
     ]
     return Plan(kept, chosen, tuple(trainings), left_out)
+
+
+def _why_not_projected(task: Task, network: nn.Module, splits: Splits) -> str:
+    """Why the weights of a network cannot be projected; empty if they can."""
+    x = on_device(rows(splits.train[0], slice(TRIED)), task.device)
+    try:
+        projected_axes(network, x, task.input_action, task.output_action)
+    except RegrepError as error:
+        return str(error)
+    return ""
 
 
 def try_out(task: Task, network: nn.Module, splits: Splits) -> None:

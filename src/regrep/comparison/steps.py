@@ -17,6 +17,8 @@ from regrep.diagnostics.reading import evaluating
 from regrep.errors import RegrepError
 from regrep.nn.averaged import GroupAveraged
 from regrep.nn.mean_teacher import MeanTeacher
+from regrep.nn.projection import Projection
+from regrep.nn.weight_axes import projected_axes
 from regrep.objectives import DualWeight, EquivariantObjective
 from regrep.objectives.layers import OUTPUT
 from regrep.representations import trivial
@@ -26,6 +28,9 @@ EVALUATED = 500
 
 TEACHER_DECAY = 0.99
 """Of the moving average that teaches."""
+
+SHUFFLED = 0
+"""Seed of the order in which a control projects weights."""
 
 DISTILLED = 4
 """At most this many random elements in the average that is distilled, whose mean is that over the group."""
@@ -39,6 +44,8 @@ def step_of(
         return Step(lambda views: task.loss(network(views.upright), views.y_upright))
     if arm.plain_views:
         return Step(lambda views: _two_views(task, network, views))
+    if arm.projects:
+        return Projected(task, arm, weight or 0.0, network, splits)
     place = placement(task, network, splits.train[0]) if arm.latent else None
     if arm.head and not (place and place.split):
         raise RegrepError(f"the arm {arm.name} needs a network with encoder and head, penalised between them")
@@ -66,6 +73,19 @@ class Step:
 
     def taken(self) -> None:
         """Told after each step of the optimiser."""
+
+
+class Projected(Step):
+    """The task's loss on both views, and the distance of the weights from equivariant ones, which is 1 at first."""
+
+    def __init__(self, task: Task, arm: Arm, weight: float, network: nn.Module, splits: Splits) -> None:
+        axes = projected_axes(network, splits.train[0], task.input_action, task.output_action)
+        projection = Projection(axes, shuffled=SHUFFLED if arm.control else None).to(task.device)
+        with torch.no_grad():
+            whole = projection.squared_distance(network).clamp_min(torch.finfo(torch.float32).tiny)
+        super().__init__(
+            lambda views: _two_views(task, network, views) + weight * projection.squared_distance(network) / whole
+        )
 
 
 class Taught(Step):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +25,23 @@ No published weight is known.
 """
 
 
+@dataclass(frozen=True, eq=False)
+class Signed:
+    """What a group does to the coordinates of an axis: ``(g z)[k] = sign[g, k] z[index[g, k]]``.
+
+    Attributes:
+        index: int64 [n, dim].
+        sign: [n, dim], 1 or -1; 0 for a coordinate that some element takes out of the axis, where equivariant weights
+            are 0.
+    """
+
+    index: Tensor
+    sign: Tensor
+
+
+Axis = Representation | Signed
+
+
 class Reynolds(nn.Module):
     """The Reynolds operator ``P W = (1 / n) Σ_g rho(g) W`` on several tensors at once, an orthogonal projection.
 
@@ -31,7 +50,8 @@ class Reynolds(nn.Module):
     averaged over their orbits by one gather for all tensors, without making transformed copies.
 
     Args:
-        axes: for each tensor its representations, which permute coordinates up to signs; all of the same group.
+        axes: for each tensor its representations, which permute coordinates up to signs, or :class:`Signed` axes; all
+            of the same group.
 
     Raises:
         RegrepError: a representation that does more than permute coordinates and flip signs.
@@ -42,16 +62,16 @@ class Reynolds(nn.Module):
     tensor([3., 3., 3., 3.])
     """
 
-    def __init__(self, axes: Sequence[Sequence[Representation]]) -> None:
+    def __init__(self, axes: Sequence[Sequence[Axis]]) -> None:
         super().__init__()
         listed = isinstance(axes, Sequence) and all(isinstance(tensor, Sequence) and tensor for tensor in axes)
-        if not listed or not axes or not all(isinstance(rho, Representation) for tensor in axes for rho in tensor):
+        if not listed or not axes or not all(isinstance(rho, Axis) for tensor in axes for rho in tensor):
             raise RegrepError(f"axes are lists of representations, one list per tensor, got {shown(axes)}")
         parts, start = [], 0
         for tensor in axes:
-            index, sign = signed(tensor[0])
+            index, sign = _given(tensor[0])
             for rho in tensor[1:]:
-                right, turned = signed(rho)
+                right, turned = _given(rho)
                 index, sign = tensor_index(index, right), (sign[:, :, None] * turned[:, None, :]).flatten(1)
             first = index.min(dim=0).values == torch.arange(index.shape[1])  # one entry of each orbit
             parts.append((start + index[:, first].T, sign[:, first].T))
@@ -67,6 +87,10 @@ class Reynolds(nn.Module):
         return torch.empty_like(weights).scatter(0, self.orbits.flatten(), (self.signs * means).flatten())
 
 
+def _given(axis: Axis) -> tuple[Tensor, Tensor]:
+    return (axis.index, axis.sign) if isinstance(axis, Signed) else signed(axis)
+
+
 def signed(rho: Representation) -> tuple[Tensor, Tensor]:
     """(index, sign), each [n, dim], with ``(rho(g) z)[k] = sign[g, k] z[index[g, k]]``.
 
@@ -78,12 +102,70 @@ def signed(rho: Representation) -> tuple[Tensor, Tensor]:
     >>> index.flatten().tolist(), sign.flatten().int().tolist()
     ([0, 0, 0, 0, 0, 0], [1, 1, 1, -1, -1, -1])
     """
+    if isinstance(rho, PermutationRepresentation):
+        return rho.index, torch.ones(rho.index.shape, dtype=torch.float64)
     matrices = rho.stack().round()
     if not torch.allclose(matrices, rho.stack()) or bool((matrices.abs().sum(dim=2) != 1).any()):
         raise RegrepError(
             f"weights are projected for representations that permute coordinates up to signs, and {rho.name} does not"
         )
     return matrices.abs().argmax(dim=2), matrices.sum(dim=2)
+
+
+class Projection(nn.Module):
+    """The projection of some parameters of a network; it owns no parameters, and the network stays the caller's.
+
+    Args:
+        axes: for each parameter by name, what the group does to its axes.
+        shuffled: None, or the seed of a control: the entries of each parameter are projected in a random order, which
+            ties as many of them to each other, without a symmetry.
+
+    >>> import regrep
+    >>> rho, network = regrep.regular(regrep.groups.cyclic(2)), nn.Linear(2, 2, bias=False)
+    >>> projection = Projection({"weight": [rho, rho]})
+    >>> projection.project_(network)
+    >>> projection.squared_distance(network).item(), bool(network.weight[0, 0] == network.weight[1, 1])
+    (0.0, True)
+    """
+
+    def __init__(self, axes: Mapping[str, Sequence[Axis]], shuffled: int | None = None) -> None:
+        super().__init__()
+        self.names, self.reynolds = tuple(axes), Reynolds(list(axes.values()))
+        sizes = [math.prod(_given(axis)[0].shape[1] for axis in tensor) for tensor in axes.values()]
+        self.order: Tensor | None
+        self.register_buffer("order", None if shuffled is None else orders(sizes, shuffled), persistent=False)
+
+    def squared_distance(self, network: nn.Module) -> Tensor:
+        """``Σ ‖W − P W‖²`` over the parameters, a scalar with gradient."""
+        weights = self._weights(network)
+        # The projection is orthogonal, so that the gradient is 2 (W − P W) whether P W is held fixed or not.
+        return (weights - self.reynolds(weights.detach())).square().sum()
+
+    @torch.no_grad()
+    def project_(self, network: nn.Module) -> None:
+        """Replace the weights by their projections: those of the nearest equivariant network."""
+        parameters, found = [network.get_parameter(name) for name in self.names], self.reynolds(self._weights(network))
+        if self.order is not None:
+            found = torch.empty_like(found).scatter(0, self.order, found)
+        for parameter, part in zip(parameters, found.split([p.numel() for p in parameters]), strict=True):
+            parameter.copy_(part.reshape(parameter.shape))
+
+    def _weights(self, network: nn.Module) -> Tensor:
+        joined = torch.cat([network.get_parameter(name).flatten() for name in self.names])
+        return joined if self.order is None else joined[self.order]
+
+
+def orders(sizes: Sequence[int], seed: int) -> Tensor:
+    """A random order within each of several parts that lie one after another, int64.
+
+    >>> orders([2, 3], 0).sort().values.tolist(), orders([2, 3], 0)[:2].sort().values.tolist()
+    ([0, 1, 2, 3, 4], [0, 1])
+    """
+    draws, start, found = torch.Generator().manual_seed(seed), 0, []
+    for size in sizes:
+        found.append(start + torch.randperm(size, generator=draws))
+        start += size
+    return torch.cat(found)
 
 
 class ProjectionPenalty(EncoderHead):
@@ -119,25 +201,15 @@ class ProjectionPenalty(EncoderHead):
         """
         check_weight("weight", weight)
         self.weight = weight
-        axes = axes_of(self, pixels, inputs, outputs)
-        self.names, self.reynolds = tuple(axes), Reynolds(list(axes.values()))
+        self.projection = Projection(axes_of(self, pixels, inputs, outputs))
 
     def regularizer(self) -> Tensor:
         """The weighted penalty."""
-        weights = self._weights()
-        # The projection is orthogonal, so that the gradient is 2 (W − P W) whether P W is held fixed or not.
-        return self.weight * (weights - self.reynolds(weights.detach())).square().sum()
+        return self.weight * self.projection.squared_distance(self)
 
-    @torch.no_grad()
     def project_(self) -> None:
         """Replace the weights by their projections: the nearest equivariant network."""
-        parameters = [self.get_parameter(name) for name in self.names]
-        parts = self.reynolds(self._weights()).split([p.numel() for p in parameters])
-        for parameter, part in zip(parameters, parts, strict=True):
-            parameter.copy_(part.reshape(parameter.shape))
-
-    def _weights(self) -> Tensor:
-        return torch.cat([self.get_parameter(name).flatten() for name in self.names])
+        self.projection.project_(self)
 
 
 def axes_of(

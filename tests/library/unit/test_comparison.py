@@ -17,7 +17,7 @@ from regrep.comparison.placement import placement
 from regrep.comparison.plan import check_paired
 from regrep.comparison.records import Evaluated, fingerprint, packed, unpacked
 from regrep.comparison.result import HEAD
-from regrep.comparison.steps import Taught
+from regrep.comparison.steps import Taught, step_of
 from regrep.errors import RegrepError
 
 pytestmark = pytest.mark.filterwarnings("ignore::regrep.CapacityWarning")
@@ -129,7 +129,8 @@ def test_terms_without_labels_use_the_unlabelled_samples():
     other = task(data=Splits(one.train, one.validation, one.test, 3 * one.unlabelled))
     for name in TRAINED:
         changed = fingerprint(trained_arm(name, 0, task())[1]) != fingerprint(trained_arm(name, 0, other)[1])
-        assert changed == (name not in ("plain", "augmented", "latent-augmentation")), name
+        labelled = name in ("plain", "augmented", "latent-augmentation") or ARMS[name].projects
+        assert changed == (not labelled), name
 
 
 @pytest.mark.parametrize(("name", "control"), [("consistency-whitened", None), ("consistency-permuted", "permuted")])
@@ -154,6 +155,43 @@ def test_an_arm_that_adds_to_another_is_compared_with_it():
     rows = {"augmented": [[0, 0]] * 2, "consistency": [[1, 0], [0, 0]], "consistency-whitened": [[1, 1]] * 2}
     ((base, gain),) = (one.added for one in comparison(rows).findings if one.added)
     assert (base, gain.mean) == ("consistency", 0.75)
+
+
+@pytest.mark.parametrize(("name", "weight"), [("projected", 0.7), ("projected-shuffled", 2.0)])
+def test_the_distance_of_weights_is_one_at_first_and_its_gradient_pulls_them_to_the_projection(name, weight):
+    """By hand for the swap of two halves: tied entries move to their mean; under the control others are tied."""
+    network = task().network(0)
+    step = step_of(task(), ARMS[name], weight, network, splits())
+    views = Views(task(), splits(), torch.arange(8), torch.arange(8), 0, 0)
+    plain = step_of(task(), ARMS["augmented"], None, network, splits())(views, 0.0)
+    torch.testing.assert_close(step(views, 0.0) - plain, torch.tensor(weight))
+    optimiser = torch.optim.SGD(network.parameters(), lr=0.05)
+    for _ in range(300):
+        optimiser.zero_grad()
+        (step(views, 0.0) - step_of(task(), ARMS["augmented"], None, network, splits())(views, 0.0)).backward()
+        optimiser.step()
+    first, last = network.encoder[0].weight, network.head.weight  # [8, 4] with four copies of the swap, and [2, 8]
+    swapped = first.reshape(4, 2, 2, 2).flip(1, 2).reshape(8, 4), last.reshape(2, 4, 2).flip(2).reshape(2, 8)
+    near = torch.allclose(first, swapped[0], atol=1e-3), torch.allclose(last, swapped[1], atol=1e-3)
+    assert near == ((True, True) if name == "projected" else (False, False))
+    assert len(set(first.detach().mul(1e3).round().flatten().tolist())) <= 16  # half as many values as entries
+
+
+def test_an_arm_that_projects_is_left_out_with_the_reason_or_refused_if_it_was_named():
+    class Scaled(Network):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(2))
+
+        def forward(self, x):
+            return self.scale * super().forward(x)
+
+    other = task(model=lambda seed: Scaled())
+    reason = "convolutions, linear layers and batch normalisations that run can be projected and nothing else, got"
+    left_out = plan(other, None, 1).left_out
+    assert left_out == dict.fromkeys(("projected", "projected-shuffled"), f"{reason} the parameter scale")
+    with pytest.raises(RegrepError, match=f"the arm projected is not possible for swaps: {reason}"):
+        plan(other, ["projected"], 1)
 
 
 def test_a_mean_teacher_teaches_in_the_second_half_and_follows_the_network():

@@ -66,7 +66,10 @@ def test_tasks_that_read_files_are_like_the_embedded_ones(name, labels, monkeypa
     assert len(one.train[1]) == labels
     assert torch.equal(one.test[0], other.test[0])
     assert not torch.equal(one.train[0], other.train[0])
-    assert {arm.name for arm in plan(task, None, 1).arms} == set(ARMS)
+    wanted = plan(task, None, 1)
+    assert {arm.name for arm in wanted.arms} | set(wanted.left_out) == set(ARMS)
+    assert set(wanted.left_out) == (set() if name == "mnist" else {"projected", "projected-shuffled"})
+    assert all("SideBySide(" in why and "does not move a window" in why for why in wanted.left_out.values())
 
 
 def test_no_digit_is_in_two_test_pairs(monkeypatch):
