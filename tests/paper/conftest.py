@@ -12,20 +12,20 @@ from regrep_paper.data.volumes import MovedVolumes
 
 @pytest.fixture(scope="session")
 def svg_alone():
-    """Figures of reports without their PDF, which takes most of the time that a report takes; how PDF is made."""
+    """Figures of reports without their PDF, which takes most of the time of a report; where and how both are made."""
     from regrep_paper.report import style
 
     real = style.saved
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(style, "saved", lambda figure, form, *of: b"" if form == "pdf" else real(figure, form, *of))
-        yield real
+        yield style, "saved", real
 
 
 @pytest.fixture(scope="module")
 def with_pdf(svg_alone):
     """Whole figures, in a module whose tests look at files of reports."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("regrep_paper.report.style.saved", svg_alone)
+        patch.setattr(*svg_alone)
         yield
 
 

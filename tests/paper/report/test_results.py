@@ -111,7 +111,7 @@ def write_short_sweep(folder):
 def test_a_file_and_its_folder_give_one_page(keep, tmp_path, make, svg_alone, monkeypatch):
     """And the same records give the same bytes, in both forms of a figure."""
     if make == write_each_learned:
-        monkeypatch.setattr("regrep_paper.report.style.saved", svg_alone)
+        monkeypatch.setattr(*svg_alone)
     folder = make(tmp_path / "few")
     for run in read_runs(folder)[0]:
         if not run.finished:
