@@ -58,15 +58,15 @@ def here(tmp_path, monkeypatch):
 def test_compare(monkeypatch, here, capsys):
     compare = Calls((7, None))
     monkeypatch.setattr(compared, "compare_task", compare)
-    plain = {"arms": None, "seeds": 5, "jobs": 1, "data_dir": None, "slurm": None}
+    plain = {"arms": None, "seeds": 5, "jobs": 1, "data_dir": None, "slurm": None, "device": None}
     assert main(["compare", "demo"]) == 7
     assert compare.only() == (("demo", Path("runs/compare-demo")), plain)
     assert main(["compare", "x/my.py", "--slurm"]) == 7
     assert compare.only() == (("x/my.py", Path("runs/compare-my")), {**plain, "slurm": {}})
-    words = ["--arms", "a, b", "--seeds", "1", "--jobs", "1", "--out", "o", "--data-dir", "d"]
+    words = ["--arms", "a, b", "--seeds", "1", "--jobs", "1", "--out", "o", "--data-dir", "d", "--device", "cuda"]
     assert main(["compare", "demo", *words, "--slurm", "partition=cpu", "timeout_min=60"]) == 7
     slurm = {"partition": "cpu", "timeout_min": 60}
-    given = {"arms": ["a", "b"], "seeds": 1, "jobs": 1, "data_dir": Path("d"), "slurm": slurm}
+    given = {"arms": ["a", "b"], "seeds": 1, "jobs": 1, "data_dir": Path("d"), "slurm": slurm, "device": "cuda"}
     assert compare.only() == (("demo", Path("o")), given)
     assert stopped(["compare"], capsys) == "name a file TASK.py or a ready task; see regrep compare --help"
     for option in ("--jobs", "--seeds"):
@@ -77,17 +77,17 @@ def test_compare(monkeypatch, here, capsys):
 def test_one_run_of_a_comparison(monkeypatch, here):
     run = Calls()
     monkeypatch.setattr(compared, "run", run)
-    assert main(["compare", "demo", "--run", "r", "--data-dir", "d"]) == 0
-    assert run.only() == (("demo", Path("r"), Path("d")), {})
+    assert main(["compare", "demo", "--run", "r", "--data-dir", "d", "--device", "cuda"]) == 0
+    assert run.only() == (("demo", Path("r"), Path("d"), "cuda"), {})
     assert main(["compare", "demo", "--run", "r"]) == 0
-    assert run.only() == (("demo", Path("r"), None), {})
+    assert run.only() == (("demo", Path("r"), None, None), {})
 
 
 def test_demo(monkeypatch, here, capsys):
     compare = Calls((0, None))
     monkeypatch.setattr(compared, "compare_task", compare)
     arms = ("penalty-mse", "penalty-whitened", "consistency", "averaged")
-    given = {"arms": arms, "seeds": 3, "data_dir": None, "slurm": None}
+    given = {"arms": arms, "seeds": 3, "data_dir": None, "slurm": None, "device": None}
     assert main(["demo"]) == 0
     assert compare.only() == (("demo", Path("demo")), {**given, "jobs": 2})
     assert main(["demo", "--jobs", "1", "--out", "o"]) == 0
