@@ -1,6 +1,7 @@
 """A comparison on an accelerator, with a pretended card: the same samples and the same numbers, without waiting."""
 
 import copy
+from functools import cache
 
 import pytest
 import torch
@@ -104,19 +105,31 @@ TASKS = {
 }
 
 
+@cache
+def reference(name):
+    """The state of the augmented network."""
+    return train(TASKS[name](), ARMS["augmented"], None, 0)[1]
+
+
 def possible(name):
     """The arms that a task allows."""
     return [arm.name for arm in regrep.comparison.plan(TASKS[name](), None, 1).arms]
 
 
+TWINS = (
+    *("plain", "augmented", "latent-augmentation", "same-view", "self-distilled", "consistency-target"),
+    *("mse-permuted", "consistency-permuted", "projected-shuffled"),
+)
+"""Arms whose steps are made of those of others."""
+
 QUICK = [
-    *(("vectors", arm) for arm in ARMS),
-    *(("fields", arm) for arm in ("mean-teacher", "distilled")),
-    *(("pairs", arm) for arm in ("consistency", "averaged")),
+    *(("vectors", arm) for arm in ARMS if arm not in TWINS),
+    ("fields", "mean-teacher"),
+    ("pairs", "consistency"),
     ("pictures", "penalty-target"),
     ("trees", "penalty-whitened"),
 ]
-"""Every arm once, and what is particular to a task."""
+"""Nearly every arm, and what is particular to a task."""
 
 CASES = [
     pytest.param(name, arm, marks=[] if (name, arm) in QUICK else pytest.mark.slow)
@@ -130,7 +143,7 @@ def test_an_arm_gives_the_same_on_a_card_and_waits_for_it_in_no_step_between_rea
     """Samples, elements, weights, scores and measures; every step of 10 but each second one without waiting."""
     trains = ARMS["augmented" if ARMS[arm].averages else arm]
     weight, steps = None if trains.weighted is None else 0.3, []
-    teacher = train(TASKS[name](), ARMS["augmented"], None, 0)[1]
+    teacher = reference(name)
     here, state = train(TASKS[name](), trains, weight, 0, teacher)
     tested = evaluate(TASKS[name](), ARMS[arm], weight, 0, state)
     with pretended_card(monkeypatch) as card:
