@@ -344,6 +344,14 @@ def test_wrong_calls_say_so(call, message):
         call()
 
 
+def test_thousands_of_cosets_are_told_apart():
+    """Ten thousand keys from a small range would meet by chance."""
+    rho = cosets(S8, [[1, 0, 2, 3, 4, 5, 6, 7], [0, 1, 3, 2, 4, 5, 6, 7]])
+    assert rho.dim == 10080
+    images = rho.images_of(torch.as_tensor(S8.generators))
+    assert torch.equal(images.sort(dim=1).values, torch.arange(10080).expand(len(images), -1))
+
+
 def test_a_group_on_its_own_points_is_that_of_its_cosets():
     """M11 on the cosets of the stabiliser of a point has its eleven points again."""
     steps = [[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0], [0, 1, 6, 9, 5, 3, 10, 2, 8, 4, 7]]
