@@ -10,6 +10,7 @@ import torch
 import regrep
 from regrep import groups
 from regrep.diagnostics import Multiplicity, analyse
+from regrep.diagnostics.analysis import _stack
 from regrep.diagnostics.nearest import gauge
 from regrep.diagnostics.spectra import generator_spectrum, projector
 
@@ -28,6 +29,13 @@ def noisy(group, size=0.1, copies=1, seed=0):
     exact = (copies * regrep.regular(group)).stack()
     noise = torch.randn(exact.shape, generator=torch.Generator().manual_seed(seed), dtype=exact.dtype)
     return exact + size / math.sqrt(exact.shape[1]) * noise
+
+
+@each
+def test_matrices_of_generators_are_multiplied_along_words(group):
+    exact = regrep.regular(group).stack()
+    assert torch.equal(_stack(group, exact[list(group.generators)], generators=True), exact)
+    assert torch.equal(_stack(group, exact, generators=False), exact)
 
 
 def frobenius(matrix):

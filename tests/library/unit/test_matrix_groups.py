@@ -197,3 +197,18 @@ def test_representation_from_generators():
 def test_matrices_of_generators_are_checked(matrices, message):
     with pytest.raises(RegrepError, match=message):
         regrep.representation_from(dihedral(4), matrices)
+
+
+def test_relators_with_inverses_of_each_generator():
+    """The quaternion group by words in which either generator stands inverted."""
+    i = np.kron([[0, -1], [1, 0]], [[1, 0], [0, -1]])
+    j = np.kron(np.eye(2), [[0, -1], [1, 0]])
+    for words in ("a^4, a^2 b^-2, b^-1 a b a", "b^4, b^2 a^-2, a^-1 b a b"):
+        group = regrep.groups.from_presentation("a,b", words)
+        rho = regrep.representation_from(group, {"a": i, "b": j})
+        assert rho.multiplicities() == {
+            **dict.fromkeys(rho.multiplicities(), 0.0),
+            group.character_table.names[-1]: 1.0,
+        }
+        with pytest.raises(RegrepError, match="the relator"):
+            regrep.representation_from(group, {"a": i, "b": np.eye(4)})
