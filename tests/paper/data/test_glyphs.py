@@ -10,8 +10,15 @@ pytest.importorskip("PIL")
 
 from regrep.actions import rotate
 from regrep.errors import RegrepError
-from regrep_paper.data.glyphs import GlyphPairs, angles, default_font, render, rotate_and_scale
+from regrep_paper.data.glyphs import GlyphPairs, angles, default_font, render, rotate_and_scale, scales
 from tolerance import assert_near
+
+
+def test_scales_fill_their_range_evenly():
+    found = scales(200_000, torch.Generator().manual_seed(0)).double()
+    assert 0.8 <= found.min() < 0.8001
+    assert 1.1999 < found.max() <= 1.2
+    assert torch.histc(found, 4, 0.8, 1.2).tolist() == pytest.approx([50_000] * 4, rel=0.02)
 
 
 def test_bands_of_angles_are_disjoint_and_fill_the_range():

@@ -40,6 +40,6 @@ def sweep_file(path: Path) -> Path:
     names = packaged()
     last = {name.partition("/")[2]: name for name in names}
     near = repair("/".join(wanted), names)
-    if not near.startswith("did you mean") and difflib.get_close_matches(wanted[-1], last, n=1):
-        near = f"did you mean {last[difflib.get_close_matches(wanted[-1], last, n=1)[0]]}?"
+    if not near.startswith("did you mean") and (close := difflib.get_close_matches(wanted[-1], last)):
+        near = f"did you mean {last[close[0]]}?"
     raise RegrepError(f"the sweep file {path} cannot be read, and no packaged sweep has that name; {near}")
