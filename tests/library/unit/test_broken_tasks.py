@@ -90,3 +90,28 @@ def test_wrong_arguments_of_comparisons(call, message):
 def test_a_record_belongs_to_an_arm(arm):
     with pytest.raises(RegrepError, match="a record belongs to an arm"):
         Trained.from_dict({"arm": arm})
+
+
+@pytest.mark.parametrize(
+    ("given", "steps"),
+    [
+        ({"steps": 2, "batch": 4}, 2),
+        ({"steps": None, "epochs": 3, "batch": 4}, 6),  # six samples: a whole batch and a part of one
+        ({"steps": None, "epochs": 3, "batch": 6}, 3),
+        ({"steps": None, "epochs": 3, "batch": 7}, 3),
+        ({"steps": None, "batch": 1}, 180),
+    ],
+)
+def test_a_task_says_how_many_steps_it_takes(given, steps):
+    found = task(**given)
+    assert found.step_count(found.splits(0)) == steps
+
+
+def test_targets_tell_the_metric():
+    classes = task()
+    assert classes.metric_for(classes.splits(0)).name == "accuracy"
+    assert classes.classifies(classes.splits(0))
+    numbers = (X, X[:, :2])
+    values = task(data=Splits(numbers, numbers, numbers), loss=nn.functional.mse_loss)
+    assert values.metric_for(values.splits(0)).name == "squared error"
+    assert not values.classifies(values.splits(0))

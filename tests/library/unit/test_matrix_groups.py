@@ -209,3 +209,16 @@ def test_relators_with_inverses_of_each_generator():
         assert sorted(rho.multiplicities().values()) == pytest.approx([0, 0, 0, 0, 1], abs=1e-12)
         with pytest.raises(RegrepError, match="the relator"):
             regrep.representation_from(group, {"a": i, "b": np.eye(4)})
+
+
+@pytest.mark.parametrize("shear", [1.0, 1e3])
+def test_relators_of_large_matrices_are_checked_relative_to_their_size(shear):
+    """Rounding of entries of a million leaves 1e-4 in a product; the same error of small matrices is one."""
+    angle = 2 * np.pi / 3
+    basis = np.array([[1.0, shear], [0.0, 1.0]])
+    r, s = (basis @ m @ np.linalg.inv(basis) for m in (turn(angle)[:2, :2], np.diag([1.0, -1.0])))
+    rho = regrep.representation_from(dihedral(3), {"r": r, "s": s})
+    assert np.abs(rho.stack()[1].numpy() - r).max() <= 1e-9 * np.abs(r).max()
+    if shear == 1:
+        with pytest.raises(RegrepError, match=r"the relator r\^3 of D3"):
+            regrep.representation_from(dihedral(3), {"r": r + 1e-4, "s": s})

@@ -346,6 +346,22 @@ def test_the_drawing_puts_larger_gains_further_right():
     assert [tick for tick, _ in drawn["ticks"]] == sorted(tick for tick, _ in drawn["ticks"])
 
 
+def test_places_in_the_drawing_are_in_proportion_to_gains():
+    """Between the least and the largest end, with room for names at the left; without any spread all stand left."""
+    found = comparison({"plain": [[0, 0, 0, 1]] * 2, "augmented": [[0, 1, 0, 1]] * 2, "averaged": [[1, 1, 1, 1]] * 2})
+    drawn = drawing_of(found)
+    lines = [line for line in found.table() if line["gain"] is not None]
+    ends = [0.0] + [line[key] for line in lines for key in ("gain", "low", "high") if line[key] is not None]
+    low, high = min(ends), max(ends)
+    for line, one in zip(lines, drawn["lines"], strict=True):
+        for name, key in (("at", "gain"), ("low", "low"), ("high", "high")):
+            value = line["gain"] if line[key] is None else line[key]
+            assert one[name] == pytest.approx(220 + 530 * (value - low) / (high - low), abs=0.1)
+    assert drawn["zero"] == pytest.approx(220 + 530 * (0 - low) / (high - low), abs=0.1)
+    still = drawing_of(comparison({"plain": [[0, 1]] * 2, "augmented": [[0, 1]] * 2, "averaged": [[0, 1]] * 2}))
+    assert {line[key] for line in still["lines"] for key in ("at", "low", "high")} == {still["zero"]} == {220.0}
+
+
 def test_the_page_draws_the_weights_that_follow_a_target():
     """A weight that grows tenfold goes up by one step of the scale, and the end of the training is at the right."""
     made = [
