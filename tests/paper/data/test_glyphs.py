@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -114,3 +115,22 @@ def test_the_default_fonts_need_no_matplotlib(monkeypatch):
         if name.partition(".")[0] == "matplotlib":
             monkeypatch.setitem(sys.modules, name, None)  # importing it fails
     GlyphPairs(train_samples=10).setup()
+
+
+@pytest.mark.parametrize("name", ["digits-sans.ttf", "digits-serif-bold-italic.ttf"])
+def test_glyphs_are_whole(name):
+    """As drawn in the middle of a large sheet, cut out and averaged down."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    face = ImageFont.truetype(default_font(name), 160, layout_engine=ImageFont.Layout.BASIC)
+    for digit, found in enumerate(render(default_font(name))):
+        sheet = Image.new("L", (600, 600))
+        ImageDraw.Draw(sheet).text((200, 200), str(digit), fill=255, font=face)
+        glyph = sheet.crop(sheet.getbbox())
+        sides = [round(20 * side / max(glyph.size)) for side in glyph.size]
+        small = torch.from_numpy(np.array(glyph.resize(sides, Image.Resampling.BOX)))
+        width, height = sides
+        left, top = (28 - width) // 2, (28 - height) // 2
+        expected = torch.zeros(28, 28, dtype=torch.uint8)
+        expected[top : top + height, left : left + width] = small
+        assert torch.equal(found, expected), digit

@@ -3,13 +3,16 @@
 import http.client
 import json
 import threading
+import urllib.request
+from types import SimpleNamespace
 
 import pytest
 from records_fixture import write_run
 
 from regrep.errors import RegrepError
 from regrep_paper.cli import main
-from regrep_paper.report.live import LiveReport, server
+from regrep_paper.report import live
+from regrep_paper.report.live import LiveReport, server, watch
 
 
 def page_of(calls):
@@ -113,3 +116,32 @@ def test_a_source_is_a_folder_or_a_file(tmp_path):
     file = tmp_path / "some.jsonl"
     file.write_text(json.dumps({}) + "\n")
     assert LiveReport(file, make=page_of([])).refresh()
+
+
+def test_watching_serves_and_makes_reports_until_it_is_interrupted(tmp_path, monkeypatch):
+    folder, out, said = tmp_path / "runs", tmp_path / "out", []
+    write_run(folder / "one", status=None, done_epochs=1)
+    make = page_of([])
+    monkeypatch.setattr(live, "build", lambda source, out: SimpleNamespace(page=make(source, out)))
+
+    def asked():
+        address, _, shown = said[0].partition(" ")
+        assert shown == f"shows {folder}; Ctrl-C ends it"
+        return urllib.request.urlopen(f"{address}version", timeout=20).read().decode()
+
+    def say(text):
+        said.append(text)
+        if text.startswith("report 1, "):
+            assert asked() == "1"
+            with (folder / "one" / "metrics.csv").open("a") as file:
+                file.write("1,80,48,1.5,0.5,1.0,0.05\n")
+        if text.startswith("report 2, "):
+            assert asked() == "2"
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        watch(folder, out, 0, 0.1, say)
+    assert len(said) == 3
+    assert (out / "report.html").exists()
+    with pytest.raises(OSError, match="."):
+        asked()

@@ -5,8 +5,9 @@ import re
 import pytest
 
 from regrep_paper.tables.columns import Experiment, Measure
-from regrep_paper.tables.index import DEFINITIONS, definition_of, published, resolved
+from regrep_paper.tables.index import DEFINITIONS, definition_of, entries, published, resolved
 from regrep_paper.tables.methods import METHODS, method_of, usual_augmentation
+from regrep_paper.tables.network import PLAIN
 from regrep_paper.tables.workload import samples, work
 
 TABLES = {
@@ -164,6 +165,17 @@ def test_rates_and_weights_of_the_paper():
         assert of("medmnist3d", data=data) == (5e-5 if data == "nodule" else 1e-4, 2.0 if data == "organ" else 1.0)
     assert resolved({"experiment": "medmnist3d", "data": "nodule"})["learning_rate"] == 1e-3
     assert resolved({"experiment": "ddmnist", "network": "rpp", "group": "C4"})["learning_rate"] == 2e-3
+
+
+def test_latents_of_the_networks():
+    wide = {"e2cnn", "rpp", "lift", "rgroup", "rsteer", "pscnn"}
+    for one in entries():
+        channels = {
+            "ddmnist": 66 if one.network in (PLAIN, "projection") else 48, "medmnist3d": 48, "single-digits": 64,
+            "smoke": 368 if one.network in wide else 92,
+        }[one.experiment]  # fmt: skip
+        maps = (64, 64) if one.experiment == "smoke" and one.network != "mlp" else ()
+        assert one.latent == (channels, *maps), one
 
 
 LATENT = [("test", name, 0, 3) for name in ("through_rho", "whitened_error", "moving_share", "latent_scale")]

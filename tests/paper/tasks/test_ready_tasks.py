@@ -86,3 +86,22 @@ def test_no_digit_is_in_two_test_pairs(monkeypatch):
     x, _ = read_task("ddmnist-c4", Path("folder")).task.splits(0).test
     seen = (torch.cat([x[:, 0, 28, 14], x[:, 0, 28, 42]]) * 255).round().int().tolist()
     assert sorted(seen) == list(range(count))
+
+
+def test_a_force_is_that_of_its_own_charges():
+    """The sum over the charges, each along its direction and as the inverse of its distance; its size saturates."""
+    from regrep_paper.tasks.forces import SIDE, force, samples
+
+    x, y = samples(5, 0)
+    for charges, found in zip(x, y, strict=True):
+        right = up = 0.0
+        for row in range(SIDE):
+            for column in range(SIDE):
+                across, above = column - (SIDE - 1) / 2, (SIDE - 1) / 2 - row
+                pull = float(charges[0, row, column]) / (across**2 + above**2)
+                right, up = right + pull * across, up + pull * above
+        size = (right**2 + up**2) ** 0.5
+        saturated = torch.tanh(torch.tensor(2 * size))
+        expected = torch.stack([saturated * right / size, saturated * up / size])
+        assert torch.allclose(found.flatten(), expected, atol=1e-5)
+        assert torch.equal(force(charges[None])[0], found)

@@ -1,0 +1,28 @@
+"""A run as one line: its record, and the columns of its metrics over all epochs."""
+
+from pathlib import Path
+
+import pytest
+
+from regrep_paper.report.runs import Run, as_line
+
+
+@pytest.mark.parametrize("name", ["abc", "folder/abc"])
+def test_columns_over_all_epochs(name):
+    metrics = {
+        "epoch": {1: 0, 2: 1}, "a": {1: 0.5, 2: 0.25}, "late": {2: 5.0, 4: 6.0}, "same": dict.fromkeys(range(1, 5), 7.0),
+        "none": {}, "once": {3: 1.0},
+    }  # fmt: skip
+    record = {"run_id": "abc", "config": {"seed": 1}}
+    line = as_line(Run(name, record, {"status": "finished"}, metrics, 3, Path("x")))
+    curve = {
+        "epoch": [0, 1, 2, 3], "a": [0.5, 0.25, None, None], "late": [None, 5.0, None, 6.0], "same": 7.0,
+        "once": [None, None, 1.0, None],
+    }  # fmt: skip
+    named = {} if name == "abc" else {"name": name}
+    assert line == {"kind": "run", **named, **record, "done": {"status": "finished"}, "curve": curve}
+
+
+def test_epochs_without_values_count():
+    line = as_line(Run("a", {"run_id": "a"}, None, {"a": {1: 1.0}}, 3, Path("x")))
+    assert line["curve"] == {"epoch": [0, 1, 2], "a": [1.0, None, None]}
