@@ -128,8 +128,8 @@ def test_the_tests_of_a_change_are_those_that_call_it(tools):
     (change,) = (c for c in tools.changes.changes(SOURCE) if c.text == "(out + x)")
     mutant = tools.mutants.with_tests("src/m.py", change, known, callers)
     assert mutant.calling == ("src/m.py::m.f", "tests/a.py::fast", "tests/a.py::slow")
-    assert mutant.others == ("tests/b.py::file", "tests/a.py::other")
-    assert mutant.seconds == 16.0
+    assert mutant.others == ("tests/b.py::file", "tests/a.py::other", "tests/c.py::none")
+    assert mutant.seconds == 16.1
     values = tools.mutants.with_tests("src/values.py", change, known, callers)
     assert values.calling == ()
     assert set(values.others) == {name for name in known if "long" not in name and "other" not in name}

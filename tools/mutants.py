@@ -220,7 +220,8 @@ def callers_of(known: dict[str, dict]) -> dict[str, set[str]]:
 def with_tests(file: str, change: Change, known: dict[str, dict], callers: dict[str, set[str]]) -> Mutant:
     """A change with the tests to run on it, those of its own file first, then the quickest.
 
-    A file whose functions no test calls may hold values: tests that call others of its folder may read them.
+    Tests that call others of its folder come last: what a module holds was computed when it was first imported, by
+    whichever test that was.
     """
 
     def cost(name: str) -> tuple[bool, float, str]:
@@ -229,9 +230,10 @@ def with_tests(file: str, change: Change, known: dict[str, dict], callers: dict[
     calling = callers[f"{file}:{change.function}" if change.function else file]
     files = {name.split("::")[0] for name in calling}
     others = callers[file].union(name for name in known if name.split("::")[0] in files)
-    others = others or callers[file.rpartition("/")[0]]
+    near = callers[file.rpartition("/")[0]] - others
     first = _within(sorted(calling, key=cost), known, FIRST)
-    rest = sorted(calling.difference(first), key=cost) + sorted(others - calling, key=cost)
+    rest = [*calling.difference(first)], [*(others - calling)], [*(near - calling)]
+    rest = [name for part in rest for name in sorted(part, key=cost)]
     second = _within(rest, known, REST)
     return Mutant(file, change, tuple(first), tuple(second), sum(known[name]["seconds"] for name in first + second))
 

@@ -54,3 +54,30 @@ def test_no_digit_crosses_splits():
 def test_wrong_settings_say_so(make, message):
     with pytest.raises(RegrepError, match=message):
         make()
+
+
+def test_files_of_mnist_make_the_splits(monkeypatch):
+    """Training digits are divided five to one beside the official test; those of t10k alone, seven to one to two."""
+    draw = torch.Generator().manual_seed(0)
+
+    def part(count, first):
+        images = torch.randint(256, (count, 28, 28), dtype=torch.uint8, generator=draw).numpy()
+        return images, (torch.arange(first, first + count) % 250).to(torch.uint8).numpy()
+
+    parts, sums = {"train": part(60, 0), "test": part(40, 100)}, {"a.gz": {"md5": "a"}}
+    asked = []
+    monkeypatch.setattr("regrep_paper.data.downloads.mnist", lambda folder: asked.append(folder) or (parts, sums))
+    whole = load("mnist", "here")
+    assert {split: len(labels) for split, labels in whole.labels.items()} == {"train": 50, "validation": 10, "test": 40}
+    assert whole.labels["test"].tolist() == [*range(100, 140)]
+    assert sorted([*whole.labels["train"].tolist(), *whole.labels["validation"].tolist()]) == [*range(60)]
+    for split, origin in (("train", "train"), ("validation", "train"), ("test", "test")):
+        for image, label in zip(whole.images[split], whole.labels[split].tolist(), strict=True):
+            assert (image.numpy() == parts[origin][0][label % 100]).all()
+    assert (whole.files, whole.name) == (sums, "mnist")
+    del parts["train"]
+    few = load("mnist", "there")
+    assert {split: len(labels) for split, labels in few.labels.items()} == {"train": 28, "validation": 4, "test": 8}
+    assert sorted(label for labels in few.labels.values() for label in labels.tolist()) == [*range(100, 140)]
+    assert (few.files, few.name, asked) == (sums, "mnist-t10k", ["here", "there"])
+    assert all(labels.dtype == torch.int64 for labels in (*few.labels.values(), *whole.labels.values()))

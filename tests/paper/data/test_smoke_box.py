@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from regrep.errors import RegrepError
 from regrep_paper.data.smoke_box import TURNS, Box, turning_errors
 from regrep_paper.data.smoke_files import centred
 from regrep_paper.data.smoke_simulation import published_plume
@@ -54,3 +55,9 @@ def test_plumes_are_turned_as_published():
         assert ax * by == ay * bx
         assert ax * bx + ay * by > 0
         assert one.turned(4, 64) == one
+
+
+def test_a_box_has_at_least_four_points_along_a_side():
+    with pytest.raises(RegrepError, match="at least 4 points along a side, got 3"):
+        Box([published_plume(27, 4)], 3)
+    assert Box([published_plume(27, 4)], 4).size == 4

@@ -10,8 +10,8 @@ from regrep_paper.report.runs import Run, as_line
 @pytest.mark.parametrize("name", ["abc", "folder/abc"])
 def test_columns_over_all_epochs(name):
     metrics = {
-        "epoch": {1: 0, 2: 1}, "a": {1: 0.5, 2: 0.25}, "late": {2: 5.0, 4: 6.0}, "same": dict.fromkeys(range(1, 5), 7.0),
-        "none": {}, "once": {3: 1.0},
+        "epoch": {1: 0, 2: 1}, "a": {1: 0.5, 2: 0.25}, "late": {2: 5.0, 4: 6.0}, "none": {},
+        "same": dict.fromkeys((1, 2, 3, 4), 7.0), "once": {3: 1.0},
     }  # fmt: skip
     record = {"run_id": "abc", "config": {"seed": 1}}
     line = as_line(Run(name, record, {"status": "finished"}, metrics, 3, Path("x")))
