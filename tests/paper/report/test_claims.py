@@ -246,6 +246,17 @@ def test_on_mnist_consistency_is_ahead_and_the_whitened_penalty_is_not_separated
     assert mnist.gain("same-view").high < 0
 
 
+def test_a_penalty_adds_nothing_to_consistency(compared):
+    both, alone = compared["mnist-combined"], compared["mnist"]
+    assert round(both.gain("consistency").mean, 3) == round(alone.gain("consistency").mean, 3) == 0.072
+    added = both.gain("consistency-whitened", "consistency")
+    assert [round(value, 3) for value in (added.mean, added.low, added.high)] == [-0.001, -0.011, 0.009]
+    permuted = both.gain("consistency-permuted", "consistency")
+    assert permuted.low < 0 < permuted.high
+    assert both.equivariance("consistency-whitened", "through_rho") > 0.7
+    assert both.equivariance("consistency-permuted", "through_rho") < 0.2
+
+
 def test_at_convergence_on_pairs_the_penalty_changes_nothing():
     rows = {row.method: row for row in rows_of(read_runs(RESULTS / "ddmnist-table4.jsonl")[0])}
     assert sorted(rows) == ["cnn-augmented", "ours"]
