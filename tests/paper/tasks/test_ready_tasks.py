@@ -105,3 +105,25 @@ def test_a_force_is_that_of_its_own_charges():
         expected = torch.stack([saturated * right / size, saturated * up / size])
         assert torch.allclose(found.flatten(), expected, atol=1e-5)
         assert torch.equal(force(charges[None])[0], found)
+
+
+@pytest.mark.parametrize("group", ["C4", "D1", "D4"])
+def test_pairs_are_two_moved_digits_on_an_empty_canvas(monkeypatch, group):
+    """Each digit is used once while there are enough, and each half is one of its images."""
+    from types import SimpleNamespace
+
+    from regrep_paper.tasks import digit_pairs
+
+    images = torch.randint(1, 256, (10, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    found = SimpleNamespace(images={"train": images}, labels={"train": torch.arange(10)})
+    monkeypatch.setattr(digit_pairs.digits, "load", lambda source, folder: found)
+    x, y = digit_pairs.Pairs(group, None)("train", 5, 3)
+    assert x.shape == (5, 1, 56, 56)
+    assert sorted([*(y // 10).tolist(), *(y % 10).tolist()]) == [*range(10)]
+    assert not x[:, :, :14].any()
+    assert not x[:, :, 42:].any()
+    for picture, label in zip(x[:, 0, 14:42], y.tolist(), strict=True):
+        for half, digit in ((picture[:, :28], label // 10), (picture[:, 28:], label % 10)):
+            turned = [(images[digit].float() / 255).rot90(k) for k in range(4)]
+            orbit = [*turned, *(one.flip(0) for one in turned)]
+            assert any(torch.equal(half, one) for one in orbit)
