@@ -312,3 +312,13 @@ def test_learn_refuses_what_does_not_fit(capsys):
     told = "only tmnist uses fonts, not mnist; leave out --font-a and --font-b"
     for option in ("--font-a", "--font-b"):
         assert stopped(["learn", "mnist", option, "x"], capsys) == told
+
+
+@pytest.mark.parametrize("command", ["fit", "test"])
+def test_experiments_are_listed_in_columns(capsys, command):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    text = capsys.readouterr().out
+    lines = text.partition("experiments:\n")[2].partition("\n\n")[0].splitlines()
+    assert [line.split()[0] for line in lines] == list(tables.index.EXPERIMENTS)
+    assert len({len(line) - len(line[2:].partition(" ")[2].lstrip()) for line in lines}) == 1
