@@ -8,7 +8,7 @@ from regrep.actions import RotateFlip2d
 from regrep.errors import RegrepError
 from regrep.groups import cyclic, dihedral
 from regrep.nn.projection import ProjectionPenalty, Reynolds, axes_of, hidden, signed
-from regrep.representations import irreps, latent, regular, trivial
+from regrep.representations import irreps, latent, regular, representation_from, trivial
 from tolerance import assert_near
 
 C4 = cyclic(4)
@@ -110,3 +110,13 @@ def test_only_signed_permutations_are_projected():
     for wrong in (None, [], [[]], [regular(C4)], [[regular(C4)], [3]]):
         with pytest.raises(RegrepError, match="axes are lists of representations, one list per tensor"):
             Reynolds(wrong)
+
+
+@pytest.mark.parametrize(
+    "rho",
+    [representation_from(cyclic(2), {"r": matrix}) for matrix in ([[0, 1.25], [0.8, 0]], [[1, 1], [0, -1]])],
+    ids=["other entries than 0, 1 and -1", "two of them in a row"],
+)
+def test_representations_that_mix_coordinates_are_refused(rho):
+    with pytest.raises(RegrepError, match="that permute coordinates up to signs, and .* does not"):
+        signed(rho)
