@@ -198,7 +198,8 @@ def test_on_few_digits_nothing_is_left_after_the_correction(compared):
     digits = compared["digits"]
     assert [one.arm for one in digits.findings if one.p < 0.05] == ["plain"]
     alone = {one.arm for one in digits.findings if one.gain.low > 0 or one.gain.high < 0}
-    assert alone == {"plain", "averaged", "distilled", "penalty-target"}
+    assert alone == {"plain", "averaged", "distilled", "projected", "penalty-target"}
+    assert digits.gain("projected").mean - digits.gain("projected-shuffled").mean == pytest.approx(0.002, abs=0.0015)
     assert digits.gain("penalty-target").high < 0 < digits.gain("distilled").low
     assert digits.equivariance("penalty-whitened", "whitened_error") > 0.97
     for arm in ("penalty-whitened", "latent-augmentation", "shuffled"):
