@@ -247,6 +247,17 @@ def test_on_mnist_consistency_is_ahead_and_the_whitened_penalty_is_not_separated
     assert mnist.gain("same-view").high < 0
 
 
+def test_consistency_helps_on_three_of_four_tasks(compared):
+    """The rule of the verdict: after the correction, and ahead of every control, which does not gain."""
+    helped = set()
+    for task in ("vectors", "digits", "polycubes", "mnist"):
+        one = next(one for one in compared[task].findings if one.arm == "consistency")
+        if one.p < 0.05 and one.gain.low > 0 and all(ahead.low > 0 for _, _, ahead in one.controls):
+            assert compared[task].gain("same-view").low < 0
+            helped.add(task)
+    assert helped == {"vectors", "polycubes", "mnist"}
+
+
 def test_a_penalty_adds_nothing_to_consistency(compared):
     both, alone = compared["mnist-combined"], compared["mnist"]
     assert round(both.gain("consistency").mean, 3) == round(alone.gain("consistency").mean, 3) == 0.072
