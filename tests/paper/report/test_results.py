@@ -103,14 +103,21 @@ def write_each_learned(folder):
     return folder
 
 
+def write_one_learned(folder):
+    write_learned(folder / "mnist", "mnist")
+    return folder
+
+
 def write_short_sweep(folder):
     return write_sweep(folder, epochs=4)
 
 
-@pytest.mark.parametrize("make", [write_short_sweep, write_each_learned])
+@pytest.mark.parametrize(
+    "make", [write_short_sweep, write_one_learned, pytest.param(write_each_learned, marks=pytest.mark.slow)]
+)
 def test_a_file_and_its_folder_give_one_page(keep, tmp_path, make, svg_alone, monkeypatch):
     """And the same records give the same bytes, in both forms of a figure."""
-    if make == write_each_learned:
+    if make != write_short_sweep:
         monkeypatch.setattr(*svg_alone)
     folder = make(tmp_path / "few")
     for run in read_runs(folder)[0]:
