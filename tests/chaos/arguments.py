@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -103,7 +103,6 @@ class Draw:
 
     def representation(self) -> Any:
         """A representation of a small group."""
-        group = self.group()
         makers = [
             representations.regular, representations.sign, representations.standard, representations.natural,
             lambda g: representations.trivial(g, 3), lambda g: representations.latent(g, 2 * g.order + 1),
@@ -113,13 +112,10 @@ class Draw:
             lambda g: representations.subsets(self.large(), 2), lambda g: representations.natural(self.large()),
             lambda g: representations.pullback(representations.regular((f := self.homomorphism()).target), f),
         ]  # fmt: skip
-        with suppress(RegrepError):
-            return self.random.choice(makers)(group)
-        return representations.regular(group)
+        return self.of_small_group(makers, representations.regular)
 
     def action(self) -> Any:
         """An action of a small group."""
-        group = self.group()
         makers = [
             actions.Fix, actions.RotateFlip2d, actions.VectorField2d, actions.Rotate3d,
             lambda g: actions.Permute(g, representations.regular(g).index),
@@ -137,9 +133,14 @@ class Draw:
             lambda g: actions.Permute(big := self.large(), representations.natural(big)),
             lambda g: actions.Pullback(actions.RotateFlip2d((f := self.homomorphism()).target), f),
         ]  # fmt: skip
+        return self.of_small_group(makers, actions.Fix)
+
+    def of_small_group(self, makers: Sequence[Callable[[Any], Any]], otherwise: Callable[[Any], Any]) -> Any:
+        """What one of several makers makes of a small group; something else where it cannot."""
+        group = self.group()
         with suppress(RegrepError):
             return self.random.choice(makers)(group)
-        return actions.Fix(group)
+        return otherwise(group)
 
     def module(self) -> Any:
         """A small network, or a function."""

@@ -15,6 +15,7 @@ from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup, LargeGroup, product
 from regrep.groups.action import Action
 from regrep.placed import has_storage
+from regrep.unrounded import unrounded
 
 TRIED = 4
 """At most so many samples of data without floating point are tried, where it is checked that actions commute."""
@@ -158,7 +159,7 @@ class Commuting:
             return
         if not x.is_floating_point() and bool((one == one.flatten()[0]).all()):  # nothing can be told from these
             return
-        with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
+        with torch.no_grad(), unrounded(x.device):
             for k, first in enumerate(self.actions):
                 for second in self.actions[k + 1 :]:
                     check_commuting(first, second, one)

@@ -15,6 +15,7 @@ from regrep.groups.finite import check_group
 from regrep.objectives.checks import check_choice
 from regrep.objectives.whitening import channels_last, whiten
 from regrep.representations import PermutationRepresentation
+from regrep.unrounded import unrounded
 
 Penalty = Literal["mse", "relative", "whitened", "moving"]
 """Names of the penalties that :func:`penalty_between` knows."""
@@ -101,7 +102,7 @@ def penalty_between(
         return nn.functional.mse_loss(moved, target) if samples is None else mean_square(moved - target, samples)
     if penalty == "relative":
         return relative_to_variance(moved, target, rounding(moved, target), samples)
-    with torch.autocast(moved.device.type, enabled=False):
+    with unrounded(moved.device):
         if penalty == "whitened":
             return relative_to_variance(*whitened_pair(moved, target, rho), samples=samples)
         floor = rounding(moved, target)
@@ -187,7 +188,7 @@ def aligned(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction) -> tuple[Tenso
 
 def move(z: Tensor, g: Tensor, rho: LatentAction) -> Tensor:
     """Rho(g) z in float32 for half types, without autocast, which would round the products of matrices."""
-    with torch.autocast(z.device.type, enabled=False):
+    with unrounded(z.device):
         return rho(wide(z), g)
 
 

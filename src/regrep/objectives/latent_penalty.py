@@ -23,6 +23,7 @@ from regrep.objectives.functional import (
 from regrep.objectives.layers import Latents, Layer
 from regrep.objectives.processes import of_all_processes
 from regrep.objectives.terms import Compared, error_between
+from regrep.unrounded import unrounded
 
 Runs = Mapping[Layer, tuple[tuple[Tensor, Tensor], ...]]
 """By layer, for each of its runs, the latents of x and those of gx, each [n, ...]."""
@@ -106,7 +107,7 @@ class LatentPenalty:
             if self.control == "shrunk":
                 penalty = (wide(z).square().mean() + target.square().mean()) / 2
             elif self.penalty == "whitened":
-                with torch.autocast(moved.device.type, enabled=False):
+                with unrounded(moved.device):
                     pair = whitened_pair(moved, target, applied)
                 penalty = relative_to_variance(*pair)
             else:

@@ -9,6 +9,7 @@ from regrep.arguments import check_tensor
 from regrep.groups import FiniteGroup
 from regrep.objectives.checks import check_choice
 from regrep.objectives.functional import LatentAction, Reduction, aligned, moving_part, whitened_pair, wide
+from regrep.unrounded import unrounded
 
 
 @torch.no_grad()
@@ -39,7 +40,7 @@ def whitened_error(z: Tensor, z_g: Tensor, g: Tensor, rho: LatentAction, reducti
     """
     check_choice("reduction", reduction, Reduction)
     moved, target = aligned(z, z_g, g, rho)
-    with torch.autocast(moved.device.type, enabled=False):
+    with unrounded(moved.device):
         pair = whitened_pair(moved, target, rho)
         return error_of_whitened(*pair, g) if reduction == "mean" else errors_of_samples(*pair, g)
 
@@ -104,7 +105,7 @@ def moving_share(z: Tensor, rho: LatentAction, group: FiniteGroup | None = None)
     """
     check_tensor("z", z, 1, floating=True)
     z = wide(z)
-    with torch.autocast(z.device.type, enabled=False):
+    with unrounded(z.device):
         z = z - z.mean(dim=0)
         return moving_part(z, rho, group).square().sum() / z.square().sum()
 

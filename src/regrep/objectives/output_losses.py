@@ -15,6 +15,7 @@ from regrep.errors import RegrepError
 from regrep.objectives.checks import check_choice, shapes
 from regrep.objectives.functional import mean_square, wide
 from regrep.representations import PermutationRepresentation
+from regrep.unrounded import unrounded
 
 OutputLoss = Literal["kl", "squared"] | Callable[[Any, Any], Tensor]
 """Name of a distance between outputs, or a function of (outputs of gx, moved outputs of x) that returns a scalar."""
@@ -137,7 +138,7 @@ def _mean(target: Any, outputs_g: Any, loss: OutputLoss, divergence: Callable[[T
         if not (isinstance(leaf, Tensor) and leaf.is_floating_point() and leaf.dim()):
             continue
         first, second = wide(others[path]), wide(leaf)
-        with torch.autocast(leaf.device.type, enabled=False):
+        with unrounded(leaf.device):
             if loss == "squared":
                 found.append(mean_square(second - first))
                 continue

@@ -12,6 +12,7 @@ from regrep.deprecated import warn_renamed
 from regrep.groups import FiniteGroup
 from regrep.objectives.functional import LatentAction, move, whitened_pair, wide
 from regrep.objectives.measures import error_of_whitened, moving_share, uncentred
+from regrep.unrounded import unrounded
 
 
 class Compared(NamedTuple):
@@ -48,7 +49,7 @@ class Compared(NamedTuple):
     @torch.no_grad()
     def uncentred_error(self) -> Tensor:
         """‖rho(g) E(x) - E(gx)‖ / ‖E(gx)‖."""
-        with torch.autocast(self.z.device.type, enabled=False):
+        with unrounded(self.z.device):
             return uncentred(self._moved(), wide(self.target))
 
     def _moved(self) -> Tensor:
@@ -67,7 +68,7 @@ def error_between(
         rho: what was applied.
         pair: both whitened, if that is already known.
     """
-    with torch.no_grad(), torch.autocast(moved.device.type, enabled=False):
+    with torch.no_grad(), unrounded(moved.device):
         pair = whitened_pair(moved, target, rho) if pair is None else pair
         # Latents that do not vary get the error of unrelated ones: collapse is never a success.
         return error_of_whitened(*pair, g).nan_to_num(1.0)

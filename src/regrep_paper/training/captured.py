@@ -11,6 +11,7 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 
 from regrep.errors import RegrepError
+from regrep.unrounded import unrounded
 
 Found = TypeVar("Found")
 
@@ -82,7 +83,7 @@ class WholeStep(Generic[Found]):
     def _step(self) -> tuple[Tensor, Found]:
         self.optimizer.zero_grad(set_to_none=True)
         total, found = self.loss(self.number)
-        with torch.autocast(self.device.type, enabled=False):
+        with unrounded(self.device):
             total.backward()
             self.optimizer.step()
         return total.detach(), found

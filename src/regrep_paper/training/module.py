@@ -247,9 +247,9 @@ class NetworkModule(CapturingModule, ConfiguredModule[EquivariantObjective | Rol
     def _of_latent(self, symmetry: LatentSymmetry, x: Tensor) -> tuple[EquivarianceError, Profile | None]:
         """Errors by element and, of a latent that is not too wide to hold all samples at once, by irreducible."""
         device = self.device if self._trainer is None else self._trainer.strategy.root_device
+        # In training mode the look at one latent below would change the statistics of normalisations.
         encoder: Callable[[Tensor], Tensor] = self.network.to(device).eval().encoder
-        act, rho = symmetry.action, symmetry.rho
-        x = x.to(device)
+        act, rho, x = symmetry.action, symmetry.rho, x.to(device)
         with torch.no_grad():
             width = encoder(x[:1]).numel()
         if width <= WIDEST:
