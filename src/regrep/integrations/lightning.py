@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+import torch.distributed
 from torch import Tensor, nn
 
 from regrep.actions import Action
@@ -32,7 +33,7 @@ class EquivariancePenalty(Callback):
     more, on gx with a random element g for each sample, and ``weight`` times the penalty between the layers' outputs is
     added to the loss, before Lightning divides it for accumulation, scales and differentiates it; so precision,
     accumulation, clipping and data-parallel strategies apply to it as to the loss. Logged once per epoch:
-    ``equivariance``, ``whitened_error`` and ``moving_share``, means over batches and layers.
+    ``equivariance``, ``whitened_error`` and ``moving_share``, means over samples and layers.
 
     With ``consistency`` the distance between the network's outputs for x and gx is added likewise, and logged under
     that name; with ``weight=0.0`` it is then the only term.
@@ -172,7 +173,8 @@ class EquivariancePenalty(Callback):
         with self.view.watching(network) as second:
             network(*args, **kwargs)
             terms = self.view.terms(values, second(), g)
-        pl_module.log_dict(terms.log(self.prefix), on_step=False, on_epoch=True, batch_size=len(g), sync_dist=True)
+        size = counted(len(g))
+        pl_module.log_dict(terms.log(self.prefix), on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
         added = self.view.loss(terms)
         if added is None:
             return output
@@ -187,7 +189,7 @@ class EquivarianceMonitor(Callback):
     For each layer ``LAYER/whitened_error``, ``LAYER/moving_share`` and, with a metric, ``LAYER/through_rho``: means
     over the elements other than the identity, and ``LAYER/whitened_error/ELEMENT`` and ``LAYER/through_rho/ELEMENT``
     for each element. See :func:`regrep.equivariance_error` and :func:`regrep.diagnostics.through_layer`. Each process
-    measures its own samples, and the means are logged.
+    measures its own samples, and the means over the samples of all are logged.
 
     Args:
         act: how G acts on the inputs.
@@ -271,7 +273,20 @@ class EquivarianceMonitor(Callback):
                     )
                     values[f"{name}/through_rho"] = through.mean
                     values |= _by_element(f"{name}/through_rho", through.elements, through.values)
-        pl_module.log_dict({name: torch.tensor(value) for name, value in values.items()}, sync_dist=True)
+        logged = {name: torch.tensor(value) for name, value in values.items()}
+        pl_module.log_dict(logged, batch_size=counted(len(x)), sync_dist=True)
+
+
+def counted(samples: int) -> int:
+    """A count of samples that Lightning divides by the number of processes without rest.
+
+    It weights means by the mean of the processes' counts, as a whole number: 4 and 3 samples count as 3.
+
+    >>> counted(7)  # this process is alone
+    7
+    """
+    several = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return samples * torch.distributed.get_world_size() if several else samples
 
 
 def _by_element(name: str, elements: tuple[str, ...], values: Tensor) -> dict[str, float]:

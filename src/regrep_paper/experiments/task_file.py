@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib.util
 import sys
@@ -29,7 +30,8 @@ class TaskFile:
     Attributes:
         path: of the file.
         task: what it defines.
-        digest: of the text of the file; a comparison whose task was changed begins again.
+        digest: of the text of the file, and of those beside it that it imports; a comparison whose task was changed
+            begins again.
     """
 
     path: Path
@@ -55,7 +57,42 @@ def read_task(source: str, data_dir: Path | None = None) -> TaskFile:
     except OSError as cause:
         raise RegrepError(f"the task file {path} cannot be read ({cause.strerror}); check its name") from cause
     task = _task(path, _run(path), data_dir)
-    return TaskFile(path, task, hashlib.sha256(text).hexdigest()[:12])
+    return TaskFile(path, task, _digest(path, text))
+
+
+def _digest(path: Path, text: bytes) -> str:
+    """Of a file, and of all files beside it that it imports, directly or through each other, also inside functions."""
+    folder, texts, waiting = path.parent, {path: text}, [path]
+    while waiting:
+        file = waiting.pop()
+        for name in _imported(file.relative_to(folder), texts[file]):
+            parts = name.split(".")
+            for stem in (folder.joinpath(*parts[:k]) for k in range(1, len(parts) + 1)):
+                for other in (stem / "__init__.py", stem.with_name(f"{stem.name}.py")):
+                    if other not in texts and other.is_file():
+                        texts[other] = other.read_bytes()
+                        waiting.append(other)
+    digest = hashlib.sha256(texts.pop(path))
+    for file in sorted(texts):
+        digest.update(f"{file.relative_to(folder).as_posix()} {hashlib.sha256(texts[file]).hexdigest()}".encode())
+    return digest.hexdigest()[:12]
+
+
+def _imported(file: Path, text: bytes) -> Iterator[str]:
+    """Names of what a file imports, which may be modules; those without a dot in front are looked for everywhere."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):  # one that is imported later, if ever
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (one.name for one in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            outer = file.parts[: len(file.parts) - node.level] if node.level else ()
+            base = ".".join([*outer, *filter(None, [node.module])])
+            yield from (f"{base}.{one.name}".lstrip(".") for one in node.names if one.name != "*")
+            if base:
+                yield base
 
 
 def _path(source: str) -> Path:

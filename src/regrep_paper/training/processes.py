@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 
-import torch
-import torch.distributed
 from lightning.pytorch import Trainer
 from torch import Tensor
 from torchmetrics.utilities.distributed import gather_all_tensors
 
 from regrep.errors import RegrepError
+from regrep.integrations.lightning import counted
 from regrep_paper.data.samples import Views
+
+__all__ = ["check_processes", "counted", "gathered", "weighted"]
 
 
 def gathered(part: Tensor, batch: Views) -> Tensor:
@@ -38,18 +39,6 @@ def weighted(loss: Tensor, batch: Views) -> Tensor:
     tensor(14.)
     """
     return loss if batch.share == 1 else loss * batch.share
-
-
-def counted(samples: int) -> int:
-    """A count of samples that Lightning divides by the number of processes without rest.
-
-    It weights means by the mean of the processes' counts, as a whole number: 4 and 3 samples count as 3.
-
-    >>> counted(7)  # this process is alone
-    7
-    """
-    several = torch.distributed.is_available() and torch.distributed.is_initialized()
-    return samples * torch.distributed.get_world_size() if several else samples
 
 
 def check_processes(trainer: Trainer, compiled: bool = False) -> None:

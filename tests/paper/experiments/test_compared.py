@@ -1,5 +1,6 @@
 """`regrep compare` in the machinery of sweeps: runs that continue, pages and records that are data alone."""
 
+import hashlib
 import json
 import os
 import signal
@@ -105,6 +106,37 @@ def test_a_changed_task_begins_again(file, tmp_path, in_process):
     file.write_text(TASK.replace("steps=3", "steps=4"))
     compared.compare_task(str(file), tmp_path / "out", arms=["plain"], seeds=1)
     assert len(in_process) == 2 * count
+
+
+def test_what_a_task_imports_from_its_folder_belongs_to_it(tmp_path):
+    files = {
+        "task.py": "import beside\nfrom part.inner import x\nimport torch\nimport regrep\n" + TASK,
+        "beside.py": "def later():\n    import late\n",
+        "late.py": "",
+        "other.py": "",
+        "part/__init__.py": "",
+        "part/inner.py": "from .deep import x\nfrom . import sibling\n",
+        "part/deep.py": "x = 1\n",
+        "part/sibling.py": "",
+        "part/other.py": "",
+        "deep.py": "",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    digest = lambda: read_task(str(tmp_path / "task.py")).digest  # noqa: E731
+    first, changed = digest(), set()
+    for name, text in files.items():
+        (tmp_path / name).write_text(text + "# changed\n")
+        if digest() != first:
+            changed.add(name)
+        (tmp_path / name).write_text(text)
+        assert digest() == first
+    assert changed == {name for name in files if "other" not in name and name != "deep.py"}
+
+
+def test_the_digest_of_a_file_that_stands_alone_is_that_of_its_text(file):
+    assert hashlib.sha256(file.read_bytes()).hexdigest().startswith(read_task(str(file)).digest)
 
 
 def test_a_finished_run_is_left_alone(file, tmp_path, in_process):
