@@ -44,6 +44,9 @@ def models(words: Sequence[str]) -> int:
 
     from regrep_paper.report import models as found
 
+    if options.width is not None and options.width < found.NARROWEST:
+        parser.error(f"--width counts columns, at least {found.NARROWEST}, got {options.width}")
+
     with result_of(options) as tell:
         tell(found.models(), found.models_text(options.width))
     return 0

@@ -14,6 +14,9 @@ from regrep_paper.tables.published import PaperTable, Published
 NEEDS = "*"
 """Mark of a network that an extra is missing for."""
 
+NARROWEST = 20
+"""Fewest columns that entries are wrapped to."""
+
 
 def models() -> list[dict[str, Any]]:
     """A flat record per network and row of the paper that shows it, in the order of the tables.
@@ -32,13 +35,13 @@ def models_text(width: int | None = None) -> str:
     """The same records as aligned text, one part per table; long entries are wrapped.
 
     Args:
-        width: columns of the text, by default those of the terminal, or 80.
+        width: columns of the text, at least 20; by default those of the terminal, or 80.
 
     >>> max(map(len, models_text(80).splitlines())) <= 80
     True
     """
     records = models()
-    width = width or shutil.get_terminal_size((80, 24)).columns
+    width = max(width or shutil.get_terminal_size((80, 24)).columns, NARROWEST)
     return "\n\n".join(_part(name, [one for one in records if one["experiment"] == name], width) for name in TABLES)
 
 

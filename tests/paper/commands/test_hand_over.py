@@ -184,9 +184,11 @@ def test_groups_and_models(monkeypatch, capsys):
     assert capsys.readouterr().out.strip() == describe(parse("-4")).strip()
     text = Calls("text")
     monkeypatch.setattr(models, "models_text", text)
-    for words, width in (([], None), (["--width", "9"], 9)):
+    for words, width in (([], None), (["--width", "20"], 20)):
         assert main(["models", *words]) == 0
         assert text.only() == ((width,), {})
+    for wrong in ("19", "-1"):
+        assert stopped(["models", "--width", wrong], capsys) == f"--width counts columns, at least 20, got {wrong}"
 
 
 FILES_READ = {"a.gz": {"md5": "aa", "url": "x"}, "b.gz": {"md5": "bb", "url": "y"}}
