@@ -41,8 +41,13 @@ def module(weight=None):
         network.encoder, network.head, nn.functional.cross_entropy, input_action=act, latent=latent(act.group, 12)
     )
     made = ClassifierModule(network, 0.1, objective, {})
-    made.logged = {}
-    made.log_dict = lambda parts, **_: made.logged.update(parts)
+    made.logged, made.told = {}, []
+
+    def log_dict(parts, **how):
+        made.logged.update(parts)
+        made.told.append(how)
+
+    made.log_dict = log_dict
     return made
 
 
@@ -65,11 +70,15 @@ def test_a_step_minimises_the_objective_and_the_networks_own_regularizer(batch):
     assert_near(losses[1], losses[0] + 3.0 * squares)
     assert_near(own.logged["train/regularizer"], 3.0 * squares)
     assert "train/regularizer" not in plain.logged
+    assert not any(value.requires_grad for value in own.logged.values())  # or every graph of an epoch would stay
     weights = torch.cat([p.flatten() for p in own.network.parameters()])
     assert_near(gradients(losses[1], own), gradients(losses[0], plain) + 6.0 * weights)
 
 
-def test_a_compiled_step_minimises_the_same(batch, monkeypatch):
+@pytest.mark.parametrize(("gpu", "mode"), [(True, "reduce-overhead"), (False, None)])
+def test_a_compiled_step_minimises_the_same(batch, monkeypatch, gpu, mode):
+    """On a GPU its graph is replayed as one launch, which saves the launches of its kernels."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
     made = []
 
     def compiled(function, **options):
@@ -80,7 +89,7 @@ def test_a_compiled_step_minimises_the_same(batch, monkeypatch):
     plain, other = module(), module()
     other.compile_step()
     assert_near(other.training_step(batch, 0), plain.training_step(batch, 0))
-    assert [options["fullgraph"] for options in made] == [True]
+    assert made == [{"fullgraph": True, "mode": mode}]
 
 
 def test_errors_of_the_latent_are_logged_in_the_first_of_every_few_steps(batch):
@@ -106,6 +115,37 @@ def test_errors_of_a_learned_representation_likewise():
         model.training_step(batch, index)
         assert "train/equivariance" in logged
         assert ("train/whitened_error" in logged) == (index % 3 == 0)
+
+
+EPOCH = {"on_epoch": True, "sync_dist": True}
+"""What is logged is a mean over the epoch and over all processes."""
+
+
+def test_means_over_an_epoch_count_samples_of_all_processes(batch, monkeypatch):
+    monkeypatch.setattr("regrep_paper.training.module.counted", lambda samples: 10 * samples)
+    model = module()
+    model.training_step(batch, 0)
+    model.training_step(batch._replace(share=0.0), 1)  # one that stands in for none
+    assert model.told == [{**EPOCH, "on_step": False, "batch_size": size} for size in (50, 0)]
+    model.told.clear()
+    model.validation_step(batch, 0)
+    moved = int((batch.g != 0).sum())
+    once = {**EPOCH, "add_dataloader_idx": False}
+    assert model.told == [{**once, "batch_size": 10 * moved}, {**once, "batch_size": 50}]
+    assert {"validation/through_rho", "validation/accuracy"} <= set(model.logged)
+
+
+def test_likewise_of_a_learned_representation(monkeypatch):
+    monkeypatch.setattr("regrep_paper.training.learned_module.counted", lambda samples: 10 * samples)
+    model, told = TMNIST(), []
+    model.log_dict = lambda parts, **how: told.append((sorted(parts)[0].partition("/")[0], how))
+    batch = Views(torch.rand(6, 1, 28, 28), torch.arange(6), torch.ones(6, dtype=torch.int64), torch.rand(6, 1, 28, 28))
+    model.training_step(batch, 0)
+    model.training_step(batch._replace(share=0.0), 1)
+    model.validation_step(batch, 0)
+    model.test_step(batch, 0)
+    sizes = (("train", 60), ("train", 0), ("validation", 60), ("test", 60))
+    assert told == [(stage, {**EPOCH, "on_step": False, "batch_size": size}) for stage, size in sizes]
 
 
 class Ranked(DDMNIST):
