@@ -75,7 +75,6 @@ class StridedCopies:
         word = WORDS[x.element_size()]
         moved = torch.empty(x.shape, dtype=x.dtype)
         source, target = x.view(word).numpy(), moved.view(word).numpy()
-        others = range(x.dim() - len(self._axes[0]))
         others, lattice = range(x.dim() - len(self._axes[0])), (slice(None),) * (len(self._axes[0]) - 1)
         for element, samples in parts(g.numpy(), max(2, CACHE * len(x) // moved.nbytes)):
             target[samples] = source[samples].transpose(*others, *self._axes[element])[self._turns[element]]

@@ -154,7 +154,7 @@ class _Finder:
         if size == width:
             return [hidden(self.group, width)]
         side = round((size / width) ** (1 / max(axes, 1)))
-        if not axes or width * side**axes != size:
+        if width * side**axes != size:
             raise RegrepError(
                 f"the layer {one.name} reads {size} numbers, which are no map of the {width} channels before"
             )

@@ -41,10 +41,13 @@ def each_element(net, x):
 @torch.no_grad()
 def test_all_elements_in_any_order_are_the_exact_average():
     net, x = network(), images(3)
-    expected = each_element(net, x).mean(dim=0)
+    expected, sizes = each_element(net, x).mean(dim=0), []
+    net.register_forward_hook(lambda module, args, output: sizes.append(len(output)))
     for elements in (None, 8):
-        for chunk in (1, 7, 256):
+        for chunk, passes in ((1, [1] * 24), (7, [7, 7, 7, 3]), (256, [24])):
             assert_near(GroupAveraged(net, ACT, RHO, elements=elements, chunk=chunk)(x), expected)
+            assert sizes == passes
+            sizes.clear()
 
 
 @torch.no_grad()

@@ -1,5 +1,7 @@
 """Axes of weights read from shapes: against the space of equivariant layers, found by linear algebra alone."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from torch import nn
@@ -157,6 +159,29 @@ def test_axes_that_are_wrong_are_found_out():
             check_equivariant(network, {**axes, **wrong}, x, act, moves)
 
 
+@pytest.mark.parametrize(
+    ("weight", "x", "said"),
+    [
+        # outputs 3 and 1 become 0, so that they change by √10, and they lie √2 from their mean together
+        ([[1.0, 0.0]], [[3.0, 0.0], [1.0, 0.0]], "by 2.2 of"),
+        # 3003 and 1001 become 3000 and 1000: the share is √5 / 1000
+        ([[1.001, 1.0]], [[3000.0, 0.0], [1000.0, 0.0]], "by 0.0022 of"),
+        ([[1.0004, 1.0]], [[3000.0, 0.0], [1000.0, 0.0]], None),
+        ([[1.0, 0.0]], [[2.0, 0.0], [2.0, 0.0]], "by inf of"),
+        ([[1.0, 1.0]], [[2.0, 0.0], [2.0, 0.0]], None),
+        ([[0.0, float("nan")]], [[2.0, 0.0], [2.0, 0.0]], "by nan of"),
+    ],
+)
+def test_how_far_a_network_is_from_equivariant_is_told_by_the_spread_of_its_outputs(weight, x, said):
+    """The weights may be anything, so that nothing is projected; the group exchanges the two inputs."""
+    network = nn.Linear(2, 1, bias=False).double()
+    network.weight.data = torch.tensor(weight, dtype=torch.float64)
+    axes, x = {"weight": [regrep.trivial(D1, 2)]}, torch.tensor(x, dtype=torch.float64)
+    act = Permute(D1, torch.tensor([[0, 1], [1, 0]]))
+    with nullcontext() if said is None else pytest.raises(RegrepError, match=f"{said} their spread under D1, since"):
+        check_equivariant(network, axes, x, act, None)
+
+
 @pytest.mark.parametrize("case", ["D4", "vector"])
 def test_shuffled_projections_tie_as_many_weights_without_a_symmetry(case):
     torch.manual_seed(0)
@@ -188,6 +213,13 @@ class Doubled(nn.Module):
         return torch.cat([2 * x[..., :1, :], x[..., 1:, :]], dim=-2)
 
 
+class Both(nn.Module):
+    """Gives two outputs."""
+
+    def forward(self, x):
+        return x, x
+
+
 TURNS, SIDES = RotateFlip2d(C4), SideBySide(*[RotateFlip2d(C4)] * 2)
 
 
@@ -211,6 +243,8 @@ TURNS, SIDES = RotateFlip2d(C4), SideBySide(*[RotateFlip2d(C4)] * 2)
         ([nn.Flatten(), nn.Linear(36, 2)], RotateFlip2d(cyclic(8)), 6, "that permute entries up to signs, and Rotate"),
         ([nn.Conv2d(1, 4, 7), nn.Flatten()], SIDES, 8, "does not move a window or map of side 7: SideBySide needs"),
         ([nn.Conv2d(1, 4, 4), nn.Flatten()], SIDES, 8, "with projected weights the outputs still change by"),
+        ([nn.Conv2d(1, 4, 6), nn.Flatten(0)], TURNS, 6, r"outputs that are one tensor \[B, ...\], got a tensor .*16"),
+        ([nn.Conv2d(1, 4, 6), Both()], TURNS, 6, r"outputs that are one tensor \[B, ...\], got \("),
     ],
 )  # fmt: skip
 def test_what_layers_do_not_allow_is_one_sentence(layers, act, side, said):
@@ -218,6 +252,23 @@ def test_what_layers_do_not_allow_is_one_sentence(layers, act, side, said):
     with pytest.raises(RegrepError, match=said) as found:
         projected_axes(nn.Sequential(*layers), torch.randn(4, 1, side, side), act)
     assert "\n" not in str(found.value)
+
+
+def test_a_layer_that_reads_other_numbers_than_the_channels_before_is_refused():
+    """Of inputs without a map a layer reads the channels before it, not those of two layers."""
+    act = Permute(D1, torch.tensor([[0, 1, 2, 3], [2, 3, 0, 1]]))
+    network = nn.Sequential(nn.Linear(4, 8), nn.Unflatten(1, (1, 8)), nn.Upsample(16), nn.Flatten(), nn.Linear(16, 3))
+    with pytest.raises(RegrepError, match="the layer 4 reads 16 numbers, which are no map of the 8 channels before"):
+        projected_axes(network, torch.randn(3, 4), act)
+
+
+def test_a_large_batch_is_tried_in_part():
+    """And whatever its size in the same way: projected weights are as equivariant on a few samples as on all."""
+    seen, layer = [], nn.Conv2d(1, 4, 3)
+    layer.register_forward_hook(lambda module, args, output: seen.append(len(output)))
+    projected_axes(nn.Sequential(layer, nn.AdaptiveAvgPool2d(1), nn.Flatten()), torch.randn(64, 1, 6, 6), TURNS)
+    assert len(set(seen)) == 1
+    assert seen[0] < 10
 
 
 @pytest.mark.parametrize("x", [(torch.zeros(2, 1), 3), torch.zeros(3), torch.zeros(2, 4, dtype=torch.int64)])
