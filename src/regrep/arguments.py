@@ -19,13 +19,26 @@ COMPLEX = (torch.complex32, torch.complex64, torch.complex128, np.dtype("complex
 SHOWN = 80
 """At most this many characters of a value are quoted in an error."""
 
-_SHORT = Repr()
+
+class _Short(Repr):
+    """Shortens values; arrays inside others are told by their shape, as they are alone. Methods are found by types."""
+
+    def repr_Tensor(self, value: Tensor, level: int) -> str:
+        return shown(value)
+
+    def repr_ndarray(self, value: np.ndarray, level: int) -> str:
+        return shown(value)
+
+    repr_Parameter = repr_Tensor
+
+
+_SHORT = _Short()
 _SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxtuple, _SHORT.maxdict = 3, 4, 4, 4
 _SHORT.maxstring = _SHORT.maxother = SHOWN
 
 
 def shown(value: object) -> str:
-    """A value for an error message: its repr, shortened; it never fails and never runs long.
+    """A value for an error message: its repr, shortened, in one line; it never fails and never runs long.
 
     >>> shown("r"), shown("r" * 999)[-9:], shown(10**5000)
     ("'r'", "rrrrrrrr'", 'an integer of 16610 bits')
@@ -35,7 +48,7 @@ def shown(value: object) -> str:
     if isinstance(value, Tensor | np.ndarray):
         return f"a tensor of shape {list(value.shape)}" if isinstance(value, Tensor) else f"an array {value.shape}"
     try:
-        return brief(_SHORT.repr(value))
+        return brief(" ".join(line.strip() for line in _SHORT.repr(value).splitlines()))
     except Exception:  # the repr of a foreign object, or of an integer with thousands of digits inside a list
         return f"a {type(value).__name__}"
 

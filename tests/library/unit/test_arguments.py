@@ -31,6 +31,9 @@ from regrep.errors import RegrepError
         ({1: 1, 2: 2, 3: 3, 4: 4, 5: 5}, "{1: 1, 2: 2, 3: 3, 4: 4, ...}"),
         ([[[1]]], "[[[1]]]"),
         ([[[[1]]]], "[[[[...]]]]"),
+        ((torch.zeros(2, 3), [np.zeros(2)]), "(a tensor of shape [2, 3], [an array (2,)])"),
+        ({"w": torch.nn.Parameter(torch.zeros(2, 2))}, "{'w': a tensor of shape [2, 2]}"),
+        (torch.nn.Sequential(torch.nn.ReLU()), "Sequential( (0): ReLU() )"),
     ],
 )
 def test_values_are_shown_in_short(value, text):
