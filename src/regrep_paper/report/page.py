@@ -137,13 +137,14 @@ def _page(runs: Sequence[Run], costs: Sequence[Cost], unreadable: dict[str, str]
     except ImportError as cause:
         raise MissingExtraError("report") from cause
 
+    page = template("page.html")  # where jinja2 is missing, that is told before figures are drawn for a minute
     rows = rows_of(runs, costs)
     chosen = select(rows)
     figures, drawings = draw(chosen), draw_learned(chosen)
     every = [*figures, *(figure for several in drawings.values() for figure in several)]
     films = {heading: moving for heading, rows in by_heading(chosen).items() if (moving := films_of(rows))}
     content = _content(runs, rows, chosen)
-    page = template("page.html").render(
+    text = page.render(
         title=title,
         contents=_contents(content, figures, list(films), unreadable),
         figures=figures,
@@ -155,9 +156,9 @@ def _page(runs: Sequence[Run], costs: Sequence[Cost], unreadable: dict[str, str]
     )
     files: Files = {one.file: one.text for one in _captioned(content)}
     files |= {
-        f"figures/{one.name}.{kind}": text for one in every for kind, text in (("svg", one.svg), ("pdf", one.pdf))
+        f"figures/{one.name}.{kind}": data for one in every for kind, data in (("svg", one.svg), ("pdf", one.pdf))
     }
-    return {**files, PAGE: page}
+    return {**files, PAGE: text}
 
 
 def print_table(source: Path | str) -> None:

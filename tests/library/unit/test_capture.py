@@ -129,7 +129,9 @@ class Twice(nn.Module):
         return second[:, :3] + first[:, :3]
 
 
-@pytest.mark.parametrize("layer", ["relu", "relu#0", "linear#-1"])
+@pytest.mark.parametrize(
+    "layer", ["relu#0", *(pytest.param(layer, marks=pytest.mark.slow) for layer in ("relu", "linear#-1"))]
+)
 def test_layers_are_read_inside_a_graph(layer, compiler):
     """With every run, before it is overwritten and after the model's own hooks; the compiled step leaves no hook."""
     model = Twice()

@@ -25,7 +25,10 @@ def read_record(folder):
              *("--data.test_pairs=6", "--data.batch_size=16")],
             4,
         ),
-        ("medmnist3d", ["--data.per_class=4", "--data.size=14", "--model.width=3", "--data.batch_size=16"], 24),
+        pytest.param(
+            *("medmnist3d", ["--data.per_class=4", "--data.size=14", "--model.width=3", "--data.batch_size=16"], 24),
+            marks=pytest.mark.slow,
+        ),
         (
             "smoke",
             [*("--data.size=8", "--model.width=4", "--data.rollout=2", "--data.horizon=3", "--data.batch_size=2"),

@@ -77,6 +77,7 @@ def test_no_columns_where_nothing_was_measured(records):
     assert HEADINGS[0] not in comma_separated(rows, rows)
 
 
+@pytest.mark.usefixtures("first_figure")
 def test_the_report_shows_them(records):
     made = build(records)
     page, text = made.page.read_text(), made.tables[0].read_text()

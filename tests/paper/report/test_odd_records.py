@@ -80,6 +80,7 @@ def test_an_odd_field_spoils_no_table(tmp_path, capsys, write, file):
     assert "got one of 41 digits" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("first_figure")
 @pytest.mark.parametrize("step", ["results", pytest.param("_content", marks=pytest.mark.slow)])
 def test_a_record_that_no_check_foresaw_is_listed(tmp_path, monkeypatch, step):
     write_run(tmp_path / "runs" / "a")

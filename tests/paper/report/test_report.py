@@ -402,6 +402,7 @@ def test_metrics_are_read_by_epoch(tmp_path):
     assert run.epochs == 3
 
 
+@pytest.mark.usefixtures("first_figure")
 def test_unreadable_records_are_told_and_do_no_harm(records):
     (records / "cnn0" / "run.json").write_text('{"format": 1, "config"')
     (records / "cnn1" / "done.json").write_text('{"format": 7}')

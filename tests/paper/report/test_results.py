@@ -112,13 +112,22 @@ def write_short_sweep(folder):
     return write_sweep(folder, epochs=4)
 
 
+LEARNED_FOLDERS = (write_one_learned, write_each_learned)
+
+
 @pytest.mark.parametrize(
-    "make", [write_short_sweep, write_one_learned, pytest.param(write_each_learned, marks=pytest.mark.slow)]
+    ("make", "whole"),
+    [
+        (write_short_sweep, False),
+        *(pytest.param(make, True, marks=pytest.mark.slow) for make in (write_short_sweep, *LEARNED_FOLDERS)),
+    ],
 )
-def test_a_file_and_its_folder_give_one_page(keep, tmp_path, make, svg_alone, monkeypatch):
-    """And the same records give the same bytes, in both forms of a figure."""
-    if make != write_short_sweep:
+def test_a_file_and_its_folder_give_one_page(keep, tmp_path, make, whole, svg_alone, monkeypatch, request):
+    """And the same records give the same bytes, in both forms of a figure; or with the first figure alone."""
+    if whole:
         monkeypatch.setattr(*svg_alone)
+    else:
+        request.getfixturevalue("first_figure")
     folder = make(tmp_path / "few")
     for run in read_runs(folder)[0]:
         if not run.finished:
@@ -128,7 +137,7 @@ def test_a_file_and_its_folder_give_one_page(keep, tmp_path, make, svg_alone, mo
     made = [build(source, tmp_path / source.name) for source in (folder, tmp_path / "kept" / "few.jsonl")]
     for one, other in zip(*([m.page, *m.tables, *m.figures] for m in made), strict=True):
         assert one.read_bytes() == other.read_bytes(), one
-    assert len(made[0].figures) > 4
+    assert len(made[0].figures) > (4 if whole else 0)
 
 
 def test_runs_of_a_file_are_those_of_its_folder(keep, tmp_path):
