@@ -1,16 +1,19 @@
 """Files of smoke: selections, generation, reading, and what is refused."""
 
+import hashlib
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from smoke_fixture import SIZE, field, published_files
 
+from regrep import __version__
 from regrep.errors import MissingExtraError, RegrepError
 from regrep_paper.data import smoke_files as sets
 from regrep_paper.data.smoke_files import DOMAIN, TRAIN, centred, generate, load, selection
-from regrep_paper.data.smoke_simulation import published_plume
+from regrep_paper.data.smoke_simulation import Simulated, published_plume
 from regrep_paper.data.smoke_windows import Smoke
 from tolerance import assert_near
 
@@ -21,8 +24,79 @@ def test_smaller_sets_lie_in_larger_ones():
         assert len(set(selection(count))) == count
     assert not set(TRAIN) & set(DOMAIN)
     assert set(selection(36)) == set(range(1, 37))
-    with pytest.raises(RegrepError, match="from 2 to 36 simulations, got 1"):
-        selection(1)
+    held = {count: sum(number in DOMAIN for number in selection(count)) for count in range(2, 37)}
+    assert {count: held[count] for count in (2, 5, 6, 8, 9, 14, 34, 35, 36)} == {
+        2: 1, 5: 1, 6: 2, 8: 2, 9: 3, 14: 4, 34: 10, 35: 10, 36: 10,
+    }  # fmt: skip
+    for count in (1, 37):
+        with pytest.raises(RegrepError, match=f"from 2 to 36 simulations, got {count}"):
+            selection(count)
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """Simulations of one number, whatever was asked for; what was asked for, and what was told."""
+    asked, told = [], []
+
+    def fake(plumes, size, frames, tell):
+        asked.append((len(plumes), size, frames))
+        for frame in range(1, frames + 1):
+            tell(frame)
+        shape = (len(plumes), 1, 2, 1, 1)
+        strength = np.array([max(map(abs, plume.buoyancy)) for plume in plumes])
+        velocity = np.broadcast_to(strength.astype(np.float32)[:, None, None, None, None], shape)
+        return Simulated(velocity, 1e-3 * strength, np.outer(strength, [0.0, 1.0, 2.0, 3.0]))
+
+    monkeypatch.setattr(sets, "simulate", fake)
+    monkeypatch.setattr(sets.metadata, "version", lambda name: f"{name} 1")
+    return asked, told
+
+
+def test_by_default_the_published_set_is_simulated(tmp_path, tiny):
+    """36 simulations of 309 frames of 64 x 64 (Wang et al.), four together."""
+    (asked, told), out = tiny, tmp_path / "set"
+    out.mkdir()
+    (out / ".simulation_27.npy.part").touch()
+    assert generate(out, progress=told.append) == out
+    assert asked == [(4, 64, 309)] * 9
+    assert [line for line in told if "are in" in line] == [
+        f"{4 * k} of 36 simulations are in {out}" for k in range(1, 10)
+    ]
+    assert not (out / ".simulation_27.npy.part").exists()
+    index = json.loads((out / "smoke.json").read_text())
+    assert (index["size"], index["frames"]) == (64, 309)
+    assert index["versions"] == {"regrep": __version__, "phiflow": "phiflow 1", "phiml": "phiml 1"}
+    assert sorted(map(int, index["simulations"])) == list(range(1, 37))
+    for number, entry in index["simulations"].items():
+        strength = 0.01 * int(number) * (1.1 if int(number) % 4 == 3 else 1)
+        assert entry["file"] == f"simulation_{int(number):02}.npy"
+        assert entry["md5"] == hashlib.md5((out / entry["file"]).read_bytes()).hexdigest()
+        assert entry["largest_divergence"] == pytest.approx(1e-3 * strength)
+        assert entry["equivariance"] == pytest.approx([0, strength, 2 * strength, 3 * strength])
+
+
+@pytest.mark.parametrize(
+    ("size", "jobs", "sizes"),
+    [(32, 1, [7]), (32, 2, [4, 3]), (32, 7, [1] * 7), (64, 1, [4, 3]), (96, 1, [1] * 7), (200, 1, [1] * 7)],
+)
+def test_simulations_are_shared_out_in_parts(tmp_path, tiny, monkeypatch, size, jobs, sizes):
+    """As many together as 4 of 64 x 64 have cells, and no job is left without a part."""
+    monkeypatch.setattr(sets, "_results", lambda parts, work, jobs: ((part, work(part)) for part in parts))
+    generate(tmp_path / "set", size, 2, 7, jobs, progress=list)
+    assert tiny[0] == [(count, size, 2) for count in sizes]
+
+
+def test_progress_tells_the_time_that_is_left(tmp_path, tiny, monkeypatch):
+    """Ten times in a simulation, from how long its frames took so far; the record has the seconds of one of them."""
+    clock = iter([100.0, *(100.0 + 3 * k for k in range(1, 13)), 150.0, 150.0])
+    monkeypatch.setattr(sets, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    told = tiny[1]
+    generate(tmp_path / "set", 64, 25, 2, progress=told.append)
+    assert told[0] == "simulations 27, 6: frame 2 of 25, about 34 s left"  # 3 s (25 / 2 - 1)
+    assert told[4] == "simulations 27, 6: frame 10 of 25, about 22 s left"
+    assert [int(line.split()[4]) for line in told[:-1]] == list(range(2, 25, 2))
+    index = json.loads((tmp_path / "set" / "smoke.json").read_text())
+    assert [entry["seconds"] for entry in index["simulations"].values()] == [25.0, 25.0]
 
 
 def test_generation_resumes_and_verifies(tmp_path, simulated):
@@ -89,6 +163,7 @@ def test_generation_names_its_extra(tmp_path, monkeypatch):
     [
         (torch.zeros(5, 2, 4, 6), "on a square, but holds torch.float32 [5, 2, 4, 6]"),
         (torch.zeros(5, 3, 4, 4), "[5, 3, 4, 4]"),
+        (torch.zeros(5, 2, 4), "[5, 2, 4]"),
         (torch.zeros(5, 2, 4, 4, dtype=torch.float64), "torch.float64"),
         ([1, 2], "holds list"),
     ],
@@ -134,3 +209,15 @@ def test_simulations_are_mapped_and_files_stay_as_they_are(tmp_path):
     velocity = load(tmp_path).velocity[27]
     velocity += 1
     assert np.array_equal(np.load(tmp_path / "raw_data_27_1.npy"), field(27))
+
+
+def test_what_was_read_says_its_size_and_its_files(tmp_path):
+    published_files(tmp_path, (27, 6, 33), frames=9)
+    (tmp_path / "raw_data_3_1.pt.part").write_bytes(b"no simulation")
+    found = load(tmp_path)
+    assert (found.size, found.frames, found.equivariance) == (SIZE, 9, {})
+    assert found.numbers(TRAIN) == [27, 33]
+    assert found.numbers([6, 1, 27]) == [6, 27]
+    assert list(found.velocity) == [6, 27, 33]
+    paths = [tmp_path / f"raw_data_{number}_{(number - 1) % 4}.pt" for number in (6, 27, 33)]
+    assert found.files == {path.name: {"md5": hashlib.md5(path.read_bytes()).hexdigest()} for path in paths}

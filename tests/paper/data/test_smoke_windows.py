@@ -28,6 +28,26 @@ def test_splits_share_no_frame(frames):
     assert spans(frames)["domain"].stop - 1 + 30 <= frames
 
 
+@pytest.mark.parametrize("frames", [62, 68, 69, 90, 100, 251, 309, 1000])
+def test_splits_divide_the_frames_without_a_gap(frames):
+    """Each begins where the last window before it ends, and the last one with the last frame; 160 : 40 : 50 windows."""
+    found = spans(frames)
+    windows = {name: len(found[name]) for name in ("train", "validation", "future")}
+    assert all(found[name].step == 1 for name in found)
+    assert found["train"].start == found["domain"].start == 0
+    assert found["validation"].start == found["train"].stop + 15
+    assert found["future"].start == found["validation"].stop + 15
+    assert found["future"].stop + 29 == frames
+    for name, share in (("validation", 40), ("future", 50)):
+        assert windows[name] == 1 or 250 * windows[name] <= share * sum(windows.values()) < 250 * (windows[name] + 1)
+    assert min(windows.values()) > 0
+    assert 309 * len(found["domain"]) <= 100 * frames < 309 * (len(found["domain"]) + 1)
+
+
+def test_other_simulations_have_no_window_that_ends_too_late():
+    assert spans(232, 1, 200)["domain"] == range(23)  # 10 frames and 200 to be forecast
+
+
 def test_the_published_splits_do_share_frames():
     train, validation, _ = used(309, 6, 20, as_published=True)
     assert len(train & validation) == 15
@@ -40,6 +60,10 @@ def test_too_few_frames_are_refused():
         spans(280, as_published=True)
     with pytest.raises(RegrepError, match="the horizon at least as many, got 6 and 5"):
         spans(309, 6, 5)
+    with pytest.raises(RegrepError, match="got 0 and 5"):
+        spans(309, 0, 5)
+    assert spans(281, as_published=True)["future"] == range(202, 252)
+    assert spans(309, 1, 1)["train"].stop > spans(309, 1, 2)["train"].stop
 
 
 def test_windows_are_cut_from_their_simulations(smoke_data):
@@ -61,12 +85,24 @@ def test_windows_are_cut_from_their_simulations(smoke_data):
     assert torch.equal(smoke_data.views(batch).g, whole.views(batch).g)
 
 
+def test_windows_are_as_long_as_their_split_asks(smoke_data):
+    assert {split: one.length for split, one in smoke_data.splits.items()} == {
+        "train": 13, "validation": 13, "future": 15, "domain": 15,
+    }  # fmt: skip
+    assert {split: one.split for split, one in smoke_data.splits.items()} == {one: one for one in smoke_data.splits}
+    found = smoke_data.source()
+    assert (found["name"], found["frames"]) == ("smoke-8", 52)
+    assert found["simulations"] == {"trained": [27, 33], "held_out": [6]}
+    assert smoke_data.turning_errors() is None
+
+
 def test_without_a_folder_a_small_set_is_simulated_once(simulated, tmp_path, monkeypatch):
     monkeypatch.setenv("REGREP_DATA_DIR", str(tmp_path))
     for _ in range(2):
         module = Smoke(size=8)
         module.setup()
     assert simulated == [6]
+    assert module.turning_errors().tolist() == [[k * turn for turn in (0.0, 1.0, 2.0, 1.0)] for k in range(6)]
     assert module.record()["sizes"] == {"train": 4 * 27, "validation": 4 * 6, "future": 4 * 8, "domain": 2 * 32}
 
 
