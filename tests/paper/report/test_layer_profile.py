@@ -1,9 +1,11 @@
 """The layers of a network as a figure and as tables, and what docs/guide/measuring.md says of those of others."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from regrep.errors import RegrepError
 from regrep_paper.report.layer_profile import COLUMNS, SERIES, layer_figure, layer_table, layer_tables, write_figure
@@ -24,10 +26,30 @@ def test_the_table_rounds_and_marks_what_is_no_number():
 
 def test_the_figure_shows_every_series_and_every_note():
     layers = [LAYER, {**LAYER, "layer": "$x$", "note": "pads 1 before and 2 after"}]
-    (axis,) = layer_figure(layers, "a $ in a name").axes
+    figure = layer_figure(layers, "a $ in a name")
+    (axis,) = figure.axes
+    assert [text.get_text() for text in figure.texts] == ["a $ in a name"]
+    (band,) = axis.patches
+    assert (band.get_x(), band.get_width()) == (0.5, 1.0)
+    assert axis.texts[0].get_position() == (1, pytest.approx(-1.1))
+    assert (axis.get_xlim(), axis.get_ylim()) == ((-0.5, 7.5), (-1.15, 1.1))  # never narrower than for eight layers
     drawn = {line.get_label(): list(line.get_ydata()) for line in axis.lines}
     assert list(drawn) == [label for _, label, _ in SERIES]
     assert drawn["linear R²"] == [0.5, 0.5]
+    assert drawn["random element"] == [0.25, 0.25]
+    assert drawn["shuffled"] == [-0.001, -0.001]
+    assert all(map(math.isnan, drawn["invariance R²"]))
+    assert all(list(line.get_xdata()) == [0, 1] for line in axis.lines)
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == list(drawn)
+    wide = layer_figure([LAYER] * 12, "wide")
+    assert wide.axes[0].get_xlim() == (-0.5, 11.5)
+    step = (wide.get_size_inches()[0] - figure.get_size_inches()[0]) / 4
+    assert step == pytest.approx(wide.axes[0].get_position().width * wide.get_size_inches()[0] / 12)
+    for one in (figure, wide):
+        renderer = FigureCanvasAgg(one).get_renderer()
+        box = one.axes[0].get_tightbbox(renderer)
+        assert box.x0 > 0
+        assert 0 <= box.y0 < box.y1 <= one.texts[0].get_window_extent(renderer).y0 + 1
     assert [text.get_text() for text in axis.texts] == ["pads 1 before and 2 after"]
     assert [label.get_text() for label in axis.get_xticklabels()] == ["0 (Conv2d)", "$x$ (Conv2d)"]
 
@@ -36,6 +58,15 @@ def test_the_axis_holds_what_lies_below_its_usual_end():
     for value, lowest in ((-0.5, -1.15), (-3.0, -3.1)):
         (axis,) = layer_figure([{**LAYER, "mean_invariance": value}], "one").axes
         assert axis.get_ylim()[0] == pytest.approx(lowest)
+
+
+def test_the_file_is_the_drawing_of_the_layers(tmp_path):
+    write_figure(tmp_path / "a.svg", {"layers": [LAYER]}, "one & other")
+    text = (tmp_path / "a.svg").read_text("utf-8")
+    assert text.startswith("<svg ")
+    assert 'aria-label="one &amp; other"' in text
+    assert "0 (Conv2d)" in text
+    assert layer_table([{**LAYER, "layer": ""}]).splitlines()[2].startswith("| model (Conv2d) |")
 
 
 def test_a_network_without_layers_has_no_figure(tmp_path):

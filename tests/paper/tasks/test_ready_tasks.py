@@ -1,14 +1,18 @@
 """Ready tasks: data that have the symmetry, splits that share no sample, and every arm possible."""
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-from regrep.comparison import ARMS, plan
+import regrep
+from regrep.comparison import ARMS, Comparison, plan
+from regrep.comparison.records import fingerprint
 from regrep_paper.data import digits
 from regrep_paper.experiments.task_file import read_task
-from regrep_paper.tasks import TASKS, task_file
+from regrep_paper.tasks import TASKS, pairs_c4, pairs_d1, pairs_d4, task_file
 
 EMBEDDED = ("demo", "digits", "polycubes", "vectors")
 
@@ -39,6 +43,50 @@ def test_splits_share_no_sample_and_the_test_is_the_same_for_every_seed(name):
     assert not unlabelled & (groups[0] | groups[1])
 
 
+RECORDS = Path(__file__).parents[3] / "results" / "comparisons"
+
+
+def recorded(name):
+    return Comparison.from_dict(json.loads((RECORDS / f"{name}.json").read_text()))
+
+
+def check_is_of_record(task, name):
+    """Steps, and the operations of a step with its batch and of one forecast, as a record has them."""
+    trained, tested = recorded(name).trained[0], recorded(name).tested[0]
+    network, (x, y) = task.network(0), task.splits(0).train
+    with FlopCounterMode(display=False) as step:
+        task.loss(network(x[: task.batch]), y[: task.batch]).backward()
+    with FlopCounterMode(display=False) as one, torch.no_grad():
+        network.eval()(x[:2])
+    assert (task.name, task.steps) == (name, trained.steps)
+    assert (step.get_total_flops(), one.get_total_flops() / 2) == (trained.step_flops, tested.flops)
+
+
+@pytest.mark.parametrize("name", ["digits", "polycubes", "vectors"])
+def test_tasks_are_those_of_the_records(name):
+    """As many steps, operations and test samples; so many validation samples that shares of them are whole numbers."""
+    task = read_task(name).task
+    check_is_of_record(task, name)
+    splits, found = task.splits(0), recorded(name)
+    assert len(splits.test[1]) == len(found.tested[0].scores)
+    labels = {"digits": (100, 797), "polycubes": (240, 1200), "vectors": (200, 2000)}  # in README and docs
+    assert (len(splits.train[1]), len(splits.unlabelled)) == labels[name]
+    if name != "vectors":
+        assert len(splits.train[1].bincount().unique()) == 1
+        count = len(splits.validation[1])
+        assert all(abs(one.validation * count - round(one.validation * count)) < 1e-9 for one in found.trained)
+
+
+def test_samples_of_digits_are_those_of_the_record():
+    """Every one of them, for the seed and the labels of each run: they are whole numbers, the same on every machine."""
+    task, found = read_task("digits").task, recorded("digits")
+    for seed in (0, 1):
+        splits = task.splits(seed)
+        seen = {one.data for one in found.trained if one.seed == seed}
+        assert seen == {fingerprint(splits.train, splits.validation, splits.unlabelled)}
+    assert {one.samples for one in found.tested} == {fingerprint(splits.test)}
+
+
 def test_digits_have_ten_labels_for_each_class():
     assert read_task("digits").task.splits(3).train[1].bincount().tolist() == [10] * 10
 
@@ -63,6 +111,10 @@ def test_tasks_that_read_files_are_like_the_embedded_ones(name, labels, monkeypa
     task = read_task(name, Path("folder")).task
     one, other = task.splits(0), task.splits(1)
     assert task.name == name
+    if name == "mnist":
+        check_is_of_record(task, name)
+        assert one.train[1].bincount().tolist() == [30] * 10
+    assert task.network(0).encoder(one.train[0][:1]).shape[1] % task.group.order == 0  # copies of the regular one
     assert len(one.train[1]) == labels
     assert torch.equal(one.test[0], other.test[0])
     assert not torch.equal(one.train[0], other.train[0])
@@ -73,19 +125,46 @@ def test_tasks_that_read_files_are_like_the_embedded_ones(name, labels, monkeypa
 
 
 def test_no_digit_is_in_two_test_pairs(monkeypatch):
-    """Digits that carry their number: with enough of them, each appears once in the test."""
-    count = 2000
-    images = torch.arange(count)[:, None, None].expand(count, 28, 28)
-    found = digits.Digits(
-        dict.fromkeys(("train", "validation", "test"), images),
-        dict.fromkeys(("train", "validation", "test"), torch.zeros(count)),
-        {},
-        "mnist",
-    )
+    """Digits that carry their number, as many as the smaller files of MNIST hold: each is in one pair of its split."""
+    counts = {"train": 7000, "validation": 1000, "test": 2000}
+    images = {split: torch.arange(count)[:, None, None].expand(count, 28, 28) for split, count in counts.items()}
+    found = digits.Digits(images, {split: torch.zeros(count) for split, count in counts.items()}, {}, "mnist")
     monkeypatch.setattr(digits, "load", lambda source, folder: found)
-    x, _ = read_task("ddmnist-c4", Path("folder")).task.splits(0).test
-    seen = (torch.cat([x[:, 0, 28, 14], x[:, 0, 28, 42]]) * 255).round().int().tolist()
-    assert sorted(seen) == list(range(count))
+    splits = read_task("ddmnist-c4", Path("folder")).task.splits(0)
+    for split, (x, _) in (("validation", splits.validation), ("test", splits.test)):
+        seen = (torch.cat([x[:, 0, 28, 14], x[:, 0, 28, 42]]) * 255).round().int().tolist()
+        assert sorted(seen) == list(range(counts[split]))
+
+
+def test_pairs_of_every_split_and_seed_have_draws_of_their_own(monkeypatch):
+    from regrep_paper.tasks import digit_pairs
+
+    asked = []
+
+    def drawn(split, count, seed):
+        asked.append((split, seed))
+        return torch.zeros(2, 1, 56, 56), torch.zeros(2, dtype=torch.long)
+
+    drawn.action = regrep.actions.SideBySide(*[regrep.actions.RotateFlip2d(regrep.groups.cyclic(4))] * 2)
+    monkeypatch.setattr(digit_pairs, "drawn_pairs", lambda group, folder: drawn)
+    data = digit_pairs.pairs_task("C4", None, labels=2, steps=1, batch=1).data
+    for seed in range(4):
+        data(seed)
+    seeds = {split: [seed for one, seed in asked if one == split] for split in ("train", "validation", "test")}
+    assert len(set(seeds["train"])) == 8  # labelled and unlabelled
+    assert (len(set(seeds["validation"])), len(set(seeds["test"]))) == (1, 1)
+    assert not set(seeds["validation"] + seeds["test"]) & set(seeds["train"])
+
+
+def test_pairs_of_all_groups_are_seen_equally_often():
+    """Steps and batch grow with the labels."""
+    shares = []
+    for module in (pairs_c4, pairs_d1, pairs_d4):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module, "pairs_task", lambda group, folder, **settings: settings)
+            made = module.task(None)
+        shares.append(made["steps"] * made["batch"] / made["labels"])
+    assert len(set(shares)) == 1
 
 
 def test_a_force_is_that_of_its_own_charges():
