@@ -1,5 +1,7 @@
 """The callbacks for Lightning, in real trainers."""
 
+from types import SimpleNamespace
+
 import lightning.pytorch as pl
 import pytest
 import pytorch_lightning
@@ -10,7 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import regrep
 from regrep.errors import RegrepError
 from regrep.integrations import second_view
-from regrep.integrations.lightning import EquivarianceMonitor, EquivariancePenalty
+from regrep.integrations.lightning import EquivarianceMonitor, EquivariancePenalty, pair, part_of
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::lightning.fabric.utilities.warnings.PossibleUserWarning"),
@@ -334,5 +336,123 @@ def test_batches_that_are_no_pairs_need_a_reader():
 
 
 def test_a_monitor_that_never_measures_is_refused():
-    with pytest.raises(RegrepError, match="every_n_epochs 0"):
-        EquivarianceMonitor(ACT, RHO, every_n_epochs=0)
+    for settings in ({"every_n_epochs": 0}, {"samples": 0}):
+        found = {"every_n_epochs": 1, "samples": 512, **settings}
+        said = f"got every_n_epochs {found['every_n_epochs']} and samples {found['samples']}; raise them"
+        with pytest.raises(RegrepError, match=said):
+            EquivarianceMonitor(ACT, RHO, **settings)
+
+
+class Notes(Plain):
+    """A module that keeps what it would log."""
+
+    def __init__(self, returns="a tensor"):
+        super().__init__(returns)
+        self.logged = {}
+
+    def log_dict(self, values, **options):
+        self.logged.update(values)
+
+
+def validated(monitor, *parts, epoch=0, sanity=False):
+    """What a monitor logs of the batches of the given loaders in one validation."""
+    module = Notes()
+    fake = SimpleNamespace(sanity_checking=sanity, current_epoch=epoch, precision_plugin=pl.plugins.Precision())
+    monitor.on_validation_epoch_start(fake, module)
+    for loader, batches in enumerate(parts):
+        for k, batch in enumerate(batches):
+            monitor.on_validation_batch_end(fake, module, None, batch, k, loader)
+    monitor.on_validation_epoch_end(fake, module)
+    return module.logged
+
+
+def test_the_monitor_takes_the_first_samples_of_the_first_loader():
+    x, y = data(8, 30).dataset.tensors
+    batches, others = [(x[:8], y[:8]), (x[8:16], y[8:16])], [(x[16:], y[16:])]
+    monitor = EquivarianceMonitor(ACT, {"model.1": RHO}, samples=11, prefix="of/")
+    expected = validated(EquivarianceMonitor(ACT, {"model.1": RHO}, prefix="of/"), [(x[:11], y[:11])])
+    assert validated(monitor, batches, others) == expected
+    assert validated(monitor, batches, others) == expected  # nothing is left from before
+    error = regrep.equivariance_error(network()[:2], x[:11], ACT, RHO)
+    name = "of/model.1"
+    assert set(expected) == {
+        f"{name}/whitened_error", f"{name}/moving_share", *(f"{name}/whitened_error/{g}" for g in G.names)
+    }  # fmt: skip
+    assert float(expected[f"{name}/whitened_error"]) == pytest.approx(error.mean_whitened_error)
+    assert validated(monitor, batches, sanity=True) == {}
+    assert validated(monitor) == {}
+    later = EquivarianceMonitor(ACT, {"model.1": RHO}, every_n_epochs=3)
+    assert [bool(validated(later, batches, epoch=epoch)) for epoch in range(6)] == 2 * [False, False, True]
+
+
+def test_the_monitor_moves_targets_where_they_move():
+    x = data(8).dataset.tensors[0]
+    act, moves = regrep.actions.Permute(G, ACT.pixels(4).index), regrep.regular(G)
+    settings = {"network": "model", "metric": lambda outputs, y: (outputs - y).square().mean(), "output_action": moves}
+    y = network()(x).detach()
+    logged = validated(EquivarianceMonitor(ACT, {"0": act}, **settings), [(x, y)])
+    with torch.no_grad():
+        outputs = network()(ACT(x, torch.ones(8, dtype=torch.int64)))
+        expected = (outputs - moves(y, torch.ones(8, dtype=torch.int64))).square().mean()
+    # The flattened pixels are moved exactly, so that the outputs are those for the moved inputs.
+    torch.testing.assert_close(logged["equivariance/0/through_rho/r"], expected.double(), check_dtype=False)
+    output = validated(EquivarianceMonitor(ACT, moves, network="model"), [(x, y)])
+    assert "equivariance/output/whitened_error" in output
+
+
+def test_only_fitting_puts_the_penalty_around_the_step():
+    module = Notes()
+    module.automatic_optimization = False
+    EquivariancePenalty(ACT, LATENTS, network="model").setup(None, module, "validate")
+    assert "training_step" not in vars(module)
+
+
+class Empties(nn.Flatten):
+    """Overwrites what it is given."""
+
+    def forward(self, x):
+        found = super().forward(x).clone()
+        x.zero_()
+        return found
+
+
+@pytest.mark.parametrize("how", ["by position", "by name", "overwritten"])
+def test_the_step_in_one_call(fixed, how):
+    """The input may come by name, and the network may overwrite it; what the step returns is kept beside the loss."""
+
+    class Named(Notes):
+        def training_step(self, batch, batch_idx):
+            x = batch[0].clone()
+            outputs = self.model(input=x) if how == "by name" else self.model(x)
+            return {"loss": nn.functional.cross_entropy(outputs, batch[1]), "other": "kept"}
+
+    module = Named()
+    if how == "overwritten":
+        module.model[0] = Empties()
+    callback = EquivariancePenalty(ACT, LATENTS, weight=3.0, penalty="mse", network="model", prefix="of/")
+    callback.setup(None, module, "fit")
+    output = module.training_step(next(iter(data(8))), 0)
+    assert output["other"] == "kept"
+    output["loss"].backward()
+    stepped = [parameter - 0.5 * parameter.grad for parameter in module.model.parameters()]
+    for found, expected in zip(stepped, stepped_by_hand(3.0), strict=True):
+        torch.testing.assert_close(found.detach(), expected)
+    assert set(module.logged) == {"of/equivariance", "of/whitened_error", "of/moving_share"}
+    callback.teardown(None, module, "fit")
+    assert "training_step" not in vars(module)
+
+
+def test_pairs_and_parts():
+    x, y = torch.zeros(2, 3), torch.ones(2)
+    for batch in ((x, y), [x, y]):
+        found = pair(batch)
+        assert found[0] is x
+        assert found[1] is y
+    for wrong in ((x, y, y), (x,), (x, 3), {"x": x}, x):
+        with pytest.raises(RegrepError, match=f"of tensors, got a {type(wrong).__name__}; pass read=lambda"):
+            pair(wrong)
+    module = Plain()
+    assert part_of(module, None) is part_of(module, "") is module
+    assert part_of(module, "model.1") is module.model[1]
+    with pytest.raises(RegrepError, match="a part of the module, got 'x'; choose one, for example model$"):
+        part_of(module, "x")

@@ -11,7 +11,7 @@ from torch import nn
 
 import regrep
 from comparison_fixture import GROUP, SWAP, Network, evaluated, samples, splits, task, trained
-from regrep.comparison import ARMS, Metric, Splits, plan, symmetry, trial, watch
+from regrep.comparison import ARMS, Metric, Splits, devices, plan, symmetry, trial, watch
 from regrep.comparison.batches import Order, Views
 from regrep.comparison.placement import placement
 from regrep.comparison.plan import choose, seeds_of
@@ -355,3 +355,64 @@ def test_arms_bring_their_controls_and_what_they_add_to():
     for wrong in ((), 3, {"plain"}):
         with pytest.raises(RegrepError, match="arms is a list of names, got .*; choose from plain, augmented,"):
             named(wrong)
+
+
+def test_arms_need_what_their_terms_need():
+    """A latent where something is penalised or moved there, a head where that is trained on it."""
+    for name, arm in ARMS.items():
+        settings = dict(arm.settings)
+        penalises = arm.weighted == "weight" or "weight" in arm.shares or "target_error" in settings
+        augments = settings.get("latent_augmentation", False)
+        assert (arm.latent, arm.head) == (penalises or augments, augments), name
+        if arm.augmented and not penalises and not arm.averages and not arm.projects:
+            assert settings["weight"] == 0.0, name
+        assert ("penalty" in settings) == penalises, name
+        assert (arm.teacher is not None) == (arm.weighted == "teacher_weight") == ("teacher_view" in settings), name
+        assert arm.follows == any(option.startswith("target_") for option in settings), name
+        assert arm.control == any(name in other.controls for other in ARMS.values()), name
+        for other in (ARMS[control] for control in arm.controls):
+            assert other.control
+            assert list(ARMS).index(other.name) > max(k for k, one in enumerate(ARMS.values()) if not one.control)
+            if arm.latent and other.weighted == arm.weighted is not None:
+                same = {**settings, "control": other.settings["control"]}
+                assert (dict(other.settings), other.shares) == (same, arm.shares), (name, other.name)
+        if arm.adds_to is not None:
+            assert ARMS[arm.adds_to].weighted == arm.weighted
+    assert [name for name, arm in ARMS.items() if not arm.trains] == ["averaged"]
+    assert [name for name, arm in ARMS.items() if arm.needs_reference] == ["averaged", "distilled", "self-distilled"]
+    assert [name for name, arm in ARMS.items() if arm.plain_views] == ["plain", "augmented", "averaged"]
+
+
+def test_five_seeds_are_usual():
+    assert plan(task(), ["plain"]).seeds == (0, 1, 2, 3, 4)
+
+
+def test_outputs_that_their_action_does_not_fit_are_found_before_training():
+    """Targets of 4 coordinates, which swap, and outputs of 3."""
+    x = samples(20, 0)[0]
+    other = task(output_action=SWAP, data=Splits(*[(x, x)] * 3), model=lambda seed: nn.Linear(4, 3))
+    with pytest.raises(RegrepError, match=r"Permute moves 4 entries along dimension 1, got shape \[4, 3\]"):
+        plan(other, ["plain"], 1)
+
+
+def test_cards_that_are_used_keep_their_random_numbers(monkeypatch):
+    seen = []
+
+    class Kept:
+        def __init__(self, devices):
+            seen.append(list(devices))
+
+        def __enter__(self):
+            return None
+
+        def __exit__(self, *args):
+            return None
+
+    monkeypatch.setattr(torch.random, "fork_rng", Kept)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    for used in (True, False):
+        monkeypatch.setattr(torch.cuda, "is_initialized", lambda used=used: used)
+        with devices.seeded(3):
+            drawn = torch.rand(1)
+            assert torch.equal(drawn, torch.rand(1, generator=torch.Generator().manual_seed(3)))
+    assert seen == [[0, 1], []]

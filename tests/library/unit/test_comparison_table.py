@@ -205,6 +205,8 @@ def test_one_number_for_all_samples_is_compared_by_seed():
     tests = [evaluated(arm, k, [value], by_sample=False) for arm, one in rows.items() for k, value in enumerate(one)]
     found = Comparison("t", "auc", True, (0, 1, 2), tuple(runs), tuple(tests)).gain("plain")
     assert found == interval_of([-0.1, 0.55 - 0.6, 0.5 - 0.8])
+    mixed = [*tests[:2], evaluated("augmented", 2, [0.7, 0.9]), *tests[3:5], evaluated("plain", 2, [0.3, 0.7])]
+    assert Comparison("t", "auc", True, (0, 1, 2), tuple(runs), tuple(mixed)).gain("plain") == found
     with pytest.raises(RegrepError, match="there is no arm averaged here; choose from plain, augmented"):
         Comparison("t", "auc", True, (0, 1, 2), tuple(runs), tuple(tests)).gain("plain", "averaged")
 
