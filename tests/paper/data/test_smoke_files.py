@@ -63,7 +63,10 @@ def test_by_default_the_published_set_is_simulated(tmp_path, tiny):
         f"{4 * k} of 36 simulations are in {out}" for k in range(1, 10)
     ]
     assert not (out / ".simulation_27.npy.part").exists()
-    index = json.loads((out / "smoke.json").read_text())
+    text = (out / "smoke.json").read_text()
+    assert text.endswith("\n}\n")
+    assert '\n  "size": 64,\n' in text  # to be read by people
+    index = json.loads(text)
     assert (index["size"], index["frames"]) == (64, 309)
     assert index["versions"] == {"regrep": __version__, "phiflow": "phiflow 1", "phiml": "phiml 1"}
     assert sorted(map(int, index["simulations"])) == list(range(1, 37))

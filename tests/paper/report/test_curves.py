@@ -181,6 +181,16 @@ def test_many_methods_get_small_panels_with_the_others_behind():
     assert corners[0, 1] > corners[-1, 1] > 0
 
 
+def test_small_panels_have_room_for_the_widest_range_on_a_logarithmic_axis():
+    """The seeds of one method reach below and above every mean."""
+    wide = row(run([1e-3] * 3), run([50.0] * 3, 1), label="wide")
+    axes = curves([wide, *(row(run([k + 1.0] * 3), label=f"m{k}") for k in range(MOST))], Curve("a", "a", "log")).axes
+    assert len({axis.get_ylim() for axis in axes}) == len({axis.get_xlim() for axis in axes}) == 1
+    low, high = axes[-1].get_ylim()
+    assert low < 1e-3 < 50 < high
+    assert axes[-1].get_xlim()[0] < 1 < 3 < axes[-1].get_xlim()[1]
+
+
 def test_as_many_methods_as_fit_share_a_panel():
     rows = [row(run([k + 1.0] * 3), label=f"m{k}") for k in range(MOST)]
     figure = curves(rows, LOSS)

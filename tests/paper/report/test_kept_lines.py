@@ -26,3 +26,9 @@ def test_columns_over_all_epochs(name):
 def test_epochs_without_values_count():
     line = as_line(Run("a", {"run_id": "a"}, None, {"a": {1: 1.0}}, 3, Path("x")))
     assert line["curve"] == {"epoch": [0, 1, 2], "a": [1.0, None, None]}
+
+
+def test_a_run_is_shown_without_its_metrics():
+    shown = repr(Run("a", {"run_id": "abc"}, None, {"a": {1: 0.123}}, 3, Path("x")))
+    assert "abc" in shown
+    assert "0.123" not in shown

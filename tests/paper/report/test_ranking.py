@@ -39,6 +39,15 @@ def test_seeds_means_and_intervals_are_where_the_records_put_them(rows):
     assert [round(float(line.get_xdata()[0]), 3) for line in means] == [0.83, 0.75, 0.72]
     hollow = [line.get_markerfacecolor() == "white" for line in means]
     assert hollow == [False, True, False]  # the control
+    for axis in (values, differences):
+        assert {tick.tick1line.get_markersize() for tick in axis.yaxis.get_major_ticks()} == {0}
+        low, high = axis.get_xlim()
+        found = [x for line in axis.lines if line.get_gid() for x in line.get_xdata()]
+        assert (min(found) - low, high - max(found)) == pytest.approx([0.08 * (max(found) - min(found))] * 2, abs=0.02)
+    assert [text.get_text() for text in differences.get_yticklabels()] == ["", "", ""]
+    assert differences.get_xlabel() == "difference to cnn-augmented, 95 % interval"
+    assert values.get_xlabel() == measure.heading
+    assert list(differences.lines[0].get_xdata()) == [0, 0]
     base = baseline(rows)
     ours = next(row for row in rows if row.method == "ours")
     found = difference(ours, base, measure)

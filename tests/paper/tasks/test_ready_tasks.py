@@ -12,7 +12,7 @@ from regrep.comparison import ARMS, Comparison, plan
 from regrep.comparison.records import fingerprint
 from regrep_paper.data import digits
 from regrep_paper.experiments.task_file import read_task
-from regrep_paper.tasks import TASKS, pairs_c4, pairs_d1, pairs_d4, task_file
+from regrep_paper.tasks import TASKS, chiral_cubes, forces, pairs_c4, pairs_d1, pairs_d4, task_file
 
 EMBEDDED = ("demo", "digits", "polycubes", "vectors")
 
@@ -51,14 +51,17 @@ def recorded(name):
 
 
 def check_is_of_record(task, name):
-    """Steps, and the operations of a step with its batch and of one forecast, as a record has them."""
+    """Steps, initial weights, and operations of a step with its batch and of one forecast, as a record has them.
+
+    Records of several machines and versions of PyTorch have the same initial weights.
+    """
     trained, tested = recorded(name).trained[0], recorded(name).tested[0]
     network, (x, y) = task.network(0), task.splits(0).train
     with FlopCounterMode(display=False) as step:
         task.loss(network(x[: task.batch]), y[: task.batch]).backward()
     with FlopCounterMode(display=False) as one, torch.no_grad():
         network.eval()(x[:2])
-    assert (task.name, task.steps) == (name, trained.steps)
+    assert (task.name, task.steps, fingerprint(task.network(0).state_dict())) == (name, trained.steps, trained.initial)
     assert (step.get_total_flops(), one.get_total_flops() / 2) == (trained.step_flops, tested.flops)
 
 
@@ -85,6 +88,14 @@ def test_samples_of_digits_are_those_of_the_record():
         seen = {one.data for one in found.trained if one.seed == seed}
         assert seen == {fingerprint(splits.train, splits.validation, splits.unlabelled)}
     assert {one.samples for one in found.tested} == {fingerprint(splits.test)}
+
+
+def test_the_demo_is_the_task_digits_with_two_weights():
+    demo, whole = (read_task(name).task for name in ("demo", "digits"))
+    assert (demo.name, len(demo.weights)) == ("demo", 2)
+    assert set(demo.weights) < set(whole.weights)
+    assert (demo.steps, demo.batch, demo.group.name) == (whole.steps, whole.batch, whole.group.name)
+    assert fingerprint(demo.splits(0).test) == fingerprint(whole.splits(0).test)
 
 
 def test_digits_have_ten_labels_for_each_class():
@@ -154,6 +165,20 @@ def test_pairs_of_every_split_and_seed_have_draws_of_their_own(monkeypatch):
     assert len(set(seeds["train"])) == 8  # labelled and unlabelled
     assert (len(set(seeds["validation"])), len(set(seeds["test"]))) == (1, 1)
     assert not set(seeds["validation"] + seeds["test"]) & set(seeds["train"])
+
+
+@pytest.mark.parametrize("module", [chiral_cubes, forces])
+def test_samples_of_every_split_and_seed_have_draws_of_their_own(monkeypatch, module):
+    asked = []
+    monkeypatch.setattr(
+        module, "samples", lambda count, seed: asked.append(seed) or (torch.zeros(1), torch.full((1,), seed))
+    )
+    splits = [module.data(seed) for seed in range(4)]
+    drawn = [int(one.train[1]) for one in splits]
+    fixed = {(int(one.validation[1]), int(one.test[1])) for one in splits}
+    assert len(fixed) == 1
+    assert len({*drawn, *fixed.copy().pop()}) == 6
+    assert len(set(asked)) == 4 + 4 + 2  # those without labels have draws of their own, too
 
 
 def test_pairs_of_all_groups_are_seen_equally_often():
