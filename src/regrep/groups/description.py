@@ -22,7 +22,7 @@ LONGEST_LIST = 200
 WIDEST_CHARACTERS = 20
 """Numbers of classes up to this get their character table printed."""
 
-SQUAREFREE = (2, 3, 5, 6, 7, 10, 11, 13, 14, 15, 17, 19, 21, 23)
+SQUAREFREE = (2, 3, 5, 6, 7, 10, 11, 13, 14, 15, 17, 19, 21, 22, 23)
 """Radicands recognised in character values."""
 
 NEAR = 1e-9

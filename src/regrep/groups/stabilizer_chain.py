@@ -184,8 +184,7 @@ class StabilizerChain:
         self._depth.append(depth)
         for k in range(depth, -1, -1):
             level = self.levels[k]
-            longest = np.flatnonzero(level.position < 0)
-            if len(longest) and (level.position[residue[level.orbit]] < 0).any():
+            if (level.position[residue[level.orbit]] < 0).any():
                 self._check_orbit(level, k)
                 added = level.grow([residue], self._generators(k))
                 self._numbers += added * self.degree

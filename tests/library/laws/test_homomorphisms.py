@@ -90,6 +90,8 @@ def test_known_quotients():
     assert sorted(quotient(symmetric(4), klein)[0].element_orders.tolist()) == [1, 2, 2, 2, 3, 3]  # S3
     assert sorted(quotient(quaternion(), ["-1"])[0].element_orders.tolist()) == [1, 2, 2, 2]
     assert quotient(dihedral(4), ["r2"], name="V")[0].name == "V"
+    with pytest.raises(RegrepError, match="but r takes s to r2s, which is not in it; add generators"):
+        quotient(dihedral(4), ["s"])
 
 
 def test_homomorphisms_by_generators():

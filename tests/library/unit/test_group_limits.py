@@ -381,5 +381,7 @@ def test_what_a_group_is_made_of():
         cyclic(13).index("x")
     with pytest.raises(RegrepError, match="has no element 'x'; its elements are e, r, .*, r11$"):
         cyclic(12).index("x")
+    listed = FiniteGroup("G", ["e", "r"], C2.mul, [torch.tensor(1)])
+    assert (listed.names, listed.generators) == (("e", "r"), (1,))
     assert [cyclic(n).exponent for n in (1, 4)] == [1, 4]
     assert (dihedral(3).exponent, symmetric(4).exponent) == (6, 12)
