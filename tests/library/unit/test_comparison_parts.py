@@ -416,3 +416,11 @@ def test_cards_that_are_used_keep_their_random_numbers(monkeypatch):
             drawn = torch.rand(1)
             assert torch.equal(drawn, torch.rand(1, generator=torch.Generator().manual_seed(3)))
     assert seen == [[0, 1], []]
+
+
+def test_every_seed_that_torch_takes_makes_a_network():
+    for seed in (0, 2**63 - 1):
+        assert fingerprint(task().network(seed).state_dict()) == fingerprint(task().network(seed).state_dict())
+    for seed in (-1, 2**63):
+        with pytest.raises(RegrepError, match=f"the seed of a network is an integer from 0 to {2**63 - 1}, got {seed}"):
+            task().network(seed)

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import regrep
+from regrep.html import LONGEST_TABLE, table
 
 G = regrep.groups.dihedral(4)
 ACT = regrep.actions.RotateFlip2d(G)
@@ -87,3 +88,21 @@ def test_long_tables_are_cut():
     rows, _ = cells(regrep.groups.cyclic(500))
     assert len(rows) == 202
     assert rows[-1][0] == "..."
+
+
+def test_a_table_letter_by_letter():
+    rows = [["<x>", 0.12345, 3, True], [1, "a & b", float("nan"), None]]
+    assert table("c < d", ["e", "f", "g", 2.0], rows, ["h > i", "j"]) == (
+        "<table><caption>c &lt; d</caption><thead><tr><th>e</th><th>f</th><th>g</th><th>2.0000</th></tr></thead><tbody>"
+        "<tr><th>&lt;x&gt;</th><td>0.1235</td><td>3</td><td>True</td></tr>"
+        "<tr><th>1</th><td>a &amp; b</td><td>nan</td><td>None</td></tr>"
+        "</tbody></table><p>h &gt; i</p><p>j</p>"
+    )
+    assert (
+        table("c", ["e"], []) == "<table><caption>c</caption><thead><tr><th>e</th></tr></thead><tbody></tbody></table>"
+    )
+    for count, shown in ((LONGEST_TABLE, LONGEST_TABLE), (LONGEST_TABLE + 1, LONGEST_TABLE + 1)):
+        found = table("c", ["e", "f"], [[k, k] for k in range(count)])
+        assert found.count("<tr>") == 1 + shown
+        assert ("<tr><th>...</th><td>...</td></tr>" in found) == (count > LONGEST_TABLE)
+        assert f"<td>{LONGEST_TABLE - 1}</td>" in found

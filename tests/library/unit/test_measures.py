@@ -12,7 +12,7 @@ from regrep import equivariance_error, profile, through_rho
 from regrep.actions import Fix, RotateFlip2d, SideBySide
 from regrep.diagnostics import CollapseWarning, EvaluationWarning
 from regrep.errors import RegrepError
-from regrep.groups import cyclic, dihedral, parse, quaternion
+from regrep.groups import cyclic, dihedral, parse, quaternion, symmetric
 from regrep.representations.layouts import grid
 from tolerance import assert_near
 
@@ -406,3 +406,22 @@ def test_collapse_leaves_no_number():
         assert getattr(found, name).isnan().all()
     assert math.isnan(found.moving_share)
     assert not found.invariant
+
+
+def test_a_group_too_large_for_a_table_is_refused_before_anything_runs():
+    called, act = [], Fix(symmetric(10))
+    natural, head = regrep.natural(symmetric(10)), nn.Identity()
+    encoder = nn.Linear(10, 10)
+    encoder.register_forward_hook(lambda *given: called.append(given))
+    x = torch.randn(20, 10)
+    distance = lambda outputs, y: 0.0  # noqa: E731
+    for measure in (
+        lambda: through_rho(encoder, head, x, x, act, natural, distance),
+        lambda: regrep.diagnostics.through_layer(nn.Sequential(encoder, head), "0", x, x, act, natural, distance),
+        lambda: regrep.linear_equivariance(encoder, x, act),
+        lambda: regrep.profile_layers(encoder, x, act),
+        lambda: profile(encoder, x, act, natural),
+    ):
+        with pytest.raises(RegrepError, match="S10 has 3628800 elements, more than the 1000 of a multiplication table"):
+            measure()
+    assert not called
