@@ -1,5 +1,7 @@
 """Where actions end: dimensions that are the batch, labels beyond the classes, values that a type cannot hold."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 
@@ -293,6 +295,11 @@ def test_laws_are_tried_up_to_rounding():
         check_law(step, torch.tensor([[100.0, 3.0]], dtype=torch.float64))
     for shape in ((0, 3), (2, 0)):
         check_law(step, torch.zeros(shape))
+    for dtype, most in ((torch.float16, 4e-3), (torch.bfloat16, 2e-2)):  # about the distance of neighbouring numbers
+        for share, good in ((most / 4, True), (most, False)):
+            shrink = FunctionAction(C2, lambda x, g, share=share: (x.double() * (1 - share * g[:, None])).to(x.dtype))
+            with nullcontext() if good else pytest.raises(RegrepError, match="differs by"):
+                check_law(shrink, torch.tensor([[100.0, 3.0]], dtype=dtype))
     with pytest.raises(RegrepError, match="the identity moves nothing, but this action of C2 moves by 0.25"):
         check_law(FunctionAction(C2, lambda x, g: x + 0.25), torch.tensor([[1.0, 2.0]]))
 

@@ -8,7 +8,9 @@ from regrep.errors import RegrepError
 from regrep.groups import (
     CosetLimitError,
     FiniteGroup,
+    LargeGroup,
     Presentation,
+    alternating,
     builders,
     catalogue,
     cosets,
@@ -170,7 +172,9 @@ def test_sizes_of_named_groups(monkeypatch):
     for order in (4, 0, -8, 10, 8.0):
         with pytest.raises(RegrepError, match="a multiple of 4 from 8 to 12, got"):
             quaternion(order)
-    assert (symmetric(6).order, type(symmetric(7)).__name__) == (720, "LargeGroup")
+    for make, order in ((symmetric, 720), (alternating, 360)):
+        assert (type(make(6)), make(6).order) == (FiniteGroup, order)
+        assert (type(make(7)), make(7).order) == (LargeGroup, 7 * order)
     assert product(cyclic(4), cyclic(3)).names[-1] == "(r3, r2)"
     assert product(cyclic(2), cyclic(7)).degree == 9  # of order 14 on the points of both
 

@@ -69,6 +69,33 @@ def test_the_table_of_a_group_is_its_multiplication():
     assert len(cells(regrep.groups.symmetric(5))[0]) == 121
 
 
+def test_tables_of_groups_end_at_24_elements_and_those_of_characters_at_20_classes():
+    widths = {n: len(cells(regrep.groups.cyclic(n))[0][0]) for n in (24, 25)}
+    assert widths == {24: 25, 25: 3}
+    rows, notes = cells(regrep.groups.cyclic(25))
+    assert (rows[0], rows[3], notes) == (["element", "index", "order"], ["r2", "2", "25"], [])
+    rows, notes = cells(G)
+    assert (rows[0][0], notes) == ("gh", ["row g, column h: first h, then g"])
+    widths = {n: len(cells(regrep.groups.cyclic(n).character_table)[0][0]) for n in (20, 21)}
+    assert widths == {20: 22, 21: 3}
+    rows, _ = cells(regrep.groups.cyclic(21).character_table)
+    assert (rows[0], rows[1], len(rows)) == (["", "degree", "indicator"], ["χ1", "1", "1"], 22)
+    assert "D4: order 8, not abelian" in G._repr_html_()
+    assert "C2: order 2, abelian" in regrep.groups.cyclic(2)._repr_html_()
+    assert regrep.groups.symmetric(7)._repr_html_() == "<p>S7: order 5040, on 7 points</p>"
+
+
+def test_the_characters_of_the_triangle_by_hand():
+    table = regrep.groups.dihedral(3).character_table
+    assert "3 irreducible characters of a group of order 6" in table._repr_html_()
+    assert cells(table)[0] == [
+        ["", "element 0 (1 in its class)", "element 1 (2 in its class)", "element 3 (3 in its class)", "indicator"],
+        ["χ1", "1", "1", "1", "1"],
+        ["χ2", "1", "1", "-1", "1"],
+        ["χ3", "2", "-1", "0", "1"],
+    ]
+
+
 def test_characters_are_in_closed_form():
     rows, _ = cells(regrep.groups.cyclic(3).character_table)
     assert rows[2][1:] == ["1", "ω", "ω²", "0"] or rows[2][1:] == ["1", "ω²", "ω", "0"]

@@ -12,7 +12,7 @@ from torch import nn
 import regrep
 from regrep import EquivariantObjective, equivariance_loss
 from regrep.actions import Boxes2d, Labels, Permute, Points2d, RotateFlip2d, TreeAction
-from regrep.actions.trees import joined, leaves, rows
+from regrep.actions.trees import batches, joined, leaves, mapped, part_of, rows, samples_in, tensor_in
 from regrep.errors import RegrepError
 from regrep.objectives import OUTPUT, centred_error, relative_error, whitened_error
 from tolerance import assert_near
@@ -150,6 +150,55 @@ def test_a_latent_is_a_part_of_what_a_layer_returns():
         EquivariantObjective(net, None, ENTROPY, ACT, {"lstm": rho})(x, y, g)
     with pytest.raises(RegrepError, match=r"the outputs of layer 'lstm' have nothing at \[5\]; there are 0, 1"):
         EquivariantObjective(net, None, ENTROPY, ACT, {("lstm", 5): rho})(x, y, g)
+
+
+def test_round_trips_of_a_tree_are_those_of_its_worst_part():
+    """Of every part that interpolates, element by element; what is exact or stays is not looked at."""
+    C8 = regrep.groups.cyclic(8)
+    turn, near, exact = RotateFlip2d(C8), RotateFlip2d(C8, "nearest"), Permute(C8, regrep.regular(C8))
+    generator = torch.Generator().manual_seed(0)
+    one, two = (torch.randn(2, 9, 9, generator=generator, dtype=torch.float64) for _ in range(2))
+    act = TreeAction({"a": (turn, exact), "b": near, "c": None})
+    errors = act.round_trip_error({"a": (one, torch.zeros(2, 8)), "b": two, "c": "name"})
+    parts = turn.round_trip_error(one), near.round_trip_error(two)
+    assert torch.equal(errors, torch.maximum(*parts))
+    assert not any(torch.equal(errors, part) for part in parts)
+    assert (act.exact, TreeAction({"a": exact, "c": None}).exact) == (False, True)
+    assert TreeAction(exact, None).round_trip_error((torch.zeros(2, 8), 0)).tolist() == [0.0] * 8
+    learned = regrep.LearnedRepresentation(C8, 3)  # knows neither whether it is exact nor a round trip
+    assert TreeAction(learned, near).exact is False
+    assert torch.equal(TreeAction(learned, near).round_trip_error((torch.ones(2, 3), two)), parts[1])
+
+
+def test_parts_and_samples_of_trees_by_hand():
+    x = {"a": torch.arange(5), "b": [torch.tensor(7.0), "name"], "c": Pair(torch.arange(10).reshape(5, 2), None)}
+    parts = batches(x, 2)
+    assert [samples_in(part) for part in parts] == [2, 2, 1]
+    assert parts[1]["c"].image.tolist() == [[4, 5], [6, 7]]
+    assert (parts[1]["b"][0].item(), parts[1]["b"][1]) == (7.0, "name")
+    whole = joined(parts)
+    assert torch.equal(whole["a"], x["a"])
+    assert torch.equal(whole["c"].image, x["c"].image)
+    assert (whole["b"], whole["c"].name) == (parts[0]["b"], None)
+    assert [part.tolist() for part in batches(torch.arange(3), 2)] == [[0, 1], [2]]
+    assert tensor_in([torch.tensor(1.0), "name", torch.arange(2)]).tolist() == [0, 1]
+    assert samples_in(torch.zeros(3, 2)) == samples_in((torch.zeros(3), torch.tensor(0.0))) == 3
+    assert part_of(x, ("c", 0)) is x["c"].image  # fields of a named tuple by place, and by name
+    assert part_of(x, ("c", "image")) is x["c"].image
+    assert part_of(x, ()) is x
+    assert mapped(lambda path, leaf: path, x) == {"a": ("a",), "b": [("b", 0), "name"], "c": Pair(("c", "image"), None)}
+    for call, message in (
+        (lambda: tensor_in([torch.tensor(1.0)]), r"data hold at least one tensor \[B, ...\], got list"),
+        (lambda: samples_in("name"), r"the data hold at least one tensor \[B, ...\], got none"),
+        (lambda: samples_in(torch.tensor(1.0)), "got none; put the batch first"),
+        (lambda: samples_in((torch.zeros(3), [torch.zeros(2)])), r"3 here, got \[2\] at \[1\]\[0\]; put"),
+        (lambda: samples_in(torch.zeros(3), 4, "y"), r"every tensor of y has one row per sample, 4 here, got \[3\] at"),
+        (lambda: part_of({0: 1}, (1,)), r"the data have nothing at \[1\]; there are 0$"),
+        (lambda: part_of({"a": (1,)}, ("a", 2, 3), "z"), r"z have nothing at \['a'\]\[2\]; there are 0$"),
+        (lambda: part_of(3, (0,)), "there are no parts"),
+    ):
+        with pytest.raises(RegrepError, match=message):
+            call()
 
 
 def test_measures_take_trees():
