@@ -64,7 +64,7 @@ def brief(text: str) -> str:
 
 def is_whole(value: object) -> bool:
     """Whether this is an integer: of Python, of numpy, or in a tensor; not a truth value."""
-    if isinstance(value, bool | np.bool_) or not hasattr(value, "__index__"):
+    if _is_truth(value) or not hasattr(value, "__index__"):
         return False
     try:
         operator.index(value)
@@ -88,9 +88,9 @@ def whole(what: str, value: Any, least: int, most: int | None = None, repair: st
 
 def is_real(value: object) -> bool:
     """Whether this is a finite real number: of Python, of numpy, or in a tensor; not a truth value."""
-    if isinstance(value, bool | np.bool_ | str | bytes | complex | np.complexfloating) or not hasattr(
-        value, "__float__"
-    ):
+    if _is_truth(value) or isinstance(value, str | bytes | complex | np.complexfloating):
+        return False
+    if not hasattr(value, "__float__"):
         return False
     if isinstance(value, Tensor | np.ndarray) and value.dtype in COMPLEX:
         return False
@@ -98,6 +98,11 @@ def is_real(value: object) -> bool:
         return math.isfinite(float(value))
     except (TypeError, ValueError, RuntimeError, OverflowError):
         return False
+
+
+def _is_truth(value: object) -> bool:
+    dtype = value.dtype if isinstance(value, Tensor | np.ndarray) else None
+    return isinstance(value, bool | np.bool_) or dtype in (torch.bool, np.bool_)
 
 
 def check_text(what: str, value: object) -> None:

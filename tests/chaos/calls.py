@@ -151,7 +151,9 @@ def _of_what_was_given(error: Exception, within: list[traceback.FrameSummary]) -
     """Whether an error arose in a network or function of the caller, for whose inputs the library cannot speak."""
     if within:
         return within[0].filename.endswith("torch/nn/modules/module.py")
-    return isinstance(error, TypeError) and bool(re.match(r"\S*(__call__|forward)\(\) (takes|missing)", str(error)))
+    return isinstance(error, TypeError) and bool(
+        re.match(r"\S*(__call__|forward|tanh)\(\) (takes|missing)", str(error))
+    )
 
 
 def _raised_in_words(last: traceback.FrameSummary) -> bool:

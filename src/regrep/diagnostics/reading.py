@@ -144,8 +144,11 @@ def depends_on_mode(module: nn.Module) -> bool:
     return isinstance(module, nn.RNNBase | nn.MultiheadAttention) and module.dropout > 0
 
 
-def check_samples(x: Any, batch_size: int, act: Any, rho: LatentAction | None = None, table: bool = True) -> int:
-    """Number of samples; raises for none, an empty batch, different groups, or by default one too large for a table."""
+def check_samples(x: Any, batch_size: int, act: Any, *rho: LatentAction, table: bool = True) -> int:
+    """Number of samples; raises for none, an empty batch, different groups, or by default one too large for a table.
+
+    Where a latent is moved, its representation is checked too.
+    """
     if isinstance(x, Tensor) or not any(isinstance(leaf, Tensor) for _, leaf in leaves(x)):
         check_tensor("x", x, 1)
     count = samples_in(x, what="x")
@@ -155,14 +158,14 @@ def check_samples(x: Any, batch_size: int, act: Any, rho: LatentAction | None = 
     if not (isinstance(getattr(act, "group", None), FiniteGroup) and callable(act)):
         raise RegrepError(f"act is an action of a group on the data, got {shown(act)}; see regrep.actions")
     check_group(act.group, table)
-    if rho is not None:
-        check_callable("rho", rho)
-    group = getattr(rho, "group", act.group)
-    if group != act.group:
-        raise RegrepError(
-            f"the latent carries a representation of {group.name}, but {act.group.name} acts on the data;"
-            " use one group for both"
-        )
+    for one in rho:
+        check_callable("rho", one)
+        group = getattr(one, "group", act.group)
+        if group != act.group:
+            raise RegrepError(
+                f"the latent carries a representation of {group.name}, but {act.group.name} acts on the data;"
+                " use one group for both"
+            )
     return count
 
 

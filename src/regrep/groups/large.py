@@ -128,7 +128,7 @@ class LargeGroup(FiniteGroup):
 
         One factor is drawn from each level of the chain, and every element is one such product in exactly one way.
         """
-        whole("the number of elements to draw", batch, 0, 10**9)
+        batch = whole("the number of elements to draw", batch, 0, 10**9)
         check_draws(generator, device)
         where = torch.device("cpu" if device is None else device) if generator is None else generator.device
         found = torch.arange(self.degree, device=where).expand(batch, -1)

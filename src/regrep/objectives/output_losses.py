@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -125,6 +126,10 @@ def _each(actions: Any) -> Any:
 
 
 def _mean(target: Any, outputs_g: Any, loss: OutputLoss, divergence: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    for outputs in (target, outputs_g):
+        for _, leaf in leaves(outputs):
+            if isinstance(leaf, np.ndarray):
+                raise RegrepError(f"outputs are tensors or trees of them, got {shown(leaf)}; see torch.from_numpy")
     if shapes(target) != shapes(outputs_g):
         raise RegrepError(
             f"outputs are compared with others of their shape, got {shapes(outputs_g)} and {shapes(target)}; return the"

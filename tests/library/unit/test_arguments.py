@@ -54,6 +54,7 @@ REAL = [*WHOLE, 0.5, np.float32(0.5), torch.tensor(0.5)]
 NEITHER = [
     True, np.bool_(True), None, "3", b"3", 1j, np.complex64(1), [3], np.zeros(2), torch.zeros(2),
     torch.zeros(2, dtype=int), torch.empty((), device="meta"),
+    torch.tensor(True), np.array(True),
 ]  # fmt: skip
 
 

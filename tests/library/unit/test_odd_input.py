@@ -191,3 +191,26 @@ def test_what_is_asked_of_actions_is_checked():
 def test_matrices_without_values_represent_nothing():
     with pytest.raises(RegrepError, match="is a square array of numbers"):
         regrep.representation_from(C4, {"r": torch.eye(2, device="meta")})
+
+
+def test_elements_of_large_groups_are_drawn_for_a_number_of_any_kind():
+    drawn = [S7.sample(count, torch.Generator().manual_seed(3)) for count in (2, torch.tensor(2), torch.tensor([2]))]
+    assert torch.equal(drawn[0], drawn[1])
+    assert torch.equal(drawn[0], drawn[2])
+    with pytest.raises(RegrepError, match="the number of elements to draw is an integer"):
+        S7.sample(torch.tensor(True))
+
+
+def test_what_moves_a_latent_is_no_option_of_a_measure():
+    x, act = torch.zeros(2, 4, 4), actions.RotateFlip2d(C4)
+    for measure in (regrep.diagnostics.equivariance_error, regrep.diagnostics.profile):
+        with pytest.raises(RegrepError, match="rho is a module or a function, got None"):
+            measure(torch.nn.Flatten(), x, act, None)
+
+
+def test_outputs_are_no_arrays():
+    x, g = torch.zeros(2, 3), torch.zeros(2, dtype=torch.int64)
+    for outputs in (x.numpy(), {"a": x.numpy()}):
+        for pair in ((x, outputs), (outputs, x)):
+            with pytest.raises(RegrepError, match=r"outputs are tensors or trees of them, got an array \(2, 3\)"):
+                regrep.objectives.output_consistency(*pair, g)
