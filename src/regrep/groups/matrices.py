@@ -93,7 +93,7 @@ class _MatrixNumbers:
         self.probe = np.random.default_rng(0).uniform(-1, 1, size=(size, size))
         self.spread = tolerance * np.abs(self.probe).sum()
         self.known: list[np.ndarray] = []
-        self.prints = np.empty(2 * MAX_ORDER)  # one number of each matrix, to look closely at few
+        self.prints = np.empty(MAX_ORDER + 1)  # one number of each matrix, to look closely at few; more are too many
 
     def __call__(self, matrix: np.ndarray) -> int:
         count = len(self.known)
@@ -101,8 +101,6 @@ class _MatrixNumbers:
         for k in np.flatnonzero(np.abs(self.prints[:count] - mark) <= self.spread):
             if np.abs(self.known[k] - matrix).max() < self.tolerance:
                 return int(k)
-        if count == len(self.prints):
-            self.prints = np.concatenate([self.prints, np.empty_like(self.prints)])
         self.prints[count] = mark
         self.known.append(matrix)
         return count

@@ -189,7 +189,6 @@ class StabilizerChain:
                 added = level.grow([residue], self._generators(k))
                 self._numbers += added * self.degree
                 self._spend(added)
-            check_size(self._numbers, self.degree)
 
     def _check_orbit(self, level: Level, depth: int) -> None:
         """Raise before an orbit is written down that is too long."""

@@ -168,7 +168,7 @@ def sign(group: FiniteGroup) -> Representation:
         from regrep.representations.large import LargeMatrices, sign_matrices
 
         return LargeMatrices(group, sign_matrices, 1, "sign")
-    matrices = torch.linalg.det(natural(group).stack()).round().reshape(-1, 1, 1)
+    matrices = torch.linalg.det(natural(group).stack()).reshape(-1, 1, 1)  # exact, of permutations
     return MatrixRepresentation(group, matrices, "sign")
 
 
