@@ -113,6 +113,7 @@ class Logs(pl.LightningModule):
 
     def log_dict(self, values, batch_size, sync_dist, **options):
         assert sync_dist
+        self.options = options
         self.logged.append((values, batch_size))
 
     def mean(self, name):
@@ -140,6 +141,7 @@ def test_processes_with_other_numbers_of_samples_count_by_these(two, monkeypatch
     for rows in (slice(4), slice(4, None)):
         monkeypatch.setattr(callback.view, "move", lambda x, rows=rows: (g[rows], ACT(x, g[rows])))
         two.training_step(x[rows], 0)
+    assert two.options == {"on_step": False, "on_epoch": True}
     whole = regrep.equivariance_loss(two.model(x), two.model(ACT(x, g)), g, RHO)
     assert two.mean("train/equivariance") == pytest.approx(float(whole.detach()), rel=1e-5)
 

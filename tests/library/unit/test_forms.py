@@ -485,6 +485,13 @@ def test_outputs_that_cannot_be_compared_say_so():
         output_consistency(g, g, g)
     with pytest.raises(RegrepError, match="D4|group element"):
         output_consistency(a, a, g + 8, regrep.trivial(D4))
+    with pytest.raises(RegrepError, match='^loss is "kl" or "squared", got \'l1\'$'):
+        output_consistency(draws(6, 2), draws(6, 2), g, loss="l1")
+    with pytest.raises(RegrepError, match='^loss is "kl", "squared" or a function of .*, got 3$'):
+        output_consistency(draws(6, 2), draws(6, 2), g, loss=3)
+    for wrong, got in ((lambda b, a: 3.0, "3.0"), (lambda b, a: b - a, r"\[6, 2\]")):
+        with pytest.raises(RegrepError, match=f"returns a scalar tensor, got {got}; take its mean over the samples"):
+            output_consistency(draws(6, 2), draws(6, 2), g, loss=wrong)
 
 
 @pytest.mark.parametrize(

@@ -387,6 +387,7 @@ def test_rho_moves_each_latent_once():
 
 def test_random_permutations_are_no_representation():
     control = RandomPermutations(D4, seed=1)
+    assert repr(control) == "<random permutations for D4, seed 1>"
     z, g = draws((9, 3, 4, 4))[0], torch.arange(9) % 8
     moved = control(z, g)
     assert torch.equal(moved[0], z[0])
