@@ -44,9 +44,8 @@ def kept(load: Callable[Given, Found]) -> Callable[Given, Found]:
         if _latest is None:
             return load(*args, **kwargs)
         given = (args, tuple(sorted(kwargs.items())))
-        before = _latest.get(name)
-        if before is None or before[0] != given:
-            _latest.pop(name, None)  # free the old data before the new are loaded
+        if _latest.get(name, (None,))[0] != given:
+            _latest.pop(name, None)  # frees the old data before the new are loaded: nothing else may refer to them
             _latest[name] = given, load(*args, **kwargs)
         return _latest[name][1]  # type: ignore[return-value]
 

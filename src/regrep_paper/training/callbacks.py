@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -85,7 +84,7 @@ class MetricsFile(Callback):
         if trainer.is_global_zero:
             names = [*COLUMNS, *sorted(set().union(*self.rows) - set(COLUMNS))]
             text = io.StringIO()
-            writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
+            writer = csv.DictWriter(text, names, lineterminator="\n")
             writer.writeheader()
             writer.writerows(self.rows)
             write_atomic(self.path, text.getvalue())
@@ -133,11 +132,7 @@ class ProgressLines(Callback):
             )
             if key in metrics
         ]
-        print(
-            f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}: " + ", ".join(parts),
-            file=sys.stdout,
-            flush=True,
-        )
+        print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}: {', '.join(parts)}", flush=True)
 
 
 class FiniteLoss(Callback):
@@ -155,7 +150,7 @@ class FiniteLoss(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Check the loss of this step."""
-        finite = torch.isfinite(outputs["loss"].detach()).all()
+        finite = torch.isfinite(outputs["loss"]).all()
         self._finite = finite if self._finite is None else self._finite & finite
         if finite.device.type == "cpu" or batch_idx % 20 == 0:
             self._check(trainer)

@@ -4,10 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 
 import pytest
+
+from regrep_paper.runs import children
 
 CHILD = """
 import os, sys, time
@@ -97,3 +100,65 @@ def test_a_command_that_does_not_stop_is_ended(tmp_path):
 
 def test_no_worker_outlives_a_parent_that_was_killed(tmp_path):
     end_and_look(tmp_path, POOL, signal.SIGKILL)
+
+
+class Exited(BaseException):
+    """In the place of the end of this process."""
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """What a process does to itself, in order."""
+    found = []
+
+    def leave(code):
+        found.append(("exit", code))
+        raise Exited
+
+    monkeypatch.setattr(os, "kill", lambda pid, signum: found.append(("kill", pid == os.getpid(), signum)))
+    monkeypatch.setattr(time, "sleep", lambda seconds: found.append(("sleep", seconds)))
+    monkeypatch.setattr(os, "_exit", leave)
+    return found
+
+
+def test_a_process_without_its_parent_is_asked_before_it_is_ended(steps):
+    with pytest.raises(Exited):
+        children.end_without_parent()
+    assert steps == [("kill", True, signal.SIGTERM), ("sleep", 3.0), ("exit", 143)]
+
+
+@pytest.mark.parametrize(("value", "follows"), [("stdin", True), ("other", False), (None, False)])
+def test_the_standard_input_is_followed_where_the_parent_holds_it(monkeypatch, steps, value, follows):
+    started, left = [], [b"x", b"y", b""]
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: started.append(thread))
+    if value is None:
+        monkeypatch.delenv(children.LIFELINE, raising=False)
+    else:
+        monkeypatch.setenv(children.LIFELINE, value)
+    children.follow_parent()
+    assert children.LIFELINE not in os.environ
+    assert [thread.daemon for thread in started] == [True] * follows
+    if follows:
+        monkeypatch.setattr(os, "read", lambda handle, count: left.pop(0) if handle == 0 else pytest.fail("another"))
+        with pytest.raises(Exited):
+            started[0].run()
+        assert left == []
+        assert steps[0] == ("kill", True, signal.SIGTERM)
+
+
+@pytest.mark.parametrize("error", [EOFError, OSError])
+def test_a_worker_of_a_pool_leaves_interrupts_to_the_pool_and_ends_with_it(monkeypatch, steps, error):
+    class Line:
+        def recv_bytes(self):
+            raise error
+
+    started, handled = [], []
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: started.append(thread))
+    monkeypatch.setattr(signal, "signal", lambda *given: handled.append(given))
+    children.follow_line(Line())
+    assert handled == [(signal.SIGINT, signal.SIG_IGN)]
+    assert [thread.daemon for thread in started] == [True]
+    with pytest.raises(Exited):
+        started[0].run()
+    assert [step for step, *_ in steps] == ["exit"]
+    assert steps[0][1] != 0

@@ -112,3 +112,57 @@ def test_nothing_is_written_into_a_folder_that_went_away(tmp_path, removed):
             run.finish({"status": "finished"})
     assert run.path.exists() == (removed == "replaced")
     assert not (run.path / "done.json").exists()
+
+
+def test_a_busy_folder_is_tried_again_after_growing_pauses(tmp_path, monkeypatch):
+    """A look at it holds its lock for a moment."""
+    monkeypatch.undo()
+    pauses, holder = [], FolderLock(tmp_path / "run")
+
+    def sleep(seconds):
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            holder.release()
+
+    monkeypatch.setattr(folder_lock.time, "sleep", sleep)
+    second = FolderLock(tmp_path / "run")
+    assert second.held
+    assert pauses == [0.02, 0.1]
+    assert (holder.made, second.made) == (True, False)
+    pauses[:] = [0, 0]
+    with pytest.raises(FolderBusyError) as error:
+        FolderLock(tmp_path / "run")
+    assert str(error.value) == f"another process is using {tmp_path / 'run'}; wait for it, or choose another folder"
+    assert pauses == [0, 0, 0.02, 0.1, 0.5]
+    assert FolderBusyError.exit_code == 75  # EX_TEMPFAIL of sysexits.h
+
+
+def test_a_folder_that_others_keep_removing_is_given_up(tmp_path, monkeypatch):
+    tries = []
+    monkeypatch.setattr(FolderLock, "_make", lambda lock: tries.append(1))  # it is gone before the lock is opened
+    with pytest.raises(FolderBusyError, match="run is made and removed by other processes; wait for them, or choose"):
+        FolderLock(tmp_path / "run")
+    assert len(tries) == 100
+
+
+def test_what_a_folder_links_to_is_spared(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "kept").touch()
+    lock = FolderLock(tmp_path / "run")
+    (lock.path / "link").symlink_to(tmp_path / "data")
+    (lock.path / "inner").mkdir()
+    (lock.path / "inner" / "file").touch()
+    lock.discard()
+    assert not lock.path.exists()
+    assert (tmp_path / "data" / "kept").exists()
+    assert not lock.held
+
+
+def test_a_lock_that_leads_elsewhere_is_refused(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "lock").symlink_to(tmp_path / "made")
+    for use in (FolderLock, busy):
+        with pytest.raises(RegrepError, match=r"the run folder .*run cannot be used \(.+\); choose another folder"):
+            use(tmp_path / "run")
+    assert not (tmp_path / "made").exists()
+    assert busy(tmp_path / "none") is False

@@ -8,7 +8,7 @@ import pytest
 
 from regrep_paper import tables
 from regrep_paper.runs.manifest import read_manifest
-from regrep_paper.runs.outlook import Outlook
+from regrep_paper.runs.outlook import Outlook, duration
 from regrep_paper.runs.sweep import plan
 from regrep_paper.tables import workload
 from regrep_paper.tables.sweeps import sweep_file
@@ -75,3 +75,40 @@ def test_volumes_count_with_their_cube(tmp_path):
         for size in (14, 28)
     )
     assert (small, large) == (960, 8 * 960)
+
+
+@pytest.mark.parametrize("left", [1, 3])
+def test_runs_of_unknown_size_count_alike(tmp_path, left):
+    """Of those that are finished only the ones whose record says how long it took."""
+    runs = runs_of(tmp_path, "smoke/small", seed=list(range(4 - left, 5)))[: left + 2]
+    for run, seconds in zip(runs, (30, None), strict=False):
+        run.folder.finish({"status": "finished", "seconds": seconds})
+    outlook = Outlook(runs)
+    assert (outlook.left, outlook.seconds, outlook.basis) == (left, 30 * left, "from 1 finished runs of this sweep")
+    several = {1: "about 30 s for 1 run", 3: "about 2 min for 3 runs"}[left]
+    assert outlook.text() == outlook.text(jobs=1) == f"{several} one after the other ({outlook.basis})"
+    share = {1: "15 s", 3: "45 s"}[left]
+    assert outlook.text(jobs=2) == f"{several} one after the other, {share} with --jobs 2 ({outlook.basis})"
+
+
+def test_an_empty_sweep_needs_no_time():
+    assert Outlook([]).text() == "nothing is left to run"
+
+
+def test_a_record_of_other_runs_is_told_with_their_number(tmp_path, monkeypatch):
+    paces = {"ddmnist": {"seconds": 20.0, "runs": 3}, "smoke": {"seconds": 1.0, "runs": 2}}
+    monkeypatch.setattr("regrep_paper.runs.outlook.paces", lambda: paces)
+    basis = "from 3 recorded runs of ddmnist on a CPU; by the first finished run it is known better"
+    assert Outlook(runs_of(tmp_path)).basis == basis
+    assert Outlook(runs_of(tmp_path, "smoke/small")).seconds is None  # the work of these is not known
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "1 s"), (1.4, "1 s"), (59.4, "59 s"), (59.6, "1 min"), (89, "1 min"), (91, "2 min"), (99.6 * 60, "100 min"),
+        (100 * 60, "1.7 h"), (36 * 3600, "36.0 h"),
+    ],
+)  # fmt: skip
+def test_times_are_short_to_read(seconds, text):
+    assert duration(seconds) == text

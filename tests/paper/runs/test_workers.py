@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 
 import pytest
 
@@ -213,3 +214,22 @@ def test_data_are_kept_for_the_same_arguments_alone(keeping):
 def test_data_are_not_kept_in_a_process_that_does_one_run():
     load = kept(lambda: [1])
     assert load() is not load()
+
+
+def test_old_data_are_freed_before_new_ones_are_loaded(keeping):
+    """Both together may not fit into memory."""
+
+    class Data:
+        pass
+
+    before = []
+
+    @kept
+    def load(name):
+        assert all(one() is None for one in before)
+        return Data()
+
+    for name in "abc":
+        before.append(weakref.ref(load(name)))
+    switch_on()  # once more changes nothing
+    assert before[-1]() is load("c")
