@@ -143,7 +143,7 @@ def wrapped(columns: Sequence[str], lines: Sequence[Sequence[str]], notes: Seque
             "  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip()
             for row in itertools.zip_longest(*cells, fillvalue="")
         ]
-        return "\n".join([*found, *textwrap.wrap(note, width - 4, initial_indent="    ", subsequent_indent="    ")])
+        return "\n".join([*found, *(f"    {part}" for part in textwrap.wrap(note, max(1, width - 4)))])
 
     text = [rows(columns), "-" * (sum(widths) + 2 * (len(widths) - 1))]
     shown = [["", rows(line, note)] for line, note in zip(lines, notes, strict=True)]

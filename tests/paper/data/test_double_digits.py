@@ -31,6 +31,9 @@ def test_canvas_geometry():
     assert_near(sheet[0, 0, 14:42, :28], left[0])
     assert_near(sheet[0, 0, 14:42, 28:], right[0])
     assert sheet[0, 0, :14].abs().max() < 1e-6
+    for value in (0.0, 1.0):  # half of MNIST's mean, and the root of its deviation, as in the original code
+        shade = canvas(torch.full((1, 2, 2, 2), value))[0, 0, 1, 0]
+        assert float(shade) == pytest.approx((value - 0.1307 / 2) / 0.3081**0.5)
 
 
 def test_upright_views_are_the_digits_themselves(data):
@@ -85,6 +88,25 @@ def test_rotation_noise_turns_back_unless_as_published():
         turned[published] = float((noisy - digits).norm() / digits.norm())
     assert 0.02 < turned[False] < 0.35  # interpolation artefacts alone
     assert turned[True] > 0.7
+
+
+class Quarter:
+    """Draws the same number for every digit."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def uniform(self, count):
+        return torch.full((count,), self.number)
+
+
+@pytest.mark.parametrize(("number", "turns"), [(0.25, -1), (0.5, 0), (0.75, 1)])
+def test_a_drawn_number_is_a_share_of_a_whole_turn(number, turns):
+    """As published the digit stays turned; else it is turned back."""
+    digits = torch.rand(3, 2, 28, 28, generator=torch.Generator().manual_seed(0))
+    noisy = DoubleDigits(group="C4", as_published=True)._noisy(digits, Quarter(number))
+    assert_near(noisy, digits.rot90(turns, (-2, -1)))
+    assert_near(DoubleDigits(group="C4")._noisy(digits, Quarter(number)), digits)
 
 
 def test_second_view_is_the_moved_first_one_or_has_its_own_noise(data):

@@ -1,8 +1,10 @@
 """Validation and test are seen twice: transformed at random, then upright."""
 
+import numpy as np
 import pytest
 import torch
 
+from regrep_paper.data.batches import mix
 from regrep_paper.data.double_digits import DoubleDigits
 from regrep_paper.data.labelled_digits import LabelledDigits
 from regrep_paper.data.volumes import MovedVolumes
@@ -36,3 +38,50 @@ def test_training_is_transformed(name):
     data.setup()
     batch = next(iter(data.train_dataloader()))
     assert torch.equal(data.on_after_batch_transfer(batch, 0).x, data.views(batch).x)
+
+
+def test_every_view_of_a_digit_is_of_one_unit_and_every_volume_is_one():
+    """Pairs consist of two digits; a digit under four elements is one digit."""
+    pairs, single, volumes = (make() for make in MODULES.values())
+    for data in (pairs, single, volumes):
+        data.setup()
+    assert torch.equal(pairs.units(), pairs.splits["test"].index)
+    assert pairs.units().shape == (32, 2)
+    digits = single.units()[:, 0]
+    assert digits.tolist() == 4 * list(range(len(digits) // 4))
+    assert volumes.units().tolist() == [[k] for k in range(24)]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_are_training_pairs_from_everywhere_in_the_split(name, tmp_path):
+    """x as the network sees it, and the same moved by the element that stands beside it."""
+    data = MODULES[name]()
+    data.write_examples(tmp_path / "examples.npz")
+    samples = data.splits["train"]
+    rows = torch.arange(6) * (len(samples) // 6)
+    with np.load(tmp_path / "examples.npz") as found:
+        assert found["label"].tolist() == samples.labels[rows].tolist()
+        names = data.action.group.names
+        g = torch.tensor([names.index(element) for element in found["element"]])
+        assert len(set(g.tolist())) > 1
+        views = data.views(samples[rows, mix(0, 7)])
+        assert torch.equal(g, views.g)
+        for key, x in (("x", views.x), ("gx", data.action(views.x, g))):
+            pictures = (255 * data.pictures(x)).round().clamp(0, 255).byte().numpy()
+            assert found[key].dtype == np.uint8
+            assert np.abs(found[key].astype(int) - pictures).max() <= 1
+            assert found[key].max() > 200
+    few = MODULES[name]()
+    few.write_examples(tmp_path / "few.npz", 2)
+    with np.load(tmp_path / "few.npz") as found:
+        assert found["label"].tolist() == samples.labels[[0, len(samples) // 2]].tolist()
+
+
+def test_examples_have_the_noise_of_their_own_second_view(tmp_path):
+    data = DoubleDigits("C4", classes=2, train_pairs=8, validation_pairs=1, test_pairs=1, second_noise=True)
+    data.write_examples(tmp_path / "examples.npz")
+    samples = data.splits["train"]
+    views = data.views(samples[torch.arange(6) * (len(samples) // 6), mix(0, 7)])
+    with np.load(tmp_path / "examples.npz") as found:
+        pictures = (255 * data.pictures(views.gx)).round().clamp(0, 255).byte().numpy()
+        assert np.abs(found["gx"].astype(int) - pictures).max() <= 1
