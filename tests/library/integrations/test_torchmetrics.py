@@ -183,3 +183,40 @@ def test_through_rho_equals_the_librarys():
     assert float(means.compute()) == pytest.approx(expected.mean, rel=1e-6)
     metric.reset()
     assert metric.compute().isnan().all()
+
+
+def test_a_function_is_measured_with_its_group_and_shape():
+    model, rho = encoder("vector")
+    plain = EquivarianceMetric(lambda z, g: rho(z, g), "moving_error", group=G, shape=[19])
+    own = EquivarianceMetric(rho, "moving_error")
+    for batch in batches(model, images(20)):
+        plain.update(*batch)
+        own.update(*batch)
+    assert (plain.shape, plain.group) == ((19,), G)
+    assert float(plain.compute()) == pytest.approx(float(own.compute()))
+    for missing in ({"group": G}, {"shape": (19,)}):
+        with pytest.raises(RegrepError, match="needs the group and the shape of the latent, and <function"):
+            EquivarianceMetric(lambda z, g: z, **missing)
+
+
+def test_means_leave_out_elements_without_samples_and_the_identity_unless_it_is_alone():
+    model, rho = encoder("vector")
+    some = [(z[g % 3 == 0], z_g[g % 3 == 0], g[g % 3 == 0]) for z, z_g, g in batches(model, images(20))]
+    each, mean = EquivarianceMetric(rho, "error", per_element=True), EquivarianceMetric(rho, "error")
+    through = ThroughRhoMetric(MeanSquaredError(), G, per_element=True), ThroughRhoMetric(MeanSquaredError(), G)
+    for z, z_g, g in some:
+        each.update(z, z_g, g)
+        mean.update(z, z_g, g)
+        for metric in through:
+            metric.update(z, z_g, g)
+    for values, found in ((each.compute(), mean.compute()), (through[0].compute(), through[1].compute())):
+        assert values.isnan().tolist() == [k % 3 != 0 for k in range(8)]
+        assert float(found) == pytest.approx(float(values[3] + values[6]) / 2)
+    one = regrep.groups.cyclic(1)
+    alone = EquivarianceMetric(regrep.trivial(one, 3), "error")
+    z = torch.randn(9, 3)
+    alone.update(z, 2 * z, torch.zeros(9, dtype=torch.int64))
+    assert float(alone.compute()) == pytest.approx(math.sqrt(1 / 5))  # variances 1 and 4, and 1 of the difference
+    metric = ThroughRhoMetric(MeanSquaredError(), one)
+    metric.update(z, 2 * z, torch.zeros(9, dtype=torch.int64))
+    assert float(metric.compute()) == pytest.approx(float(z.square().mean()))

@@ -1,5 +1,7 @@
 """Objectives on several processes, of which this is one: what the others send is made up."""
 
+import math
+
 import pytest
 import torch
 import torch.distributed
@@ -193,3 +195,38 @@ def test_a_penalty_that_depends_on_the_batch_is_that_of_all_processes(monkeypatc
     torch.testing.assert_close(terms.equivariance, whole)
     if penalty != "mse":
         torch.testing.assert_close(terms.whitened_error, regrep.objectives.whitened_error(z, z_g, g, RHO))
+
+
+def test_only_terms_that_depend_on_the_batch_ask_for_the_wrapper(monkeypatch):
+    encoder, head = nn.Sequential(nn.Flatten(), nn.Linear(16, 8)), nn.Linear(8, 2)
+    asked = []
+    monkeypatch.setattr("regrep.objectives.equivariant.running_wrapper", lambda parts: asked.append(parts) or "found")
+    for settings, depends in (
+        ({"penalty": "mse"}, False),
+        ({"penalty": "mse", "consistency": 1.0}, False),
+        ({"penalty": "relative"}, True),
+        ({"penalty": "mse", "target_error": 0.5}, True),
+        ({"penalty": "mse", "target_consistency": 0.5}, True),
+    ):
+        loop = regrep.EquivariantObjective(encoder, head, nn.functional.cross_entropy, ACT, RHO, **settings)
+        assert loop._wrapper() == ("found" if depends else None), settings
+        with torch.no_grad():
+            assert loop._wrapper() is None
+    assert asked == [(encoder, head)] * 3
+
+
+def test_a_weight_that_follows_the_consistency_sees_its_mean_over_processes(monkeypatch):
+    encoder, head = nn.Sequential(nn.Flatten(), nn.Linear(16, 8)), nn.Linear(8, 2)
+    loop = regrep.EquivariantObjective(
+        encoder, head, nn.functional.cross_entropy, ACT, RHO, weight=0.0, target_consistency=2.0, consistency=0.3
+    )
+    peer = Peer(monkeypatch)
+    monkeypatch.setattr("regrep.objectives.equivariant.running_wrapper", lambda parts: Wrapper())
+    x, g = torch.randn(4, 4, 4), torch.arange(4)
+    mine = regrep.output_consistency(*(head(encoder(part)).detach() for part in (x, ACT(x, g))), g)
+    peer.sends = [torch.tensor([4]), torch.zeros(4, 8), torch.tensor([4]), torch.zeros(4, 8), torch.tensor([4]), g]
+    peer.sends += [6 - mine]  # so that the mean is 3, which is half above the target
+    terms = loop(x, torch.arange(4) % 2, g)
+    assert float(terms.consistency_weight) == pytest.approx(0.3)
+    torch.testing.assert_close(terms.consistency.detach(), mine)
+    assert float(loop.output_weight.value) == pytest.approx(0.3 * math.exp(0.01 * 0.5))

@@ -210,3 +210,14 @@ def test_the_ridge_is_chosen_for_what_it_predicts():
     assert -0.1 < fit(v[:60], v[60:]).r2 < 0.05
     exact = z @ v[:40]
     assert fit(exact[:60], exact[60:]).r2 > 1 - 1e-9
+
+
+@pytest.mark.parametrize(("small", "kept"), [(0.5, 2), (1e-3, 2), (2e-4, 2), (5e-5, 1), (0.0, 1)])
+def test_directions_with_a_ten_thousandth_of_the_largest_spread_count(small, kept):
+    square = torch.tensor([[1.0, 0, 0], [-1, 0, 0], [0, small, 0], [0, -small, 0]], dtype=torch.float64)
+    for points in (square, torch.nn.functional.pad(square, (0, 4))):  # more points than coordinates, and fewer
+        found = principal_components(points + 7, 3)
+        assert found.basis.shape[1] == kept
+        assert found.kept == pytest.approx(1.0)
+        assert_near(found.basis.T @ found.basis, torch.eye(kept, dtype=torch.float64))
+        assert_near(found(points + 7)[:, 0].abs(), points[:, 0].abs())

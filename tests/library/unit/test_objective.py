@@ -295,6 +295,13 @@ def test_capacity_warning_comes_once_and_only_where_it_applies():
         ({"latent": {"9": RHO}}, "no layer '9'"),
         ({"output_action": RotateFlip2d(cyclic(4))}, "C4 acts on the outputs, but D4 on the data"),
         ({"latent": {"1": RHO}, "latent_augmentation": True}, "needs a head and a representation"),
+        ({"output_action": lambda y, g: y}, "a group is a FiniteGroup, got <function"),
+        ({"input_action": lambda x, g: x}, "a group is a FiniteGroup, got <function"),
+        ({"output_action": 3}, "output_action is a module or a function, got 3"),
+        ({"task_loss": "mse"}, "task_loss is a module or a function, got 'mse'"),
+        ({"one_sided": 1}, "one_sided is True or False, got 1"),
+        ({"latent_augmentation": None}, "latent_augmentation is True or False, got None"),
+        ({"control_seed": -1}, f"control_seed is an integer from 0 to {2**62}, got -1"),
     ],
 )
 def test_wrong_settings_say_so(settings, message):
