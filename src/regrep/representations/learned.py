@@ -221,7 +221,7 @@ class LearnedRepresentation(nn.Module):
         place = np.zeros(self.group.order, dtype=np.int64)
         blocks = [torch.eye(self.dim, dtype=matrices.dtype, device=matrices.device)[None]]
         count = 1
-        for depth in range(1, int(level[needed].max()) + 1 if needed.any() else 1):
+        for depth in range(1, int(level[needed].max(initial=0)) + 1):
             members = np.flatnonzero(needed & (level == depth))
             right = matrices[torch.from_numpy(letter[members]).to(matrices.device)]
             if depth == 1:

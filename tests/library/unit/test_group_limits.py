@@ -21,6 +21,7 @@ from regrep.groups import (
     from_permutations,
     from_presentation,
     from_table,
+    matrices,
     multiplication,
     parse,
     point_group,
@@ -29,7 +30,6 @@ from regrep.groups import (
     product,
     quaternion,
     spelling,
-    stabilizer_chain,
     symmetric,
     words,
 )
@@ -38,7 +38,6 @@ from regrep.groups.builders import cycle_name
 from regrep.groups.cosets import enumerate_cosets
 from regrep.groups.limits import check_numbers, check_width
 from regrep.groups.multiplication import check_table, closure, greedy_generators, without_superfluous
-from regrep.groups.stabilizer_chain import StabilizerChain
 from regrep.groups.tolerances import defect, polished
 from regrep.groups.words import presentation_of, table_and_words
 
@@ -138,6 +137,19 @@ def test_cosets_that_are_allowed():
     assert enumerate_cosets(Presentation.parse("a", "a")).tolist() == [[0]]
 
 
+def test_definitions_of_cosets_are_counted():
+    """Seven cosets of C7 along its relator, the first one given: as many definitions as rows, none of them dropped."""
+    work = cosets._Enumeration(2, 10, "C7", 7)
+    left = work.left
+    work.fill(0, [[0] * 7])
+    assert (work.defined, len(work.table), work.left) == (7, 7, left - 7)
+    assert [row[0] for row in work.table] == [1, 2, 3, 4, 5, 6, 0]
+    assert [row[1] for row in work.table] == [6, 0, 1, 2, 3, 4, 5]
+    work.coincide(0, 1)
+    work.drop_dead()
+    assert (work.defined, work.table) == (7, [[0, 0]])
+
+
 def test_entries_of_the_table_of_cosets(monkeypatch):
     """Two letters a generator: 14 entries hold 7 cosets."""
     monkeypatch.setattr(cosets, "ENTRIES", 14)
@@ -206,16 +218,16 @@ def test_elements_of_groups_of_permutations_hold_so_many_numbers(monkeypatch):
 
 def test_coordinates_of_representations():
     """2^26 numbers for the elements of a table, 64 elements at a time of other groups, and matrices by the square."""
-    for order, matrices, most in (
+    for order, as_matrices, most in (
         (8, False, 2**23),
         (1000, False, 67108),
         (1001, False, 2**20),
         (4, True, 2**12),
         (5, True, 3663),
     ):
-        check_width("G", order, most, matrices)
+        check_width("G", order, most, as_matrices)
         with pytest.raises(RegrepError, match=f"a representation of G has at most {most} coordinates, got {most + 1}"):
-            check_width("G", order, most + 1, matrices)
+            check_width("G", order, most + 1, as_matrices)
 
 
 def test_names_by_cycles_have_an_end(monkeypatch):
@@ -225,45 +237,6 @@ def test_names_by_cycles_have_an_end(monkeypatch):
     assert from_permutations([[1, 0, 3, 2, 5, 4]]).names == ("e", "g1")
     assert from_permutations([[1, 0, 3, 2, 5, 4]], names=["one", "swap"]).names == ("one", "swap")
     assert cycle_name(np.array([0, 2, 1, 3])) == "(1 2)"
-
-
-def test_numbers_in_a_chain(monkeypatch):
-    """Each level holds one permutation to every point of its orbit: all of them are counted, once."""
-    steps = np.array([[1, 2, 3, 4, 5, 0, 6], [1, 0, 2, 3, 4, 5, 6], [0, 1, 2, 3, 4, 6, 5]])
-    for given in (steps, steps[:1], steps[[0, 1, 1, 2]], np.array([[1, 0, 2, 3], [0, 1, 3, 2]])):
-        chain = StabilizerChain(given)
-        total = sum(len(level) for level in chain.levels) * given.shape[1]
-        monkeypatch.setattr(stabilizer_chain, "CHAIN", total)
-        assert StabilizerChain(given).order == chain.order
-        assert StabilizerChain.of_levels(given.shape[1], chain.levels).order == chain.order
-        monkeypatch.setattr(stabilizer_chain, "CHAIN", total - 1)
-        said = f"at most {total - 1} numbers, but on {given.shape[1]} points"
-        with pytest.raises(RegrepError, match=said):
-            StabilizerChain(given)
-        with pytest.raises(RegrepError, match=said):
-            StabilizerChain.of_levels(given.shape[1], chain.levels)
-        monkeypatch.setattr(stabilizer_chain, "CHAIN", 2**25)
-
-
-def test_steps_to_a_chain(monkeypatch):
-    steps = np.array([[1, 2, 3, 4, 5, 0], [1, 0, 2, 3, 4, 5]])
-    work = StabilizerChain(steps)._work
-    monkeypatch.setattr(stabilizer_chain, "CHAIN_WORK", work)
-    assert StabilizerChain(steps).order == 720
-    monkeypatch.setattr(stabilizer_chain, "CHAIN_WORK", work - 1)
-    with pytest.raises(
-        RegrepError, match=f"at most {work - 1} steps, but this group on 6 points, of order 720 or more"
-    ):
-        StabilizerChain(steps)
-
-
-def test_levels_are_learned_in_small_blocks(monkeypatch):
-    """Whatever is gathered at a time, the chain is verified in full: M11 by Schreier generators alone."""
-    monkeypatch.setattr(StabilizerChain, "_learn_random", lambda self, steps: None)
-    steps = np.array([[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0], [0, 1, 6, 9, 5, 3, 10, 2, 8, 4, 7]])
-    for block in (1, 11, 25, 2**18):
-        monkeypatch.setattr(stabilizer_chain, "BLOCK", block)
-        assert StabilizerChain(steps).order == 7920
 
 
 def test_draws_of_large_groups_have_ends():
@@ -341,6 +314,19 @@ def test_matrices_that_are_groups():
     near = np.array([[1.0, 9e-7], [0.0, 1.0]])
     assert from_matrices([near]).order == 1
     assert from_matrices(np.array([[[1.0, 9e-5], [0.0, 1.0]]], dtype=np.float32)).order == 1
+
+
+def test_matrices_of_the_largest_order(monkeypatch):
+    monkeypatch.setattr(builders, "MAX_ORDER", 6)
+    monkeypatch.setattr(matrices, "MAX_ORDER", 6)
+    turns = [cyclic(n).matrices[:, :2, :2] for n in (6, 7)]
+    assert type(from_matrices(turns[0])) is type(from_matrices(turns[0][1:2])) is FiniteGroup
+    for given in (turns[1], turns[1][1:2]):
+        group = from_matrices(given)
+        assert (type(group), group.order) == (LargeGroup, 7)
+    with pytest.raises(RegrepError, match="at most 6 rows, got 7; let the group act on fewer"):
+        from_matrices([np.eye(7)])
+    assert from_matrices([-np.eye(6)]).order == 2
 
 
 def test_how_far_matrices_are_from_a_representation():
