@@ -148,7 +148,7 @@ class LearnedRepresentation(nn.Module):
     def snapshot(self) -> Tensor:
         """The current matrices, float64 [n, d, d] on the CPU: the input of :func:`regrep.diagnostics.analyse`."""
         with torch.no_grad():
-            return self._products(self.matrices.detach().double().cpu(), torch.arange(self.group.order))
+            return self._products(self.matrices.double().cpu(), torch.arange(self.group.order))
 
     @property
     def character(self) -> Tensor:

@@ -288,6 +288,13 @@ def test_actions_that_do_not_commute_are_found(dtype, device):
     assert torch.equal(trusted(x, torch.tensor([0, 1]))[1], x[1][regrep.regular(D4).index[2]])
 
 
+def test_single_entries_commute():
+    """The number tried for them is 0, of which nothing is left to be compared relative to."""
+    z = torch.tensor([[2.0], [3.0]])
+    assert torch.equal(Then(SIGN, regrep.trivial(D4), SIGN)(z, torch.tensor([1, 4])), z)
+    assert torch.equal(Pair(SIGN, SIGN)(z, torch.tensor([0, 0])), z)
+
+
 def test_they_are_tried_once_for_each_shape_and_on_data_that_tell():
     tried = []
 

@@ -230,6 +230,16 @@ def test_coordinates_of_representations():
             check_width("G", order, most + 1, as_matrices)
 
 
+def test_what_a_closure_adds_comes_in_the_order_of_its_words():
+    """From e by r and then by s, level by level; of the square, given by a turn and a mirror."""
+    r, s = np.array([1, 2, 3, 0]), np.array([3, 2, 1, 0])
+    group = from_permutations([r, s])
+    expected = [np.arange(4), r, s, r[r], r[r[r]], r[s], s[r], r[r[s]]]
+    assert group.points.tolist() == np.stack(expected).tolist()
+    assert group.generators == (1, 2)
+    assert from_permutations([r[r], r, s]).generators == (2, 3)  # r r came first, and generates less
+
+
 def test_names_by_cycles_have_an_end(monkeypatch):
     monkeypatch.setattr(builders, "NAMED_POINTS", 12)
     assert from_permutations([[1, 0, 3, 2, 5, 4]]).names == ("e", "(0 1)(2 3)(4 5)")

@@ -142,6 +142,9 @@ def test_derived_presentations_are_short():
     assert str(presentation_of(symmetric(4))) == "<a, b, c | a^2, b^2, c^2, (a c)^2, (a b)^3, (b c)^3>"
     assert str(presentation_of(dihedral(9))) == "<a, b | a^9, b^2, (a b)^2>"
     assert str(presentation_of(cyclic(1))) == "< | >"
+    # Two relators on two generators define the quaternions; the orders of these follow.
+    assert str(presentation_of(from_table(quaternion().mul))) == "<a, b | a^2 b^2, a^-1 b a b>"
+    assert str(presentation_of(from_table(quaternion(12).mul))) == "<a, b | a b^-1 a b, a^3 b^2>"
 
 
 def test_many_generators_have_names_too():

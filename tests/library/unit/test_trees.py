@@ -72,6 +72,7 @@ def test_each_part_moves_by_its_own_action(make):
     tree = make(x, names)
     found = TreeAction(make(ACT, None))(tree, g)
     assert type(found) is type(tree)
+    assert torch.equal(first(TreeAction(make(ACT, None)).apply(tree, g)), first(found))
     parts = [leaf for _, leaf in leaves(found) if leaf is not None]
     assert torch.equal(parts[0], ACT(x, g))
     assert parts[1] is names
