@@ -250,7 +250,7 @@ class EquivarianceMonitor(Callback):
         missing = self.samples - sum(len(x) for x, _ in self._pairs)
         if dataloader_idx == 0 and missing > 0 and self._is_due(trainer):
             x, y = self.read(batch)
-            self._pairs.append((x[:missing].detach(), y[:missing].detach()))
+            self._pairs.append((x[:missing], y[:missing]))
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Measure and log."""

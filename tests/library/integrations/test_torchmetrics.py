@@ -212,6 +212,15 @@ def test_means_leave_out_elements_without_samples_and_the_identity_unless_it_is_
     for values, found in ((each.compute(), mean.compute()), (through[0].compute(), through[1].compute())):
         assert values.isnan().tolist() == [k % 3 != 0 for k in range(8)]
         assert float(found) == pytest.approx(float(values[3] + values[6]) / 2)
+    two = EquivarianceMetric(regrep.regular(regrep.groups.cyclic(2)), "error", per_element=True)
+    pair = ThroughRhoMetric(MeanSquaredError(), regrep.groups.cyclic(2), per_element=True)
+    z, g = torch.randn(12, 2), torch.arange(12) % 2
+    for metric in (two, pair):
+        metric.update(z, z.roll(1, 0) + g[:, None], g)
+        values = metric.compute()
+        metric.per_element = False
+        metric._computed = None
+        assert metric.compute() == values[1] != values[0]
     one = regrep.groups.cyclic(1)
     alone = EquivarianceMetric(regrep.trivial(one, 3), "error")
     z = torch.randn(9, 3)

@@ -115,3 +115,17 @@ def test_targets_tell_the_metric():
     values = task(data=Splits(numbers, numbers, numbers), loss=nn.functional.mse_loss)
     assert values.metric_for(values.splits(0)).name == "squared error"
     assert not values.classifies(values.splits(0))
+
+
+def test_the_usual_metrics_by_hand():
+    scores = torch.tensor([[1.0, 2.0, 0.0], [3.0, 2.0, 0.0], [0.0, 0.0, 1.0]])
+    hits = comparison.task.ACCURACY.scores(scores, torch.tensor([1, 2, 2]))
+    assert (hits.tolist(), hits.dtype, comparison.task.ACCURACY.larger_is_better) == ([1, 0, 1], torch.float64, True)
+    outputs, targets = torch.tensor([[[1.0, 2.0]], [[3.0, 5.0]]]), torch.tensor([[[0.0, 0.0]], [[3.0, 3.0]]])
+    errors = comparison.task.SQUARED_ERROR.scores(outputs, targets)
+    assert (errors.tolist(), comparison.task.SQUARED_ERROR.larger_is_better) == ([2.5, 2.0], False)
+    one = comparison.Metric("m", lambda outputs, y: 0.25).scores(scores, torch.zeros(3))
+    assert (one.tolist(), one.dtype) == ([0.25], torch.float64)
+    for wrong in (torch.ones(2), torch.ones(3, 1), torch.ones(3) + 0j, "0.5", None):
+        with pytest.raises(RegrepError, match="the metric m is a number, or one score for each of the 3 samples, got"):
+            comparison.Metric("m", lambda outputs, y, wrong=wrong: wrong).scores(scores, torch.zeros(3))

@@ -197,8 +197,11 @@ def test_refuses_wrong_input():
         linear_equivariance(nn.Flatten(), X, ACT, layer="nine")
     with pytest.raises(RegrepError, match="only a module has layers, got a function"):
         profile_layers(lambda x: x, X, ACT)
-    with pytest.raises(RegrepError, match="finite, got NaN"):
-        linear_equivariance(lambda x: x.flatten(1) * math.nan, X, RotateFlip2d(cyclic(4)))
+    for width, value in ((64, math.nan), (3, math.nan), (3, math.inf)):
+        with pytest.raises(RegrepError, match="finite, got NaN"):
+            linear_equivariance(lambda x, w=width, v=value: x.flatten(1)[:, :w] * v, X, RotateFlip2d(cyclic(4)))
+    with pytest.raises(RegrepError, match="batch_size is an integer of at least 1, got 0"):
+        profile_layers(nn.Flatten(), X, ACT, batch_size=0)
     assert "tested on 120 samples" in str(linear_equivariance(lambda x: x.flatten(1)[:, :3], X, ACT))
 
 
@@ -220,4 +223,5 @@ def test_directions_with_a_ten_thousandth_of_the_largest_spread_count(small, kep
         assert found.basis.shape[1] == kept
         assert found.kept == pytest.approx(1.0)
         assert_near(found.basis.T @ found.basis, torch.eye(kept, dtype=torch.float64))
-        assert_near(found(points + 7)[:, 0].abs(), points[:, 0].abs())
+        assert_near(found(points + 7)[:, 0], points[:, 0] * found.basis[0, 0])
+        assert_near(found(points + 7), points @ found.basis)

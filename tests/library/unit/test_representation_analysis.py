@@ -205,6 +205,14 @@ def test_polar_factors_of_large_small_and_singular_matrices():
         assert bool((torch.linalg.eigvalsh(symmetric) > -1e-8).all())
 
 
+def test_polar_factors_of_large_matrices_need_no_decomposition(monkeypatch):
+    q = random_orthogonal(S4, 3, source())
+    stretched = 3 * q @ torch.diag(torch.tensor([1.0, 0.9, 0.8], dtype=torch.float64))
+    expected = torch.linalg.svd(stretched)
+    monkeypatch.setattr(torch.linalg, "svd", None)
+    assert_near(_polar(stretched), expected[0] @ expected[2])
+
+
 def test_the_nearest_representation_of_noisy_matrices():
     exact = regrep.regular(S4).stack()
     found = nearest_representation(S4, gauge(S4, noisy(exact, 0.3))[0])
