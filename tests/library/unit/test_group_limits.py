@@ -317,8 +317,8 @@ def test_matrices_that_are_groups():
     for shape in ((0, 2, 2), (1, 2, 3), (1, 0, 0), (2, 2)):
         with pytest.raises(RegrepError, match=r"matrices are a stack \[k, d, d\], got shape"):
             from_matrices(np.zeros(shape))
-    with pytest.raises(RegrepError, match="but that of matrix 1 is 2;"):
-        from_matrices([np.eye(2), np.diag([1.0, 2.0]), np.diag([1.0, 1.5])])
+    with pytest.raises(RegrepError, match="but that of matrix 1 is -0.25;"):  # further from 1 and -1 than the others
+        from_matrices([np.eye(2), np.diag([1.0, -0.25]), np.diag([1.0, 1.5])])
     assert from_matrices([np.diag([1.0, -1.0])], names=["one", "mirror"]).names == ("one", "mirror")
     assert from_matrices([[[0, -1], [1, 0]]]).names == ("e", "g1", "g2", "g3")
     near = np.array([[1.0, 9e-7], [0.0, 1.0]])
