@@ -424,3 +424,12 @@ def test_every_seed_that_torch_takes_makes_a_network():
     for seed in (-1, 2**63):
         with pytest.raises(RegrepError, match=f"the seed of a network is an integer from 0 to {2**63 - 1}, got {seed}"):
             task().network(seed)
+
+
+@pytest.mark.parametrize("what", ["steps", "epochs", "batch", "unlabelled_batch"])
+def test_counts_of_a_task_are_whole_numbers(what):
+    given = {"steps": None, "epochs": None, what: 10**9} if what == "epochs" else {what: 10**9}
+    assert getattr(task(**given), what) == 10**9
+    for wrong in (0, 10**9 + 1, 2.0, True):
+        with pytest.raises(RegrepError, match=f"^{what} of a task is an integer from 1 to {10**9}, got {wrong}$"):
+            task(**{**given, what: wrong})

@@ -225,3 +225,24 @@ def test_directions_with_a_ten_thousandth_of_the_largest_spread_count(small, kep
         assert_near(found.basis.T @ found.basis, torch.eye(kept, dtype=torch.float64))
         assert_near(found(points + 7)[:, 0], points[:, 0] * found.basis[0, 0])
         assert_near(found(points + 7), points @ found.basis)
+
+
+def test_constant_inputs_or_targets_have_no_map():
+    generator = torch.Generator().manual_seed(0)
+    z, v = (torch.randn(40, 3, generator=generator).double() for _ in range(2))
+    still = torch.ones(20, 3, dtype=torch.float64)
+    assert all(map(math.isnan, LinearFit(still, still)(v[:20], v[20:])))
+    assert all(map(math.isnan, LinearFit(z[:20], z[20:])(v[:20], still)))
+    assert not any(map(math.isnan, LinearFit(z[:20], z[20:])(v[:20], v[20:])))
+    assert math.isnan(LinearFit(z[:20], z[20:]).same(still))
+    # Σ|z - v|² by the variance of v
+    expected = 1 - (z[20:] - v[20:]).square().sum() / (v[20:] - v[20:].mean(0)).square().sum()
+    assert LinearFit(z[:20], z[20:]).same(v[20:]) == pytest.approx(float(expected))
+
+
+def test_an_odd_number_of_samples_has_two_halves():
+    found = linear_equivariance(lambda x: x.flatten(1)[:, :3], X[:33], ACT, batch_size=7)
+    assert found.samples == 17
+    same = linear_equivariance(lambda x: x.flatten(1)[:, :3], X[:33], ACT, batch_size=33)
+    assert_near(found.r2, same.r2)
+    assert found.null.tolist() != linear_equivariance(lambda x: x.flatten(1)[:, :3], X[:33], ACT, seed=1).null.tolist()
