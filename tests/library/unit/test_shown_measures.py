@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 import torch
+from torch import nn
 
 import regrep
 from regrep.diagnostics import (
@@ -19,7 +20,7 @@ from regrep.diagnostics import (
     ThroughRho,
 )
 from regrep.diagnostics.elements import measured_elements, standard_error
-from regrep.diagnostics.reading import beyond_identity, element, plain
+from regrep.diagnostics.reading import beyond_identity, check_samples, depends_on_mode, element, plain
 from regrep.diagnostics.spectra import GeneratorSpectrum, Projector
 
 NAN = math.nan
@@ -304,3 +305,49 @@ def test_elements_are_repeated_for_every_sample_and_numbers_are_plain():
     assert element(torch.tensor([1, 0]), x).tolist() == [[1, 0]] * 3
     assert plain(of([1.0, NAN], [2.0, 3.0])) == [[1.0, None], [2.0, 3.0]]
     assert plain([1, "a", NAN, math.inf, None, True]) == [1, "a", None, math.inf, None, True]
+
+
+@pytest.mark.parametrize(
+    ("module", "depends"),
+    [
+        (nn.Dropout(0.5), True),
+        (nn.Dropout2d(0.0), False),
+        (nn.AlphaDropout(0.1), True),
+        (nn.BatchNorm1d(2), True),
+        (nn.BatchNorm2d(2, track_running_stats=False), True),
+        (nn.InstanceNorm1d(2), False),
+        (nn.InstanceNorm2d(2, track_running_stats=True), True),
+        (nn.LSTM(2, 2), False),
+        (nn.GRU(2, 2, num_layers=2, dropout=0.1), True),
+        (nn.MultiheadAttention(4, 2), False),
+        (nn.MultiheadAttention(4, 2, dropout=0.1), True),
+        (nn.Linear(2, 2), False),
+        (nn.LayerNorm(2), False),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_modules_that_compute_something_else_in_training(module, depends):
+    assert depends_on_mode(module) is depends
+
+
+def test_samples_and_actions_that_are_measured():
+    group = regrep.groups.cyclic(4)
+    act, rho, x = regrep.actions.RotateFlip2d(group), regrep.regular(group), torch.zeros(5, 3, 3)
+    assert check_samples(x, 1, act, rho) == check_samples({"a": x, "b": x}, 256, act) == 5
+    other = regrep.regular(regrep.groups.cyclic(3))
+    for given, said in (
+        ((x[:0], 1, act), "an equivariance error needs at least one sample, got none"),
+        ((x, 0, act), "batch_size is an integer of at least 1, got 0"),
+        (("x", 1, act), "x is a tensor, got 'x'; convert it with torch.as_tensor"),
+        ((torch.tensor(1.0), 1, act), "x has at least 1 dimensions, got shape []; put the batch first"),
+        ((x, 1, "turn"), "act is an action of a group on the data, got 'turn'; see regrep.actions"),
+        ((x, 1, group), "act is an action of a group on the data, got "),
+        ((x, 1, act, 3), "rho is a module or a function, got 3"),
+        (
+            (x, 1, act, other),
+            "the latent carries a representation of C3, but C4 acts on the data; use one group for both",
+        ),
+    ):
+        with pytest.raises(regrep.RegrepError) as error:
+            check_samples(*given)
+        assert str(error.value).startswith(said)
