@@ -1,11 +1,13 @@
 """What a stabiliser chain may cost: numbers and steps to the last one, and blocks of any size."""
 
+from itertools import islice
+
 import numpy as np
 import pytest
 
 from regrep.errors import RegrepError
 from regrep.groups import stabilizer_chain
-from regrep.groups.stabilizer_chain import StabilizerChain
+from regrep.groups.stabilizer_chain import StabilizerChain, random_elements
 
 
 def test_numbers_in_a_chain(monkeypatch):
@@ -45,3 +47,18 @@ def test_levels_are_learned_in_small_blocks(monkeypatch):
     for block in (1, 11, 25, 2**18):
         monkeypatch.setattr(stabilizer_chain, "BLOCK", block)
         assert StabilizerChain(steps).order == 7920
+
+
+def test_random_elements_are_in_the_group_and_of_many_kinds():
+    """Of M11: the first sixteen are already far from its two generators, and every point goes everywhere alike."""
+    steps = np.array([[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0], [0, 1, 6, 9, 5, 3, 10, 2, 8, 4, 7]], dtype=np.int32)
+    first, *later = islice(random_elements(steps, 11), 120)
+    assert first.shape == (stabilizer_chain.REPLICAS, 11)
+    assert len(np.unique(first, axis=0)) > 12
+    found = np.concatenate([first, *later])
+    assert StabilizerChain(steps).contains(found).all()
+    expected = len(found) / 11
+    for point in range(11):
+        counts = np.bincount(found[:, point], minlength=11)
+        assert np.abs(counts - expected).max() < 5 * (expected * 10 / 11) ** 0.5
+    assert len(np.unique(found, axis=0)) > 0.8 * len(found)
