@@ -7,6 +7,7 @@ import torch
 
 from regrep.errors import RegrepError
 from regrep_paper.data.digits import embedded, load
+from regrep_paper.data.labelled_digits import LabelledDigits
 
 PIXELS = "8f26b2bd9d135c256808f68f14fdabddde6d9c7f869ae419704b051f0f14b3b3"
 LABELS = "8ba4f891220f5e4c9c819638d1602d74b83618f167043c6da52a2a247841ddf0"
@@ -81,3 +82,24 @@ def test_files_of_mnist_make_the_splits(monkeypatch):
     assert sorted(label for labels in few.labels.values() for label in labels.tolist()) == [*range(100, 140)]
     assert (few.files, few.name, asked) == (sums, "mnist-t10k", ["here", "there"])
     assert all(labels.dtype == torch.int64 for labels in (*few.labels.values(), *whole.labels.values()))
+
+
+def test_as_many_digits_as_the_smallest_class_has_can_be_labelled():
+    least = int(load("digits").labels["train"].bincount().min())
+    data = LabelledDigits(labels=least)
+    data.setup()
+    rows = data.splits["train"].index.unique()
+    assert load("digits").labels["train"][rows].bincount().tolist() == [least] * 10
+    with pytest.raises(RegrepError, match=f"each class needs {least + 1} labelled digits, but . has {least}"):
+        LabelledDigits(labels=least + 1).setup()
+    with pytest.raises(RegrepError, match="at least 1, got 0"):
+        LabelledDigits(labels=0)
+    few = LabelledDigits(labels=1)
+    few.setup()
+    assert len(few.splits["train"].index.unique()) == 10
+    assert len(few.splits["train"]) == 6400
+    whole = LabelledDigits()
+    whole.setup()
+    assert len(whole.splits["train"]) == 6 * 1258  # at least 6,400
+    assert sorted(whole.splits["train"].index.unique().tolist()) == list(range(1258))
+    assert whole.source() == {"name": "digits", "files": {}}

@@ -31,6 +31,7 @@ GOOD = gzip.decompress(idx(np.arange(6).reshape(2, 3)))
         (gzip.compress(GOOD[:6], mtime=0), "but holds 0"),
         (gzip.compress(bytes([0, 0, 13]) + GOOD[3:], mtime=0), "begins with 00 00 08, but .* with 00 00 0d"),
         (gzip.compress(b"", mtime=0), "begins with 00 00 08"),
+        (gzip.compress(bytes([0, 0, 8]), mtime=0), "begins with 00 00 08"),
     ],
 )
 def test_idx_refuses(tmp_path, content, message):

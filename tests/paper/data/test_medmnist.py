@@ -72,11 +72,18 @@ def test_a_file_of_ones_own_needs_to_be_asked_for(tmp_path):
 
 
 def test_published_sets():
-    """The counts of the paper's three sets; every checksum is one of its own."""
+    """The counts of the paper's three sets and of MedMNIST's others; checksums as MedMNIST's list begins them."""
     assert [tuple(SETS[name].counts.values()) for name in ("nodule", "synapse", "organ")] == [
         (1158, 165, 310), (1230, 177, 352), (971, 161, 610),
     ]  # fmt: skip
     assert [classes_of(name) for name in SETS] == [11, 2, 2, 3, 2, 2]
+    assert [tuple(SETS[name].counts.values()) for name in ("adrenal", "fracture", "vessel")] == [
+        (1188, 98, 298), (1027, 103, 240), (1335, 191, 382),
+    ]  # fmt: skip
+    assert {name: (known.md5[28][:8], known.md5[64][:8]) for name, known in SETS.items()} == {
+        "organ": ("a0c5a1ff", "58a2205a"), "nodule": ("8755a7e9", "c47c5b7d"), "adrenal": ("bbd3c5a5", "17721acc"),
+        "fracture": ("6aa7b014", "f01d7e63"), "vessel": ("b41fd4f7", "6bb274a8"), "synapse": ("1235b78a", "43bd14eb"),
+    }  # fmt: skip
     sums = [md5 for known in SETS.values() for md5 in known.md5.values()]
     assert len(set(sums)) == 12
     assert {len(md5) for md5 in sums} == {32}

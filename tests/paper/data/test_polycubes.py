@@ -81,6 +81,25 @@ def test_a_rotation_of_the_volume_is_one_of_the_polycube():
         assert (drawn - moved).abs().mean() < 0.2 * (drawn - mirror).abs().mean()
 
 
+def test_sizes_places_blur_and_noise_are_drawn_as_described():
+    """The mean volume of a single cube: what it holds and how wide it is follow from the ranges of the draws."""
+    size, count = 16, 400
+    drawn = volumes([((0, 0, 0),)] * count, size, torch.Generator().manual_seed(0)).double() / 255
+    corner = drawn[:, :3, :3, :3] - 0.45
+    assert abs(float(corner.mean())) < 0.003
+    assert float(corner.std()) == pytest.approx(0.06, rel=0.05)
+    excess = drawn.mean(0) - 0.45
+    third, fifth = ((0.25**k - 0.19**k) / (0.06 * k) for k in (4, 6))  # means of the edge's powers
+    total = float(excess.sum())
+    assert total == pytest.approx(0.425 * third * size**3, rel=0.05)
+    place = torch.arange(size) + 0.5 - size / 2
+    wide = fifth / third * (1 / 12 + 0.25**2) + 0.06**2 / 3  # of the cube and its blur, and of its shift
+    for axes in ((1, 2), (0, 2), (0, 1)):
+        profile = excess.sum(dim=axes)
+        assert float((profile * place).sum()) / total == pytest.approx(0, abs=0.2)
+        assert float((profile * place**2).sum()) / total == pytest.approx(wide * size**2, rel=0.1)
+
+
 def test_draws_depend_on_the_generator_alone():
     one, same, other = (volumes(classes(), 10, torch.Generator().manual_seed(k)) for k in (0, 0, 1))
     assert torch.equal(one, same)

@@ -13,6 +13,7 @@ from regrep_paper.report import examples as pairs
 from regrep_paper.report.durations import durations
 from regrep_paper.report.elements import COLUMNS, bars_of, by_elements, elements, read_errors
 from regrep_paper.report.examples import examples
+from regrep_paper.report.figures import _profiles
 from regrep_paper.report.forecasts import ARROWS, draw_field
 from regrep_paper.report.isotypic import profile_figure
 from regrep_paper.report.reconstructions import reconstructions
@@ -54,6 +55,11 @@ def told(artists):
     return [artist.get_gid().removeprefix("told|") for artist in artists]
 
 
+def lines_behind(axis):
+    """Whether lines of a grid stand behind what is drawn, across and up."""
+    return tuple(one.get_gridlines()[0].get_visible() for one in (axis.xaxis, axis.yaxis))
+
+
 def test_errors_are_those_of_the_runs_with_the_same_elements():
     runs = [run("er", None, 2.0), run("er", 1.0, 4.0, seed=1), run("ers", 9.0, 9.0, 9.0, seed=2), run(seed=3)]
     names, errors = read_errors(row(*runs), "equivariance", "whitened_error")
@@ -87,6 +93,7 @@ def test_bars_of_elements():
     centres = [[bar.get_x() + bar.get_width() / 2 for bar in group] for group in axis.containers]
     np.testing.assert_allclose(centres, [np.arange(3) - 0.2, np.arange(3) + 0.2])
     assert {round(bar.get_width(), 9) for bar in axis.patches} == {0.4}
+    assert lines_behind(axis) == (False, True)
     (spread,) = axis.lines  # where the runs differ, and only there
     np.testing.assert_allclose(spread.get_data(), [[0.8, 0.8], [1, 2]])
     assert told(axis.patches)[:2] == ["ours, e: 0.000", "ours, r: 1.500"]
@@ -111,6 +118,10 @@ def test_maps_of_products():
         (image,) = axis.images
         assert image.get_array().tolist() == [[0, k], [2 * k, 3]]
         assert image.get_clim() == (0, 99)
+        assert lines_behind(axis) == (False, False)
+        assert {tick.tick1line.get_markersize() for tick in axis.xaxis.get_major_ticks()} == {0}
+        assert {tick.tick1line.get_markersize() for tick in axis.yaxis.get_major_ticks()} == {0}
+        assert not any(spine.get_visible() for spine in axis.spines.values())
         assert [text.get_text() for text in axis.texts] == ["0.00", f"{k}.00", f"{2 * k}.00", "3.00"]
         assert [(text.get_position()) for text in axis.texts] == [(0, 0), (1, 0), (0, 1), (1, 1)]
         assert axis.get_title(loc="left") == f"m{k}\n{(k + 2 * k + 3) / 3:.2f} on average"  # without the identity
@@ -264,6 +275,8 @@ def test_bars_of_a_profile_stand_side_by_side():
         centres = [[bar.get_x() + bar.get_width() / 2 for bar in group] for group in axis.containers]
         np.testing.assert_allclose(centres, [[-0.2, 0.8], [0.2, 1.2]])
         assert axis.get_ylim()[0] == 0
+        assert lines_behind(axis) == (False, True)
+        assert axis.get_xlabel() == "irreducible representation"
         assert (axis.get_legend() is not None) == (k == 0)
         assert [list(line.get_ydata()) for line in axis.lines] == ([[1, 1]] if k == 1 else [])
     assert told(figure.axes[0].patches) == ["a, A: 0.250", "a, B: 0.750", "b, A: 0.500", "b, B: 0.500"]
@@ -272,3 +285,19 @@ def test_bars_of_a_profile_stand_side_by_side():
     for name, turned in (("A1g", 0), ("A1g+E", 0), ("A1gxE", 0), ("A1g+Eu", 90)):
         (axis, *_) = profile_figure({"a": {**one, "irreps": ["A", name]}}).axes
         assert {text.get_rotation() for text in axis.get_xticklabels()} == {turned}, json.dumps(name)
+
+
+def test_profiles_are_those_of_the_first_problem_that_has_any():
+    """Of each method that of the first run with one."""
+    runs = [
+        Run("r", {"config": {}}, done, {}, 1, None) for done in (None, {}, {"profile": {"a": 1}}, {"profile": {"a": 2}})
+    ]
+    rows = [
+        row(*runs[:2], label="none"),
+        row(*runs[:2], label="none", heading="I"),
+        row(*runs, label="first", heading="I"),
+        row(*runs[::-1], label="second", heading="I"),
+        row(*runs, label="other", heading="J"),
+    ]
+    assert _profiles(rows) == {"first": {"a": 1}, "second": {"a": 2}}
+    assert _profiles(rows[:2]) == {}

@@ -122,6 +122,7 @@ def test_epochs_are_drawn_from_the_first_to_the_last_and_denser_at_the_start(epo
     found = _frames(epochs)
     assert (found[0], found[-1]) == (0, epochs - 1)
     assert len(found) <= min(epochs, FRAMES)
+    assert set((found + 1).tolist()) == {round(epochs ** (k / (FRAMES - 1))) for k in range(FRAMES)}
     steps = np.diff(np.log(found + 1))
     assert (np.diff(found) > 0).all()
     if epochs == 1000:
