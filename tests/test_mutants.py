@@ -86,6 +86,8 @@ def test_types_and_assertions_stay(tools):
     assert {change.text for change in found} == {
         "return None", "f(strict=True)", "False", "2", "3", "Literal[2, 1]",
     }  # fmt: skip
+    found = tools.changes.changes(b"def g():\n    return max(a, b), f(a, b)")
+    assert {change.text for change in found} == {"return None", "min", "f(b, a)"}  # the order of max says nothing
 
 
 def test_lengths_on_paper_stay(tools):

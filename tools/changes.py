@@ -26,6 +26,8 @@ MODULES = {"math", "cmath", "np", "torch"}
 DROPPED_ATTRIBUTES = {"T", "mT"}
 DROPPED_LOOKUPS = {"inverse"}
 AXES = {"dim", "axis"}
+ORDERLESS = {"min", "max"}
+"""Functions that give the same whatever the order of their arguments."""
 LOOKS = {
     *("color", "linewidth", "lw", "linestyle", "ls", "ms", "markersize", "mew", "marker", "zorder", "alpha"),
     *("facecolor", "edgecolor", "fontsize", "fontweight", "ha", "va", "labelpad", "help", "metavar", "description"),
@@ -187,7 +189,7 @@ def _changes_of(node: ast.AST) -> Iterator[tuple[str, str]]:
 def _changes_of_call(node: ast.Call) -> Iterator[tuple[str, str]]:
     function, places = ast.unparse(node.func), [ast.unparse(part) for part in node.args]
     named = [ast.unparse(part) for part in node.keywords]
-    for k in range(len(places) - 1):
+    for k in range(len(places) - 1 if function not in ORDERLESS else 0):
         if not any(isinstance(part, ast.Starred) for part in node.args[k : k + 2]):
             swapped = [*places[:k], places[k + 1], places[k], *places[k + 2 :]]
             yield f"{function}({', '.join(swapped + named)})", "arguments swapped"

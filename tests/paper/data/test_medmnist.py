@@ -98,6 +98,10 @@ def test_published_sets():
         ({"test_labels": np.zeros((3, 1), np.uint8)}, r"test_labels in .* integers \[4, 1\], .* got uint8 \[3, 1\]"),
         ({"test_labels": np.zeros((4, 1))}, r"integers \[4, 1\], one for each volume, got float64 \[4, 1\]"),
         ({"train_labels": np.full((6, 1), 2, np.uint8)}, "train_labels in .* from 0 to 1, got 2 to 2; replace"),
+        (
+            {"val_labels": np.array([[-1], [0], [1], [0]], np.int8)},
+            "val_labels in .* from 0 to 1, got -1 to 1; replace",
+        ),
         ({"val_labels": np.array([None] * 4)}, "is not an npz file with the arrays .*Object arrays"),
     ],
 )

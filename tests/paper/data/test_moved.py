@@ -1,5 +1,7 @@
 """Validation and test are seen twice: transformed at random, then upright."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch
 from regrep_paper.data.batches import mix
 from regrep_paper.data.double_digits import DoubleDigits
 from regrep_paper.data.labelled_digits import LabelledDigits
+from regrep_paper.data.turned_digits import TurnedDigits
 from regrep_paper.data.volumes import MovedVolumes
 
 MODULES = {
@@ -38,6 +41,24 @@ def test_training_is_transformed(name):
     data.setup()
     batch = next(iter(data.train_dataloader()))
     assert torch.equal(data.on_after_batch_transfer(batch, 0).x, data.views(batch).x)
+
+
+@pytest.mark.parametrize(("kind", "shared"), [(LabelledDigits, True), (TurnedDigits, False)])
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("processes", [1, 2])
+def test_processes_share_training_and_where_models_gather_it_evaluation(kind, shared, training, processes):
+    data = kind(batch_size=7)
+    data.setup()
+    batch = next(iter(data.loader("validation")))
+    whole = data.moved(batch, 0)
+    data.trainer = SimpleNamespace(training=training, world_size=processes, global_rank=processes - 1)
+    found = data.on_after_batch_transfer(batch, 0)
+    if processes == 2 and (training or shared):
+        assert torch.equal(found.x, whole.x[1::2])
+        assert (found.share, found.size) == (6 / 7, 7)
+    else:
+        assert torch.equal(found.x, whole.x)
+        assert (found.share, found.size) == (1.0, 7)
 
 
 def test_every_view_of_a_digit_is_of_one_unit_and_every_volume_is_one():

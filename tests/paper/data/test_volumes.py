@@ -1,13 +1,19 @@
 """Turned volumes: views, pictures, and splits of polycubes."""
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 from batches_fixture import batch_of
 
 from regrep.errors import RegrepError
+from regrep_paper.data import polycubes
 from regrep_paper.data.polycubes import classes
 from regrep_paper.data.volumes import MovedVolumes
 from tolerance import assert_near
+
+RESULTS = Path(__file__).parents[3] / "results"
 
 
 def test_views_are_turned_volumes_between_minus_one_and_one(volumes):
@@ -71,3 +77,25 @@ def test_splits_of_polycubes_differ_and_do_not_depend_on_the_seed(volumes):
 def test_wrong_settings_say_so(make, message):
     with pytest.raises(RegrepError, match=message):
         make()
+
+
+def test_validation_has_a_quarter_of_the_training_volumes_and_the_test_half():
+    module = MovedVolumes(size=8, per_class=9)
+    module.setup()
+    assert module.record()["sizes"] == {"train": 12 * 9, "validation": 12 * 2, "test": 12 * 4}
+    assert [len(samples.images) for samples in module.splits.values()] == [12 * 9, 12 * 2, 12 * 4]
+    for samples in module.splits.values():
+        assert samples.labels[:13].tolist() == [*range(12), 0]  # as the shapes were drawn
+
+
+def test_by_default_there_are_as_many_volumes_as_in_the_records(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        polycubes, "volumes", lambda shapes, size, generator: drawn.append(size) or torch.zeros(len(shapes), 1)
+    )
+    module = MovedVolumes()
+    module.setup()
+    lines = map(json.loads, (RESULTS / "medmnist3d-polycubes.jsonl").read_text().splitlines())
+    record = next(line for line in lines if line["kind"] == "run")
+    assert module.record()["sizes"] == record["data"]["sizes"]
+    assert set(drawn) == {record["config"]["size"]}

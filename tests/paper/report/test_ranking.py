@@ -1,8 +1,10 @@
 """The ranking: order, dots of the seeds, intervals; values that the page shows under the pointer."""
 
 import re
+from dataclasses import replace
 
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from records_fixture import write_run
 
 from regrep_paper.report.comparison import baseline, difference
@@ -54,6 +56,22 @@ def test_seeds_means_and_intervals_are_where_the_records_put_them(rows):
     drawn = next(line for line in differences.lines if list(line.get_ydata()) == [0, 0])
     assert list(drawn.get_xdata()) == [found.low, found.high]
     assert values.get_ylim() == differences.get_ylim() == (2.5, -0.5)  # the first one on top
+
+
+def test_panels_stand_below_each_other_with_room_for_every_name(rows):
+    others = [replace(row, heading="other", label=row.label + " with a long name") for row in rows[:2]]
+    figure = ranking([*rows, *others])
+    width, height = figure.get_size_inches()
+    left = 0.3 + 0.078 * max(len(row.label) for row in others)
+    places = [(left, 0.5, 0.27 * 3), (left + 3.65, 0.5, 0.27 * 3), (left, 2.56, 0.54), (left + 3.65, 2.56, 0.54)]
+    for axis, (x, top, size) in zip(figure.axes, places, strict=True):
+        box = axis.get_position()
+        assert [box.x0 * width, (1 - box.y1) * height] == pytest.approx([x, top])
+        assert [box.width * width, box.height * height] == pytest.approx([3.3, size])
+    assert (width, height) == pytest.approx((left + 7.15, 2.06 + 1.25 + 0.54))
+    assert [axis.get_title(loc="left") for axis in figure.axes] == [rows[0].heading, "", "other", ""]
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    assert min(axis.get_tightbbox(renderer).x0 for axis in figure.axes) > 0
 
 
 def test_one_method_is_no_ranking(rows):
