@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import linecache
 import re
 import resource
 import signal
@@ -141,8 +142,10 @@ def judge(call: Callable[[], Any]) -> tuple[str, str]:
         place = f"{Path(parts[own].filename).relative_to(SOURCES)}:{parts[own].lineno}" if own >= 0 else "outside"
         return "other", f"{type(error).__name__} at {place}: {' '.join(str(error).split())[:100]}"
     finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, before)
+        while signal.getsignal(signal.SIGPROF) is alarm:
+            with suppress(TooLongError):  # it may come here, too
+                signal.setitimer(signal.ITIMER_PROF, 0)
+                signal.signal(signal.SIGPROF, before)
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
     return "returned", ""
 
@@ -151,9 +154,11 @@ def _of_what_was_given(error: Exception, within: list[traceback.FrameSummary]) -
     """Whether an error arose in a network or function of the caller, for whose inputs the library cannot speak."""
     if within:
         return within[0].filename.endswith("torch/nn/modules/module.py")
-    return isinstance(error, TypeError) and bool(
-        re.match(r"\S*(__call__|forward|tanh)\(\) (takes|missing)", str(error))
-    )
+    if re.match(r"\S*(__call__|forward|tanh)\(\) (takes|missing)", str(error)):
+        return isinstance(error, TypeError)
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)  # what is written in C has no frame of its own
+    called = re.findall(r"(\w+)\(", linecache.getline(frame.f_code.co_filename, line))
+    return any(frame.f_locals.get(name) is int for name in called)
 
 
 def _raised_in_words(last: traceback.FrameSummary) -> bool:

@@ -16,6 +16,7 @@ from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup
 from regrep.groups.action import Action
 from regrep.groups.finite import check_group
+from regrep.groups.limits import check_width
 from regrep.placed import Placed, PlacedFamily
 from regrep.representations import PermutationRepresentation
 
@@ -81,11 +82,12 @@ class LatticeAction(Action):
         """The permutation representation on the points: size^k, or the product of k sizes.
 
         Raises:
-            RegrepError: a size below 1, or sizes that the group does not keep.
+            RegrepError: a size below 1, sizes that the group does not keep, or too many points.
         """
         sizes = tuple(size) if isinstance(size, Sequence) else (size,) * self.matrices.shape[-1]
         if len(sizes) != self.matrices.shape[-1] or not all(is_whole(one) and one >= 1 for one in sizes):
             raise RegrepError(f"a lattice has at least 1 point along a side, got {shown(size)}")
+        check_width(self.group.name, self.group.order, math.prod(map(int, sizes)))
         self.check_sizes(torch.empty((1, *sizes), device="meta"), "the lattice")
         return PermutationRepresentation(self.group, lattice_index(self.matrices, sizes), "lattice")
 

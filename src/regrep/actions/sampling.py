@@ -8,6 +8,7 @@ from torch import Tensor
 from regrep.arguments import check_draws, whole
 from regrep.groups import FiniteGroup, LargeGroup
 from regrep.groups.finite import check_group
+from regrep.groups.limits import DRAWN
 
 
 def sample(
@@ -31,7 +32,7 @@ def sample(
     check_group(group, table=False)
     if isinstance(group, LargeGroup):
         return group.sample(batch, generator, device)
-    whole("the number of elements to draw", batch, 0, 10**9)
+    whole("the number of elements to draw", batch, 0, DRAWN)
     check_draws(generator, device)
     where = device if generator is None else generator.device
     drawn = torch.randint(group.order, (batch,), generator=generator, device=where)

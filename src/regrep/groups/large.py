@@ -13,7 +13,7 @@ from torch import Tensor
 from regrep.arguments import brief, check_callable, check_draws, check_tensor, shown, whole
 from regrep.errors import RegrepError
 from regrep.groups.finite import FiniteGroup, check_range
-from regrep.groups.limits import GENERATORS
+from regrep.groups.limits import DRAWN, GENERATORS
 from regrep.groups.multiplication import MAX_ORDER
 from regrep.groups.stabilizer_chain import StabilizerChain, check_size, parities
 from regrep.groups.vector_orbits import VectorOrbits, permuted_vectors
@@ -128,7 +128,7 @@ class LargeGroup(FiniteGroup):
 
         One factor is drawn from each level of the chain, and every element is one such product in exactly one way.
         """
-        batch = whole("the number of elements to draw", batch, 0, 10**9)
+        batch = whole("the number of elements to draw", batch, 0, DRAWN // self.degree)
         check_draws(generator, device)
         where = torch.device("cpu" if device is None else device) if generator is None else generator.device
         found = torch.arange(self.degree, device=where).expand(batch, -1)

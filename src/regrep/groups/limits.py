@@ -34,6 +34,9 @@ NUMBERS = 2**26
 COPIES = 10**6
 """Most copies of a representation; a list of its parts is made."""
 
+DRAWN = 10**8
+"""Most numbers in elements that are drawn at once: of a group without a table, each has one for every point."""
+
 AT_A_TIME = 64
 """Elements of a group without a table for which the images of coordinates are found together."""
 

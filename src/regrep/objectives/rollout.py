@@ -32,13 +32,17 @@ def advance(x: Tensor, frame: Tensor) -> Tensor:
     return torch.cat([x[:, frame.shape[1] :], frame], dim=1)
 
 
+MOST_FRAMES = 100_000
+"""Of one forecast: every frame is kept, with its gradients."""
+
+
 def roll_out(model: Callable[[Tensor], Tensor], x: Tensor, frames: int) -> Tensor:
     """Forecast several frames, each from the window that ends with the previous one.
 
     Args:
         model: window [B, n·C, ...] -> next frame [B, C, ...].
         x: [B, n·C, ...].
-        frames: number of frames, at least 1.
+        frames: number of frames, from 1 to 100,000.
 
     Returns:
         [B, frames, C, ...].
@@ -48,7 +52,7 @@ def roll_out(model: Callable[[Tensor], Tensor], x: Tensor, frames: int) -> Tenso
     """
     check_callable("the model", model)
     check_tensor("a window", x, 2)
-    whole("frames", frames, 1)
+    whole("frames", frames, 1, MOST_FRAMES)
     found = [model(x)]
     for _ in range(frames - 1):
         x = advance(x, found[-1])

@@ -214,3 +214,9 @@ def test_outputs_are_no_arrays():
         for pair in ((x, outputs), (outputs, x)):
             with pytest.raises(RegrepError, match=r"outputs are tensors or trees of them, got an array \(2, 3\)"):
                 regrep.objectives.output_consistency(*pair, g)
+
+
+def test_lattices_have_as_many_points_as_a_representation_coordinates():
+    for act, size in ((actions.RotateFlip2d(D4), 2897), (actions.VectorField2d(D4), (10**9, 10**9))):
+        with pytest.raises(RegrepError, match="a representation of D4 has at most 8388608 coordinates"):
+            act.pixels(size)

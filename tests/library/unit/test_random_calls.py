@@ -102,7 +102,8 @@ def test_orders_may_come_in_tensors(make):
         (lambda: objectives.whiten(torch.zeros(0, 2)), r"samples to whiten are \[n, d\] .* got float32 \[0, 2\]"),
         (lambda: objectives.moving_share(torch.zeros(3, 5), regrep.regular(C4)), r"acts on latents \[B, \.\.\., 4\]"),
         (lambda: objectives.advance(torch.zeros(1, 3, 2), torch.zeros(1, 1, 3)), "agree in all but channels"),
-        (lambda: objectives.roll_out(torch.tanh, torch.zeros(1, 3), 0), "frames is an integer of at least 1, got 0"),
+        (lambda: objectives.roll_out(torch.tanh, torch.zeros(1, 3), 0), "frames is an integer from 1 to 100000, got 0"),
+        (lambda: objectives.roll_out(torch.tanh, torch.zeros(1, 3), 100_001), "from 1 to 100000, got 100001"),
         (lambda: diagnostics.profile(torch.tanh, [1.0], TURN, TURN), "x is a tensor, got"),
         (lambda: diagnostics.profile(torch.tanh, torch.zeros(2, 4, 4), C4, TURN), "act is an action of a group"),
         (
