@@ -8,8 +8,9 @@ from regrep_paper.report.captioned import Captioned, by_setting, of_paper
 from regrep_paper.report.provenance import commands, provenance
 from regrep_paper.report.runs import Run
 from regrep_paper.report.style import COLOURS, DASHES, OTHER, canvas, colour_of, look, place, write_heading
-from regrep_paper.report.table import Row
+from regrep_paper.report.table import Row, _place
 from regrep_paper.report.text import Table, Value, latex, markdown, plain, wrapped
+from regrep_paper.tables.columns import Measure
 from regrep_paper.tables.index import TABLES
 from regrep_paper.tables.methods import METHODS
 
@@ -146,3 +147,45 @@ def test_numbers_of_the_paper_stand_in_pairs_of_columns():
     ours = next(line for line in lines if line[0] == "Ours")
     assert dict(zip(paper.headings, ours[1::2], strict=True))["D4"] == "0.868 (0.002)"
     assert len({len(line) for line in lines}) == 1
+
+
+def test_rows_stand_by_heading_width_method_and_settings():
+    """Those without a width first, those whose width is a word last; methods as the paper lists them."""
+    rows = [
+        Row({"experiment": "ddmnist", "method": method, **key}, tuned, heading=heading)
+        for heading, method, key, tuned in (
+            ("A", "ours", {}, {"weight": 0.5}),
+            ("A", "ours", {}, {"weight": 2.0}),
+            ("A", "ours", {}, {"weight": "auto"}),
+            ("A", "zebra", {}, {}),
+            ("A", "cnn", {"latent": 1}, {}),
+            ("A", "ours", {"latent": 1}, {}),
+            ("A", "cnn", {"latent": 66}, {}),
+            ("A", "cnn", {"latent": "wide"}, {}),
+            ("B", "cnn", {}, {}),
+        )
+    ]
+    assert sorted(rows[::-1], key=_place) == rows
+
+
+def test_a_row_takes_values_of_some_seeds_or_all():
+    measure = Measure("", "test", "accuracy", 1)
+    values = {0: 0.5, 1: 0.75, 2: float("nan"), 3: None}
+    runs = [
+        Run(
+            "r",
+            {"config": {"seed": seed}, "parameters": 10 - seed},
+            {"status": "finished", "test": {"accuracy": v}},
+            {},
+            1,
+            None,
+        )
+        for seed, v in values.items()
+    ]
+    one = Row(
+        {"experiment": "ddmnist", "method": "ours"}, runs=tuple(runs), open=(run(parameters="many"), run(parameters=10))
+    )
+    assert one.by_seed(measure) == {0: 0.5, 1: 0.75}
+    assert (one.mean(measure), one.mean(measure, [1, 2, 9]), one.mean(measure, [2])) == (0.625, 0.75, None)
+    assert one.spread(measure) == pytest.approx(0.25 / 2**0.5)
+    assert (one.seeds, one.parameters) == ([0, 1, 2, 3], [7, 8, 9, 10])

@@ -100,6 +100,8 @@ def test_only_what_is_paired_is_compared():
     one, other = hits([1, 0], [[0], [1]]), hits([1, 0], [[0], [2]])
     with pytest.raises(RegrepError, match="on the same test samples"):
         paired_interval([one], [other])
+    with pytest.raises(RegrepError, match="on the same test samples"):
+        paired_interval([one, one], [one, other])
     with pytest.raises(RegrepError, match="got 1 and 2"):
         paired_interval([one], [one, one])
     with pytest.raises(RegrepError, match="at least one, got 0 and 0"):
