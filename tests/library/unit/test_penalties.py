@@ -329,6 +329,9 @@ def test_errors_of_the_terms_are_those_of_the_functions():
         terms = objective(x, y, g)
         assert_near(terms.whitened_error, whitened_error(z, z_g, g, rho))
         assert_near(terms.moving_share, moving_share(z, rho))
+        kept = terms.compared[0][0]
+        assert (kept.pair is not None) == (penalty == "whitened")
+        assert not any(part.requires_grad for part in (kept.z, kept.target, kept.moved, *(kept.pair or ())))
         with pytest.warns(DeprecationWarning, match="relative_error is an old name; use whitened_error"):
             assert_near(terms.relative_error, regrep.relative_error(z, z_g, g, rho))
 
