@@ -21,6 +21,7 @@ GROUPS = [
     groups.alternating(4),
     groups.cyclic(5),
     groups.from_presentation("a,b", "a^7, b^3, b a b^-1 a^-2", name="C7:C3"),
+    replace(groups.cyclic(5), name="C5 of r2", generators=(2,), presentation_given=None),
 ]
 each = pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.name)
 

@@ -76,6 +76,39 @@ def test_one_control_that_gains_as_much_is_enough():
     assert "control without equivariance (d) gains as much" in verdict([one], "augmented", 5)
 
 
+def test_several_controls_are_listed_and_the_nearest_one_tells_the_distance():
+    near, far = (0.01, 0.03, 1e-4), (0.02, 0.06, 1e-4)
+    controls = [("c", NONE, far), ("d", NONE, near), ("e", UP, UP)]
+    for count, names in ((1, "c"), (2, "c and d"), (3, "c, d and e")):
+        distance = "0.040 [0.020, 0.060]" if count == 1 else "0.020 [0.010, 0.030]"
+        one = finding("a", UP, controls=controls[:count])
+        assert f"a helps by 0.040 [0.030, 0.050], and is ahead of {names} by at least {distance};" in verdict(
+            [one, finding("b", NONE)], "augmented", 5
+        )
+        more = dataclasses.replace(one, added=("b", interval(UP)))
+        said = f" a adds 0.040 [0.030, 0.050] to b, and is ahead of {names} by {distance}."
+        assert verdict([more], "augmented", 5).endswith(said)
+    tied = finding("a", UP, controls=[("c", NONE, NONE), ("d", DOWN, NONE), ("e", UP, UP)])
+    assert "is not separated from its control (c and d): a gain" in verdict([tied], "augmented", 5)
+    alike = finding("a", UP, controls=[("c", UP, NONE), ("d", UP, NONE), ("e", UP, DOWN), ("f", NONE, NONE)])
+    assert "its control without equivariance (c, d and e) gains as much" in verdict([alike], "augmented", 5)
+
+
+def test_costs_and_several_intervals_are_told():
+    price = [verdict([finding("a", UP, inference=cost)], "augmented", 5) for cost in (1.04, 0.96, 1.05001, 0.5, 12.345)]
+    assert ["times" in text for text in price] == [False, False, True, True, True]
+    assert "at 12.3 times the inference" in price[4]
+    assert "a is worse by 0.040 [0.030, 0.050] at 8 times the inference" in verdict(
+        [finding("a", DOWN, inference=8.0)], "augmented", 5
+    )
+    alone = [finding(arm, (0.001, 0.03, 0.04), p=0.12) for arm in "ab"]
+    assert "The interval of a 0.015 [0.001, 0.030], b 0.015 [0.001, 0.030] excludes 0 by itself, but not after the" in (
+        verdict(alone, "augmented", 5)
+    )
+    worse = [finding("a", (-0.03, -0.01, 1e-4)), finding("b", DOWN)]
+    assert verdict(worse, "augmented", 5).startswith("With 5 seeds b is worse by 0.040")
+
+
 def test_the_best_arm_is_named_first_with_its_price():
     found = [finding("b", (0.01, 0.03, 1e-4)), finding("a", UP, inference=8.0), finding("c", NONE), finding("d", DOWN)]
     text = verdict(found, "augmented", 5)
