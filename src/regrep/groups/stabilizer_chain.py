@@ -120,7 +120,7 @@ class StabilizerChain:
     @classmethod
     def of_levels(cls, degree: int, levels: Sequence[Level]) -> StabilizerChain:
         """A chain whose levels are known, as those of a symmetric group or of a product are."""
-        chain = cls(np.zeros((0, degree), dtype=np.int32))
+        chain = cls(np.empty((0, degree), dtype=np.int32))
         chain.levels = list(levels)
         check_size(sum(len(level) * degree for level in chain.levels), degree)
         return chain
