@@ -326,6 +326,18 @@ def test_matrices_that_are_groups():
     assert from_matrices(np.array([[[1.0, 9e-5], [0.0, 1.0]]], dtype=np.float32)).order == 1
 
 
+def test_halves_among_the_cosines_are_exact():
+    """Of turns by 30 degrees; the others are those of numpy to the last bit."""
+    matrices = catalogue.turns(12)
+    cosines, sines = matrices[:, 0, 0], matrices[:, 1, 0]
+    assert cosines[[0, 2, 3, 4, 6, 8, 9, 10]].tolist() == [1, 0.5, 0, -0.5, -1, -0.5, 0, 0.5]
+    assert sines[[0, 1, 3, 5, 6, 7, 9, 11]].tolist() == [0, 0.5, 1, 0.5, 0, -0.5, -1, -0.5]
+    assert cosines[[1, 5]].tolist() == np.cos(2 * np.pi * np.array([1, 5]) / 12).tolist()
+    assert (matrices[:, 0, 1] == -sines).all()
+    assert (matrices[:, 2] == [0, 0, 1]).all()
+    assert not np.signbit(matrices[0]).any()
+
+
 def test_matrices_of_the_largest_order(monkeypatch):
     monkeypatch.setattr(builders, "MAX_ORDER", 6)
     monkeypatch.setattr(matrices, "MAX_ORDER", 6)

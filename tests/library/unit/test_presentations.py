@@ -1,5 +1,8 @@
 """Words, presentations as text, coset enumeration and presentations derived from tables."""
 
+import itertools
+import math
+
 import numpy as np
 import pytest
 
@@ -93,6 +96,15 @@ KNOWN = [
 @pytest.mark.parametrize(("names", "relators", "order"), KNOWN, ids=[relators for _, relators, _ in KNOWN])
 def test_orders_from_the_literature(names, relators, order):
     assert from_presentation(names, relators).order == order
+
+
+def test_two_powers_leave_their_greatest_common_divisor():
+    """The second relator makes cosets equal that the first one told apart, whichever is longer."""
+    for m, n in itertools.product(range(1, 9), repeat=2):
+        found = enumerate_cosets(Presentation.parse("a", f"a^{m}, a^{n}"))
+        assert found.tolist() == [np.roll(np.arange(math.gcd(m, n)), -1).tolist()]
+        both = enumerate_cosets(Presentation.parse("a,b", f"a^{m}, b^{n}, a = b"))
+        assert both.shape == (2, math.gcd(m, n))
 
 
 @pytest.mark.parametrize(("names", "relators", "order"), KNOWN[:5], ids=[relators for _, relators, _ in KNOWN[:5]])
