@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -145,17 +145,3 @@ def holm(probabilities: Mapping[str, float | None]) -> dict[str, float | None]:
         largest = max(largest, min(1.0, (len(known) - k) * p))
         corrected[name] = largest
     return corrected
-
-
-def paired_differences(
-    ones: Sequence[NDArray[np.float64]], others: Sequence[NDArray[np.float64]]
-) -> NDArray[np.float64] | list[float]:
-    """Differences by seed and sample, [S, N]; by seed alone, if the numbers of samples differ or are unknown.
-
-    Raises:
-        RegrepError: not the same number of scores for both.
-    """
-    if [len(one) for one in ones] != [len(other) for other in others]:
-        raise RegrepError("arms are compared on the same test samples, but they have different numbers of them")
-    rows = [one - other for one, other in zip(ones, others, strict=True)]
-    return np.stack(rows) if len({len(row) for row in rows}) == 1 else [float(row.mean()) for row in rows]

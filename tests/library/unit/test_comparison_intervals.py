@@ -118,3 +118,46 @@ def test_holm_is_the_step_down_procedure():
         assert {name for name, value in corrected.items() if value <= level} == rejected
     assert corrected["d"] == 0.9
     assert holm({"a": None, "b": 0.6, "c": 0.7}) == {"a": None, "b": 1.0, "c": 1.0}
+
+
+def test_intervals_know_their_level_their_degrees_and_what_they_cover():
+    d = np.random.default_rng(4).normal(size=(4, 6))
+    for level in (0.5, 0.9, 0.99):
+        over_seeds = interval_of(d.mean(1), level=level)
+        assert (over_seeds.low, over_seeds.high) == pytest.approx(
+            tuple(stats.ttest_1samp(d.mean(1), 0).confidence_interval(level))
+        )
+        one = interval_of(d[:1], level=level)
+        assert (one.low, one.high) == pytest.approx(tuple(stats.ttest_1samp(d[0], 0).confidence_interval(level)))
+        both = interval_of(d, level=level)
+        assert both.high - both.mean == pytest.approx(both.mean - both.low)
+        assert (both.high - both.mean) / stats.t.ppf((1 + level) / 2, both.degrees) == pytest.approx(
+            (interval_of(d).high - both.mean) / stats.t.ppf(0.975, both.degrees)
+        )
+    facts = {
+        name: (found.seeds, found.samples, found.degrees, found.covers)
+        for name, found in (
+            ("seeds", interval_of(d.mean(1))), ("one seed", interval_of(d[:1])), ("own", interval_of(d, False)),
+            ("one sample", interval_of(d[:, :1])), ("one of both", interval_of([[0.5]])), ("one", interval_of([0.5])),
+            ("equal", interval_of([[0.5, 0.5], [0.5, 0.5]])),
+        )
+    }  # fmt: skip
+    assert facts == {
+        "seeds": (4, None, 3.0, "seeds"), "one seed": (1, 6, 5.0, "test samples"),
+        "own": (4, 6, 3.0, "seeds and test samples"), "one sample": (4, 1, 3.0, "seeds and test samples"),
+        "one of both": (1, 1, 0.0, "nothing"), "one": (1, None, 0.0, "nothing"),
+        "equal": (2, 2, math.inf, "seeds and test samples"),
+    }  # fmt: skip
+    assert interval_of([0.5]).p is None
+    assert interval_of([0.5]).mean == 0.5
+    seeds_alike = interval_of([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]])  # no difference between seeds: a normal distribution
+    assert (seeds_alike.degrees, seeds_alike.mean) == (math.inf, 2.0)
+    assert seeds_alike.high - 2 == pytest.approx(stats.norm.ppf(0.975) * math.sqrt(2 / 6))
+    assert [interval_of(values).excludes_zero for values in ([0.9, 1, 1.1], [-0.9, -1, -1.1], [-1, 1, 1], [0.5])] == [
+        True, True, False, False,
+    ]  # fmt: skip
+    for wrong in (0, 1, -0.5, "0.9", True):
+        with pytest.raises(RegrepError, match="level is a share between 0 and 1, got"):
+            interval_of(d, level=wrong)
+    with pytest.raises(RegrepError, match="same_samples is True or False, got 1"):
+        interval_of(d, 1)

@@ -144,10 +144,13 @@ def test_a_table_made_inside_a_transform_serves_outside():
 def test_a_fake_copy_is_not_kept():
     from torch._subclasses.fake_tensor import FakeTensorMode
 
-    table = Placed(torch.eye(2))
+    table, family = Placed(torch.eye(2)), PlacedFamily(torch.arange)
     with FakeTensorMode(allow_non_fake_inputs=True):
         table.on(torch.device("cpu"), torch.float64)
+        family.on(3, torch.device("cpu"))
+    assert list(vars(family)) == ["make"]
     assert type(table.on(torch.device("cpu"), torch.float64)) is torch.Tensor
+    assert type(family.on(3, torch.device("cpu"))) is torch.Tensor
 
 
 def test_compiled_code_knows_one_table_from_another():
