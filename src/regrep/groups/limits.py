@@ -97,5 +97,5 @@ def permutation_order(image: np.ndarray) -> int:
     label, jump = np.arange(len(image)), np.asarray(image)
     for _ in range(max(1, len(image)).bit_length()):  # each pass doubles the part of a cycle that was seen
         label, jump = np.minimum(label, label[jump]), jump[jump]
-    lengths = np.bincount(np.bincount(label, minlength=1)) if len(image) else np.zeros(0)
+    lengths = np.bincount(np.bincount(label)) if len(image) else np.zeros(0)
     return math.lcm(*(int(length) for length in np.flatnonzero(lengths) if length))
