@@ -150,6 +150,7 @@ def test_the_standard_input_is_followed_where_the_parent_holds_it(monkeypatch, s
 def test_a_worker_of_a_pool_leaves_interrupts_to_the_pool_and_ends_with_it(monkeypatch, steps, error):
     class Line:
         def recv_bytes(self):
+            steps.append(("waited",))
             raise error
 
     started, handled = [], []
@@ -160,5 +161,5 @@ def test_a_worker_of_a_pool_leaves_interrupts_to_the_pool_and_ends_with_it(monke
     assert [thread.daemon for thread in started] == [True]
     with pytest.raises(Exited):
         started[0].run()
-    assert [step for step, *_ in steps] == ["exit"]
-    assert steps[0][1] != 0
+    assert [step for step, *_ in steps] == ["waited", "exit"]
+    assert steps[1][1] != 0

@@ -30,6 +30,7 @@ def test_names_lead_to_their_files(tmp_path):
         ("table4.yaml", "did you mean ddmnist/table4?"),
         ("elsewhere-and-far/tabel5", "did you mean medmnist3d/table5?"),
         ("table6", "did you mean smoke/table6?"),
+        ("an-older-checkout-with-a-long-name/ddmnist/smal", "did you mean ddmnist/small?"),  # and not smoke's
         ("single-digits/studdy", "did you mean single-digits/study?"),
         ("QQQQ", f"choose from {', '.join(packaged())}"),
     ],
