@@ -294,6 +294,9 @@ def test_moving_part_is_a_projection():
     tokens = draws((5, 3, 19))[0]
     rho = REPRESENTATIONS["permutation"]
     assert_near(moving_part(tokens, rho), torch.stack([moving_part(tokens[:, k], rho) for k in range(3)], dim=1))
+    signs = torch.tensor([1.0, -1.0])
+    assert moving_part(torch.tensor([2.0, 3.0]), lambda z, g: z * signs[g], cyclic(2)).tolist() == [2.0, 3.0]
+    assert moving_part(torch.tensor([2.0, 3.0]), lambda z, g: z, cyclic(2)).tolist() == [0.0, 0.0]
     with pytest.raises(RegrepError, match="taken over a group"):
         moving_part(z, lambda z, g: z)
     with pytest.raises(RegrepError, match="taken over a group"):

@@ -6,7 +6,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from regrep.student import NORMAL, t_quantile, t_share
+from regrep.student import NORMAL, _beta, t_quantile, t_share
 
 CLOSED = {
     1: lambda t: 2 / math.pi * math.atan(t),
@@ -41,6 +41,7 @@ def test_ends():
         assert t_share(0.0, degrees) == 0.0
         assert t_share(1e200, degrees) == 1.0
         assert t_share(1.0, degrees) < t_share(1.01, degrees)
+    assert [_beta(x, 2.0, 3.0) for x in (-1.0, 0.0, 1.0, 1.5)] == [0.0, 0.0, 1.0, 1.0]
     normal = NormalDist()
     for t in (-3.0, -1.0, 0.1, 1.96):
         assert t_share(t, NORMAL) == 2 * normal.cdf(abs(t)) - 1
