@@ -41,6 +41,7 @@ def test_the_figure_shows_every_series_and_every_note():
     assert all(map(math.isnan, drawn["invariance R²"]))
     assert all(list(line.get_xdata()) == [0, 1] for line in axis.lines)
     assert [text.get_text() for text in axis.get_legend().get_texts()] == list(drawn)
+    assert axis.get_legend()._ncols == len(SERIES)
     assert {label.get_rotation() for label in axis.get_xticklabels()} == {90}
     assert [one.get_gridlines()[0].get_visible() for one in (axis.xaxis, axis.yaxis)] == [False, True]
     wide = layer_figure([LAYER] * 12, "wide")

@@ -102,6 +102,7 @@ def test_bars_of_elements():
     assert axis.get_ylim() == (0, pytest.approx(1.08 * 5))
     assert axis.get_xlim() == pytest.approx((-0.7, 2.7))
     assert [text.get_text() for text in axis.get_legend().get_texts()] == ["ours", "cnn"]
+    assert axis.get_legend()._ncols == 2
     (axis,) = elements([row(run("er", 0, 1))]).axes
     assert {text.get_rotation() for text in axis.get_xticklabels()} == {0}
 
@@ -281,6 +282,7 @@ def test_bars_of_a_profile_stand_side_by_side():
         assert [list(line.get_ydata()) for line in axis.lines] == ([[1, 1]] if k == 1 else [])
     assert told(figure.axes[0].patches) == ["a, A: 0.250", "a, B: 0.750", "b, A: 0.500", "b, B: 0.500"]
     assert [axis.get_ylabel() for axis in figure.axes] == ["share of the variance", "error (1 = unrelated)", "offset"]
+    assert figure.axes[0].get_legend()._ncols == 2  # names in one line above the panel
     assert profile_figure({"a": one}).axes[0].get_legend() is None
     for name, turned in (("A1g", 0), ("A1g+E", 0), ("A1gxE", 0), ("A1g+Eu", 90)):
         (axis, *_) = profile_figure({"a": {**one, "irreps": ["A", name]}}).axes
