@@ -129,16 +129,25 @@ def test_the_tests_of_a_change_are_those_that_call_it(tools):
     callers = tools.mutants.callers_of(known)
     (change,) = (c for c in tools.changes.changes(SOURCE) if c.text == "(out + x)")
     mutant = tools.mutants.with_tests("src/m.py", change, known, callers)
-    assert mutant.calling == ("src/m.py::m.f", "tests/a.py::fast", "tests/a.py::slow")
-    assert mutant.others == ("tests/b.py::file", "tests/a.py::other", "tests/c.py::none")
+    assert mutant.attempts == (
+        ("tests/a.py::fast",),
+        ("src/m.py::m.f", "tests/a.py::slow"),
+        ("tests/b.py::file", "tests/a.py::other", "tests/c.py::none"),
+    )
     assert mutant.seconds == 16.1
     values = tools.mutants.with_tests("src/values.py", change, known, callers)
-    assert values.calling == ()
-    assert set(values.others) == {name for name in known if "long" not in name and "other" not in name}
+    assert [set(tests) for tests in values.attempts] == [
+        {name for name in known if "long" not in name and "other" not in name}
+    ]
     outside = next(c for c in tools.changes.changes(SOURCE) if c.function is None)
-    assert set(tools.mutants.with_tests("src/m.py", outside, known, callers).calling) == {
-        "src/m.py::m.f", "tests/a.py::fast", "tests/a.py::slow", "tests/b.py::file",
-    }  # fmt: skip
+    quick, left = tools.mutants.with_tests("src/m.py", outside, known, callers).attempts[:2]
+    assert (set(quick), set(left)) == (
+        {"tests/a.py::fast", "tests/b.py::file"},
+        {"src/m.py::m.f", "tests/a.py::slow"},
+    )
+    many = {f"tests/{k}.py::test": {"seconds": 0.1 + k / 100, "calls": ["src/m.py:f"]} for k in range(5)}
+    quick, left = tools.mutants.with_tests("src/m.py", change, many, tools.mutants.callers_of(many)).attempts
+    assert (quick, left) == (tuple(many)[:3], tuple(many)[3:])
 
 
 def test_known_equivalents_exist_and_have_reasons():
