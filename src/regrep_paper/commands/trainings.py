@@ -22,6 +22,9 @@ ABOUT = {
 }
 """What each experiment is, in ``--help``."""
 
+MOST_RUNS = 1000
+"""Of one ``regrep learn``."""
+
 
 def fit(words: Sequence[str]) -> int:
     """``regrep fit EXPERIMENT``: train one run, or continue it."""
@@ -135,8 +138,8 @@ def learn(words: Sequence[str]) -> int:
     options = parser.parse_all(words)
     if options.experiment not in LEARNED:
         parser.error(f"there is no experiment {options.experiment}; {repair(options.experiment, LEARNED)}")
-    if options.runs < 1:
-        parser.error(f"--runs is at least 1, got {options.runs}")
+    if not 1 <= options.runs <= MOST_RUNS:
+        parser.error(f"--runs is from 1 to {MOST_RUNS}, got {options.runs}")
     fonts = {key: str(path) for key, path in (("font_a", options.font_a), ("font_b", options.font_b)) if path}
     if fonts and options.experiment != "tmnist":
         parser.error(f"only tmnist uses fonts, not {options.experiment}; leave out --font-a and --font-b")

@@ -310,7 +310,8 @@ def test_learn(monkeypatch, here, code):
 
 def test_learn_refuses_what_does_not_fit(capsys):
     assert stopped(["learn", "mnst"], capsys) == "there is no experiment mnst; did you mean mnist?"
-    assert stopped(["learn", "mnist", "--runs", "0"], capsys) == "--runs is at least 1, got 0"
+    for wrong in ("0", "1001", "9" * 20):
+        assert stopped(["learn", "mnist", "--runs", wrong], capsys) == f"--runs is from 1 to 1000, got {wrong}"
     told = "only tmnist uses fonts, not mnist; leave out --font-a and --font-b"
     for option in ("--font-a", "--font-b"):
         assert stopped(["learn", "mnist", option, "x"], capsys) == told

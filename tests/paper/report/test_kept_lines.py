@@ -1,10 +1,11 @@
 """A run as one line: its record, and the columns of its metrics over all epochs."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from regrep_paper.report.runs import Run, as_line
+from regrep_paper.report.runs import Run, as_line, read_runs
 
 
 @pytest.mark.parametrize("name", ["abc", "folder/abc"])
@@ -32,3 +33,16 @@ def test_a_run_is_shown_without_its_metrics():
     shown = repr(Run("a", {"run_id": "abc"}, None, {"a": {1: 0.123}}, 3, Path("x")))
     assert "abc" in shown
     assert "0.123" not in shown
+
+
+def test_a_line_is_checked_as_a_folder_is(tmp_path):
+    config = {"experiment": "single-digits", "seed": 1}
+    made = {"kind": "run", "format": 1, "run_id": "a", "config": {"method": "ours"}, "done": None}
+    odd = {**made, "run_id": "b", "config": config, "done": {"format": 1, "status": "perhaps"}}
+    good = {**odd, "run_id": "c", "done": None}
+    (tmp_path / "few.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in (made, odd, good)))
+    runs, unreadable = read_runs(tmp_path)
+    assert [run.record["run_id"] for run in runs] == ["c"]
+    first, second = unreadable.values()
+    assert 'few.jsonl, line 1 must name the run\'s experiment, seed under "config"' in first
+    assert "few.jsonl, line 2 must have the status" in second
