@@ -36,7 +36,7 @@ def test_a_run_is_shown_without_its_metrics():
 
 
 def test_a_line_is_checked_as_a_folder_is(tmp_path):
-    config = {"experiment": "single-digits", "seed": 1}
+    config = {"experiment": "single-digits", "method": "ours", "seed": 1}
     made = {"kind": "run", "format": 1, "run_id": "a", "config": {"method": "ours"}, "done": None}
     odd = {**made, "run_id": "b", "config": config, "done": {"format": 1, "status": "perhaps"}}
     good = {**odd, "run_id": "c", "done": None}
