@@ -104,6 +104,12 @@ def test_only_signed_permutations_are_projected():
     index, signs = signed(sign + regular(cyclic(2)))
     assert index.tolist() == [[0, 1, 2], [0, 2, 1]]
     assert signs.tolist() == [[1, 1, 1], [-1, 1, 1]]
+    half = -(0.5**0.5)
+    turn = torch.tensor([[half, half], [half, -half]], dtype=torch.float64)  # entries by rounding, not to the last bit
+    index, signs = signed(
+        representation_from(cyclic(2), {"r": turn @ torch.diag(torch.tensor([1.0, -1.0]).double()) @ turn})
+    )
+    assert (index.tolist(), signs.tolist()) == ([[0, 1], [1, 0]], [[1, 1], [1, 1]])
     for wrong in (irreps(cyclic(3))[1], 0.5 * torch.eye(2)):
         with pytest.raises(RegrepError):
             Reynolds([[wrong]])

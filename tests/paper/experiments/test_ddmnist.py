@@ -32,6 +32,8 @@ def test_settings_of_table_9():
         assert decaying == [0.002] * 3 != [DDMNIST(group, schedule="constant").learning_rate]
     assert DDMNIST(as_published=True).objective.shifted_weight == 0
     assert DDMNIST("D4", "ours").objective.latents[OUTPUT].invariant_dim == 3
+    for classes in (3, 10):  # a class for each pair of digits
+        assert DDMNIST(classes=classes).network.head[-1].out_features == classes * classes
 
 
 @pytest.mark.filterwarnings("ignore::regrep.CapacityWarning")
