@@ -222,3 +222,14 @@ def test_relators_of_large_matrices_are_checked_relative_to_their_size(shear):
     if shear == 1:
         with pytest.raises(RegrepError, match=r"the relator r\^3 of D3"):
             regrep.representation_from(dihedral(3), {"r": r + 1e-4, "s": s})
+
+
+@pytest.mark.parametrize(
+    ("apart", "said"), [(0.5e-6, r"differs from rho\(gh\) by 5.0e-05"), (2e-6, "the relator r.100 of C100")]
+)
+def test_a_relator_may_be_wrong_by_its_length_and_a_product_by_one_letter(apart, said):
+    """An angle that is wrong by so much is so after one step, and by a hundred times as much after a whole turn."""
+    angle = 2 * np.pi / 100 + apart
+    turn = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    with pytest.raises(RegrepError, match=said):
+        regrep.representation_from(cyclic(100), {"r": turn})

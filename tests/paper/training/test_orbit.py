@@ -32,3 +32,14 @@ def test_every_sample_and_element_is_encoded_once_and_measured_as_before():
         assert encoder.samples == 300 * group.order
         for one, other in zip(found, expected, strict=True):
             assert one.as_dict() == other.as_dict()
+
+
+def test_moving_twice_is_moving_by_the_product():
+    group = dihedral(4)
+    act, x = RotateFlip2d(group), torch.arange(16.0).reshape(1, 4, 4)
+    orbit = Orbit(nn.Flatten(), x, act)
+    for g in range(8):
+        for h in range(8):
+            first, second = torch.tensor([g]), torch.tensor([h])
+            moved = orbit.action(orbit.action(orbit.names, first), second)
+            assert torch.equal(orbit.encoder(moved), act(act(x, first), second).flatten(1))
