@@ -298,6 +298,7 @@ def test_the_monitor_logs_what_the_library_measures():
     assert not any(name.startswith("equivariance/") for name in fit.callback_metrics)
     fit = trainer(monitor, max_epochs=2)
     fit.fit(module, data(8), data(4))
+    assert monitor._pairs == []  # what was measured is not kept in memory
     x, y = (part[:6] for part in data(8).dataset.tensors)
     model = module.model
     error = regrep.equivariance_error(model[:2], x, ACT, RHO)

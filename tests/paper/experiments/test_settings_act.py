@@ -108,6 +108,18 @@ def test_a_setting_acts(model, setting):
         assert found == ["gradient"]
 
 
+OF_THE_RUN = ("schedule", "size", "source")
+"""Settings that the record of a run has from the data, or from the protocol."""
+
+
+@pytest.mark.parametrize("model", CASES)
+def test_a_model_records_its_settings(model):
+    base, changes = CASES[model]
+    for setting, value in changes.items():
+        if value is not None and setting not in OF_THE_RUN:
+            assert model(**{**base, setting: value}).config()[setting] == value, setting
+
+
 @pytest.mark.parametrize("size", [6, 8])
 def test_forecasts_are_of_the_size_that_is_set(size):
     model = SmokeForecast(width=4, size=size)
