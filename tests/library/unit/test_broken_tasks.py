@@ -124,6 +124,8 @@ def test_the_usual_metrics_by_hand():
     outputs, targets = torch.tensor([[[1.0, 2.0]], [[3.0, 5.0]]]), torch.tensor([[[0.0, 0.0]], [[3.0, 3.0]]])
     errors = comparison.task.SQUARED_ERROR.scores(outputs, targets)
     assert (errors.tolist(), comparison.task.SQUARED_ERROR.larger_is_better) == ([2.5, 2.0], False)
+    learned = torch.ones(3, requires_grad=True)
+    assert not comparison.Metric("m", lambda outputs, y: outputs).scores(learned, learned).requires_grad
     one = comparison.Metric("m", lambda outputs, y: 0.25).scores(scores, torch.zeros(3))
     assert (one.tolist(), one.dtype) == ([0.25], torch.float64)
     for wrong in (torch.ones(2), torch.ones(3, 1), torch.ones(3) + 0j, "0.5", None):

@@ -169,6 +169,7 @@ def test_the_published_form_is_preferred(tmp_path, content):
         ({"is_train": lambda a: a[1:]}, "should divide its bytes"),
         ({"is_train": lambda a: ~a}, "5 training and 2 test images, but cifar10_jpeg.npz hold 2 and 5"),
         ({"label": lambda a: a + 10}, "labels of CIFAR10 range from 0 to 9"),
+        ({"label": lambda a: np.arange(len(a)) - 1}, "labels of CIFAR10 range from 0 to 9, but .* hold -1 to 5"),
         ({"jpeg": lambda a: a * 0}, "image 0 in .* is not a complete JPEG"),
         ({"label": lambda a: a.astype(object)}, "not an npz file with the arrays"),
     ],
