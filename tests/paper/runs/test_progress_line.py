@@ -1,5 +1,6 @@
 """The line that a sweep shows on a terminal while it runs."""
 
+import io
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -42,3 +43,27 @@ def test_a_sweep_closes_its_executor_however_it_ends(monkeypatch):
     with pytest.raises(ZeroDivisionError):
         broken.run()
     assert closed == [1, 1]
+
+
+class Flushed(io.StringIO):
+    """Shows what was flushed."""
+
+    shown = ""
+
+    def flush(self):
+        self.shown = self.getvalue()
+
+
+def test_the_last_word_does_not_wait_for_the_end_of_the_process(monkeypatch):
+    runner = sweep.Runner(
+        [SimpleNamespace(folder=SimpleNamespace(finished=False))], SimpleNamespace(close=lambda: None)
+    )
+
+    def stop(*rest):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "_start", stop)
+    monkeypatch.setattr(sys, "stdout", terminal := Flushed())
+    assert runner.run() == 130
+    told = "stopped; 0 of 1 runs are finished, the others keep their last checkpoint; the same command goes on"
+    assert terminal.shown.strip().endswith(told)
