@@ -66,8 +66,8 @@ def _split(group: FiniteGroup, characters: tuple[RealCharacter, ...], rng: np.ra
     for space in spaces:
         if len(taken) == len(characters):
             break
-        # tr rho(g) = Σ_x B[x] · B[g^-1 x]
-        shifted = table[inverse[first]]
+        # tr rho(g) = tr rho(g⁻¹) = Σ_x B[x] · B[gx], since rho is real and orthogonal.
+        shifted = table[first]
         traces = np.einsum("xd,kxd->k", space, space[shifted])
         distance = np.abs(exact - traces).max(axis=1)
         k = int(distance.argmin())
