@@ -240,7 +240,7 @@ def signed_of(action: Any, shape: tuple[int, ...]) -> Signed:
     size, order = math.prod(shape), action.group.order
     numbers = torch.arange(1, size + 1, dtype=torch.float64).reshape(1, *shape)
     found = action(numbers.repeat(order, *[1] * len(shape)), torch.arange(order)).reshape(order, -1)
-    index, every = found.abs().round().long() - 1, torch.arange(size).expand(order, size)
+    index, every = found.abs().long() - 1, torch.arange(size).expand(order, size)
     whole = index.shape == every.shape and torch.equal(found.abs(), index + 1.0)
     if not whole or not torch.equal(index.sort(dim=1).values, every):
         raise RegrepError(
