@@ -290,7 +290,7 @@ def check_index(group: FiniteGroup, index: Tensor, name: str) -> Tensor:
             f"the index of a permutation representation of {group.name} is an int64 tensor"
             f" [{group.order}, dim], got {str(index.dtype)[6:]} {list(index.shape)}"
         )
-    index = index.detach().cpu().contiguous()
+    index = index.cpu().contiguous()
     every = torch.arange(index.shape[1])
     in_range = index.shape[1] and int(index.min()) >= 0 and int(index.max()) < index.shape[1]
     if (
