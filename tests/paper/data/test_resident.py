@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from regrep_paper.data.resident import ResidentBatches
+from regrep_paper.data.double_digits import DoubleDigits
+from regrep_paper.data.resident import ResidentBatches, Step
 from regrep_paper.data.samples import Samples, Views
 
 SAMPLES, BATCH = 11, 3
@@ -48,3 +49,11 @@ def test_every_seed_has_draws_of_its_own_for_order_and_for_views():
     drawn = [draws.uniform(4).tolist() for draws in seen]
     assert drawn[0] == drawn[2] != drawn[1]
     assert drawn[1] == batches.draws.at(torch.tensor(1)).uniform(4).tolist()
+
+
+def test_samples_go_to_the_device_and_the_number_of_a_step_stays_where_it_is_read():
+    data, meta = DoubleDigits(group="C4"), torch.device("meta")
+    step = Step(torch.tensor(3))
+    assert data.transfer_batch_to_device(step, meta, 0) is step
+    moved = data.transfer_batch_to_device((torch.zeros(2), [torch.ones(3)]), meta, 0)
+    assert [part.device for part in (moved[0], moved[1][0])] == [meta, meta]
