@@ -148,7 +148,7 @@ def test_commands_of_cells(tmp_path):
     ("words", "told"),
     [
         (["learn", "mnits"], "did you mean mnist"),
-        (["learn", "mnist", "--runs", "0"], "--runs is at least 1"),
+        (["learn", "mnist", "--runs", "0"], "--runs is from 1 to 1000"),
         (["learn", "mnist", "--font-a", "a.ttf"], "only tmnist uses fonts"),
     ],
 )
