@@ -15,6 +15,9 @@ from regrep_paper.data.batches import BatchSampler, mix
 from regrep_paper.data.resident import ResidentBatches, Step, Steps, StepSampler
 from regrep_paper.data.samples import Batch, Views
 
+LARGEST_BATCH = 10**6
+"""Samples; the splits are smaller."""
+
 CALIBRATION = 11
 """Salt for the seed of the batches from which statistics are re-estimated."""
 
@@ -41,8 +44,9 @@ class SplitData(lightning.LightningDataModule, ABC):
 
     def __init__(self, seed: int, batch_size: int) -> None:
         super().__init__()
-        if batch_size < 1:
-            raise RegrepError(f"batch_size is at least 1, got {batch_size}")
+        if not 1 <= batch_size <= LARGEST_BATCH:
+            end = "least 1" if batch_size < 1 else f"most {LARGEST_BATCH}"
+            raise RegrepError(f"batch_size is at {end}, got {batch_size}")
         self.seed, self.batch_size = seed, batch_size
         self.splits: Mapping[Any, Any] = {}
         self.whole_batches = False

@@ -126,7 +126,7 @@ class ExperimentCLI(LightningCLI):
             kwargs["default_root_dir"] = str(self.config.out)
         try:
             return super().instantiate_trainer(**kwargs)
-        except (ValueError, MisconfigurationException) as cause:
+        except (TypeError, ValueError, MisconfigurationException) as cause:
             raise RegrepError(f"the trainer cannot be built: {' '.join(str(cause).split())}") from cause
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:

@@ -11,6 +11,9 @@ from regrep_paper.suggestions import repair
 from regrep_paper.tables import entries
 from regrep_paper.tables.network import Entry, load
 
+WIDEST = 10**6
+"""Largest size of a network that is tried."""
+
 
 def build(experiment: str, network: str, as_published: bool = False, **options: Any) -> EncoderHead:
     """A network of an experiment's table, by name.
@@ -22,7 +25,7 @@ def build(experiment: str, network: str, as_published: bool = False, **options: 
         options: replace the sizes of its entry.
 
     Raises:
-        RegrepError: the table has no such network, it has no known defects, or a width or size is below 1.
+        RegrepError: the table has no such network, it has no known defects, or a width or size is not from 1 to 10⁶.
         MissingExtraError: it is steerable and the extra ``[baselines]`` is not installed.
 
     >>> build("ddmnist", "ccn")
@@ -50,8 +53,9 @@ def build_entry(entry: Entry, as_published: bool = False, **options: Any) -> Enc
     if unknown := options.keys() - known:
         raise TypeError(f"networks of {entry.experiment} take {', '.join(sorted(known))}, got {', '.join(unknown)}")
     for name, value in options.items():
-        if not isinstance(value, str) and value < 1:
-            raise RegrepError(f"the {name} of a network is at least 1, got {value}")
+        if not isinstance(value, str) and not 1 <= value <= WIDEST:
+            end = "least 1" if value < 1 else f"most {WIDEST}"
+            raise RegrepError(f"the {name} of a network is at {end}, got {value}")
     builder = load(entry.builder)
     takes = inspect.signature(builder).parameters
     used = {name: value for name, value in {**entry.sizes, **options}.items() if name in takes}

@@ -98,6 +98,7 @@ def test_no_picture_crosses_splits(make, kind):
 def test_wrong_arguments(make):
     for call, message in [
         (lambda: GlyphPairs(batch_size=0), "batch_size is at least 1, got 0"),
+        (lambda: GlyphPairs(batch_size=10**6 + 1), "batch_size is at most 1000000, got 1000001"),
         (lambda: GlyphPairs(test_samples=0), "test_samples is at least 1, got 0"),
         (lambda: TurnedDigits(batch_size=-1), "batch_size is at least 1, got -1"),
         (lambda: TurnedDigits(angle=0), "angle is between 0 and 360 degrees, got 0"),

@@ -96,7 +96,7 @@ def test_every_command_prepares_the_machine_and_has_a_place(monkeypatch, capsys)
         cli("--optimizer=Adam")
 
 
-@pytest.mark.parametrize("error", [ValueError("no\n  such"), MisconfigurationException("no\n  such")])
+@pytest.mark.parametrize("error", [kind("no\n  such") for kind in (TypeError, ValueError, MisconfigurationException)])
 def test_what_the_trainer_refuses_is_one_sentence(monkeypatch, error):
     def refuse(*given, **options):
         raise error

@@ -85,6 +85,8 @@ def test_other_sizes():
 def test_a_network_without_width_or_outputs_is_refused(sizes):
     with pytest.raises(RegrepError, match="of a network is at least 1, got"):
         build("ddmnist", "projection", **sizes)
+    with pytest.raises(RegrepError, match="the latent of a network is at most 1000000, got 1000001"):
+        build("ddmnist", "projection", latent=10**6 + 1)
 
 
 def test_a_sweep_refuses_a_misspelt_network_before_it_runs():
