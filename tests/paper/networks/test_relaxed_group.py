@@ -88,3 +88,9 @@ def test_without_the_inner_relus_the_published_network_is_linear_after_the_first
 def test_a_width_is_positive():
     with pytest.raises(RegrepError, match="at least 1, got 0"):
         RGroup(width=0)
+
+
+@pytest.mark.parametrize("lifting", [False, True])
+def test_first_weights_are_as_wide_as_those_of_a_convolution(lifting):
+    weight = RelaxedGroupConv(25, 40, lifting=lifting).weight
+    assert 0.9 / 15 < weight.abs().max() <= 1 / 15  # 9 points of 25 channels

@@ -54,3 +54,13 @@ def test_the_penalty_of_rsteer_is_linear_unless_as_published():
         assert len(layers) == 5
         scale = 1e10 if as_published else 1e5
         assert_near(network.regularizer() * scale, torch.tensor(expected**2 if as_published else expected))
+
+
+def test_first_weights_are_as_wide_as_those_of_a_convolution():
+    conv = RelaxedSteerableConv(25, 40)
+    for values in (conv.weight, conv.bias):
+        assert 0.9 / 15 < values.abs().max() <= 1 / 15  # 9 points of 25 fields
+
+
+def test_one_field_is_a_network():
+    assert RSteer(width=1, size=8).latent_shape == (4, 8, 8)

@@ -71,6 +71,7 @@ def test_normalisation_its_statistics_and_its_gradient_are_those_of_escnn(group)
     layers = steerable_library().nn
     theirs = (layers.IIDBatchNorm2d, layers.IIDBatchNorm3d)[fields.dimension - 2](types(fields))
     norm = FieldNorm(fields)
+    assert set(norm.state_dict()) == {"weight", "bias", "running_mean", "running_var"}
     for p in (*theirs.parameters(), *norm.parameters()):
         torch.nn.init.constant_(p, 0.7)
     for training in (True, True, False):
