@@ -72,7 +72,8 @@ mutants: setup
 # The same for what is built on escnn's kernels.
 mutants-baselines: setup-baselines
 	$(BASELINES)/python tools/mutants.py --only src/regrep_paper/networks src/regrep_paper/steerable \
-	  --tests tests/paper/networks tests/paper/steerable src/regrep_paper/networks src/regrep_paper/steerable
+	  --tests tests/paper/networks tests/paper/steerable src/regrep_paper/networks src/regrep_paper/steerable \
+	  --out results/mutants-baselines.json
 
 # The site, static, in build/site; a warning (a link to nowhere, a name without description) is an error.
 docs: setup
