@@ -113,3 +113,16 @@ def test_convolutions_share_no_memory():
 def test_fields_of_two_groups_are_refused():
     with pytest.raises(RegrepError, match="fields of the same group, got C4 and D4"):
         SteerableConvolution(scalars("C4", 2), scalars("D4", 2), 3)
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+def test_null_spaces_take_matrices_of_numpy_and_are_wrapped_once():
+    steerable_library()
+    import escnn.group._numerical as numerical
+
+    first = numerical.null
+    steerable_library.cache_clear()
+    steerable_library()
+    assert numerical.null is first
+    assert not hasattr(first.__wrapped__, "__wrapped__")
+    assert len(numerical.null(np.asmatrix([[1.0, 1.0, 0.0], [0.0, 0.0, 0.0]]), False)) == 3
