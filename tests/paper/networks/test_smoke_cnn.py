@@ -21,6 +21,9 @@ def test_network_and_layouts():
     assert network.encoder(x).shape == (2, 92, SIZE, SIZE)
     assert (network.encoder(x) >= 0).all()
     assert network(x).shape == (2, 2, SIZE, SIZE)
+    assert SmokeCNN(width=1, frames=2)(x[:, :4]).shape == (2, 2, SIZE, SIZE)
+    with pytest.raises(RegrepError, match="width is the number of channels, at least 1, got 0"):
+        SmokeCNN(width=0)
     act = action()
     for layout in ("grid", "channels", "both"):
         rho = latent_representation(act, layout, (8, 4, 4))

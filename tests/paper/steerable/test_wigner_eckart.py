@@ -198,3 +198,8 @@ def test_convolutions_may_share_a_likelihood():
     pair = torch.nn.ModuleList(SphericalConvolution(likelihood, scalars("SO3", 1), scalars("SO3", 1), 3) for _ in "ab")
     shared = copy.deepcopy(pair)
     assert shared[0].likelihood is shared[1].likelihood is not likelihood
+
+
+def test_tables_that_fields_give_are_in_no_checkpoint():
+    names = set(layer("SO3").state_dict())
+    assert not [name for name in names if name.startswith(("coupling", "samples"))]
