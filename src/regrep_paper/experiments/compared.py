@@ -185,9 +185,9 @@ def _config(file: TaskFile, part: str, run: Run) -> dict[str, Any]:
 def _planned(source: str, file: TaskFile, part: str, run: Run, out: Path, data_dir: Path | None) -> PlannedRun:
     config = _config(file, part, run)
     folder = RunFolder(out / "runs" / run_id(config))
-    words = ["compare", source, "--run", str(folder.path)]
+    words = ["compare", source, f"--run={folder.path}"]  # one word, since a folder may begin with a dash
     if data_dir is not None:
-        words += ["--data-dir", str(data_dir)]
+        words.append(f"--data-dir={data_dir}")
     words += ["--device", str(file.task.device)]
     label = ("test " if part == "test" else "") + run_text(run.arm, run.weight, run.seed)
     return PlannedRun(label, folder, config, config, (*PROGRAM, *words))

@@ -69,7 +69,7 @@ def in_process(monkeypatch):
                         run.folder.plan(run.config)
                     started.append(run)
                     words = list(run.command[run.command.index("compare") + 1 :])
-                    compared.run(words[0], Path(words[2]))
+                    compared.run(words[0], Path(words[1].removeprefix("--run=")))
             return 0
 
     monkeypatch.setattr(compared, "Runner", Calls)
@@ -201,6 +201,17 @@ def test_jobs_of_a_cluster_are_planned_without_its_accelerator(file, monkeypatch
     code, _ = compared.compare_task(str(file), file.parent / "out", arms=["plain"], seeds=1, device="cuda", slurm={})
     assert code == 1
     assert {run.command[-2:] for run in started} == {("--device", "cuda")}
+
+
+def test_folders_may_begin_with_a_dash(file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    started, given = [], []
+    monkeypatch.setattr(compared, "_start", lambda runs, *args: started.extend(runs) or 1)
+    monkeypatch.setattr(compared, "run", lambda source, folder, *rest: given.append(folder) or 0)
+    compared.compare_task(str(file), Path("-1"), arms=["plain"], seeds=1)
+    command = list(started[0].command)
+    assert main(command[command.index("compare") :]) == 0
+    assert given == [started[0].folder.path]
 
 
 def test_a_run_on_another_device_is_refused(file, tmp_path, in_process):
