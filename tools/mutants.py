@@ -96,6 +96,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="write the result as JSON")
     parser.add_argument("--join", action="store_true", help="keep other folders in that file, of the same commit")
     options = parser.parse_args()
+    for place in [*options.only, *options.without, *options.tests]:
+        if not (ROOT / place.partition(":")[0]).exists():
+            parser.error(f"there is no {place} in the repository; name its folders or files")
     git = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     options.commit = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
     return options
@@ -233,14 +236,13 @@ def with_tests(file: str, change: Change, known: dict[str, dict], callers: dict[
     files = {name.split("::")[0] for name in calling}
     others = callers[file].union(name for name in known if name.split("::")[0] in files)
     near = callers[file.rpartition("/")[0]] - others
-    first = _within(sorted(calling, key=cost), known, FIRST)
-    rest = [*calling.difference(first)], [*(others - calling)], [*(near - calling)]
-    rest = [name for part in rest for name in sorted(part, key=cost)]
-    second = _within(rest, known, REST)
-    quick = _within(sorted(calling, key=cost), known, QUICK, FEW)
-    left = [name for name in first if name not in set(quick)]
+    ordered = sorted(calling, key=cost)
+    quick, first = _within(ordered, known, QUICK, FEW), _within(ordered, known, FIRST)
+    rest = calling.difference(first), others - calling, near - calling
+    second = _within([name for part in rest for name in sorted(part, key=cost)], known, REST)
+    left = [name for name in first if name not in quick]
     attempts = tuple(tuple(part) for part in (quick, left, second) if part)
-    return Mutant(file, change, attempts, sum(known[name]["seconds"] for name in quick + left + second))
+    return Mutant(file, change, attempts, sum(known[name]["seconds"] for part in attempts for name in part))
 
 
 def _within(names: list[str], known: dict[str, dict], limit: float, files: int | None = None) -> list[str]:
