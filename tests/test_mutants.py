@@ -233,3 +233,11 @@ def test_functions_have_the_names_that_python_gives_them(tools):
     code = compile(source, "m", "exec")
     assert names == ["f.<locals>.g", "A.B.h"]
     assert names[0] == code.co_consts[0].co_consts[1].co_qualname
+
+
+@pytest.mark.parametrize("option", ["--only", "--without", "--tests"])
+def test_places_that_are_not_there_are_told_at_once(tools, monkeypatch, capsys, option):
+    monkeypatch.setattr("sys.argv", ["mutants.py", option, "src/regrep/groups/finite.py:80", "src/nowhere"])
+    with pytest.raises(SystemExit):
+        tools.mutants._options()
+    assert "there is no src/nowhere in the repository; name its folders or files" in capsys.readouterr().err
