@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from regrep.actions.trees import moved, rows, samples_in
-from regrep.arguments import is_whole, shown
+from regrep.arguments import is_whole, shown, whole
 from regrep.comparison.arms import ARMS, REFERENCE, Arm, arms_named, grid_of
 from regrep.comparison.devices import check_present, on_device
 from regrep.comparison.failures import blamed
@@ -43,7 +43,7 @@ class Plan:
     Attributes:
         arms: those that the task allows.
         seeds: their seeds.
-        trainings: every training.
+        trainings: the trainings that choose the weights; all of them, unless weights are tuned with some seeds only.
         left_out: arms that the task does not allow, with the reason.
     """
 
@@ -52,25 +52,40 @@ class Plan:
     trainings: tuple[Run, ...]
     left_out: dict[str, str]
 
+    def further(self, chosen: dict[str, float | None]) -> list[Run]:
+        """The trainings for the chosen weights with the seeds that did not choose them."""
+        known = set(self.trainings)
+        runs = [Run(arm.name, chosen[arm.name], seed) for arm in self.arms if arm.trains for seed in self.seeds]
+        return [run for run in runs if run not in known]
+
     def tests(self, chosen: dict[str, float | None]) -> list[Run]:
         """The tests for the chosen weights."""
         return [Run(arm.name, chosen[arm.name], seed) for arm in self.arms for seed in self.seeds]
 
 
-def plan(task: Task, arms: Sequence[str] | str | None = None, seeds: int | Sequence[int] = 5) -> Plan:
+def plan(
+    task: Task,
+    arms: Sequence[str] | str | None = None,
+    seeds: int | Sequence[int] = 5,
+    tuning_seeds: int | None = None,
+) -> Plan:
     """The runs of a comparison.
 
     Args:
         task: the task; its network is built and run once, to see which arms it allows.
         arms: names; None for all that the task allows.
         seeds: their number, or the seeds.
+        tuning_seeds: how many of them, from the first one on, are trained with every weight of the grid; the others
+            are trained with the chosen weight alone. None for all.
 
     Raises:
-        RegrepError: an unknown arm, one that was asked for and is not possible, or no seeds.
+        RegrepError: an unknown arm, one that was asked for and is not possible, no seeds, or more to tune with than
+            there are.
     """
     if not isinstance(task, Task):
         raise RegrepError(f"a comparison is of a regrep.Task, got {shown(task)}")
     chosen = seeds_of(seeds)
+    tuning = chosen if tuning_seeds is None else chosen[: whole("tuning_seeds", tuning_seeds, 1, len(chosen))]
     wanted = arms_named(arms)
     named = () if arms is None else ([arms] if isinstance(arms, str) else arms)
     check_present(task.device)
@@ -105,8 +120,9 @@ def plan(task: Task, arms: Sequence[str] | str | None = None, seeds: int | Seque
         Run(arm.name, weight, seed)
         for arm in kept
         if arm.trains
-        for weight in grid_of(arm, task.weights)
-        for seed in chosen
+        for grid in [grid_of(arm, task.weights)]
+        for weight in grid
+        for seed in (tuning if len(grid) > 1 else chosen)
     ]
     return Plan(kept, chosen, tuple(trainings), left_out)
 

@@ -161,6 +161,15 @@ class Comparison:
         return found
 
     @property
+    def _tuned_with(self) -> str:
+        """The seeds that chose the weights, in words."""
+        tried = {seed: {(one.arm, one.weight) for one in self.trained if one.seed == seed} for seed in self.seeds}
+        some = [seed for seed in self.seeds if tried[seed] == set().union(*tried.values())]
+        if len(some) == len(self.seeds):
+            return "the seeds"
+        return f"the seed{'s' if len(some) > 1 else ''} {', '.join(map(str, some))}"
+
+    @property
     def _base(self) -> str:
         return "plain" if "plain" in self.arms else REFERENCE
 
@@ -236,7 +245,7 @@ class Comparison:
             f"test: {self.metric} ({better} is better), mean over seeds {', '.join(map(str, self.seeds))}.",
             f"gain: paired difference to {REFERENCE} with its {LEVEL:.0%} interval, which covers {' or '.join(covers)}."
             f" p: of a gain, by Holm corrected for {family} comparisons; controls are not among them.",
-            "weight: chosen on the validation samples (mean over the seeds)"
+            f"weight: chosen on the validation samples (mean over {self._tuned_with})"
             + (f" from {', '.join(f'{w:g}' for w in grid)}" if grid else "")
             + "; the test samples were looked at once, for the chosen one.",
             f"step, inference: cost as multiples of {self._base}, in matrix products and convolutions, and in seconds.",

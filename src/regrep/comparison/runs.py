@@ -25,6 +25,7 @@ def compare(
     seeds: int | Sequence[int] = 5,
     progress: Callable[[str], None] | None = None,
     device: str | torch.device | None = None,
+    tuning_seeds: int | None = None,
 ) -> Comparison:
     """Find out which use of a symmetry helps a task, and at what cost.
 
@@ -38,10 +39,12 @@ def compare(
         seeds: their number, or the seeds.
         progress: called with a line of text after each run.
         device: where networks are trained and tested, such as ``"cuda"``, instead of where the task says.
+        tuning_seeds: how many of the seeds, from the first one on, try every weight of the grid; the others are trained
+            with the weight that these choose, which saves most of the trainings. None for all.
 
     Raises:
-        RegrepError: what the task gave does not fit together, an unknown arm, a device that is not there, or a run that
-            failed.
+        RegrepError: what the task gave does not fit together, an unknown arm, a device that is not there, more seeds to
+            tune with than there are, or a run that failed.
 
     >>> import torch, regrep
     >>> G = regrep.groups.cyclic(2)
@@ -61,18 +64,24 @@ def compare(
     if progress is not None:
         check_callable("progress", progress)
     task = computed_on(task, device)
-    wanted = plan(task, arms, seeds)
+    wanted = plan(task, arms, seeds, tuning_seeds)
     trained: list[Trained] = []
     states: dict[Run, dict[str, Tensor]] = {}
     say = progress or (lambda text: None)
-    for run in sorted(wanted.trainings, key=lambda run: ARMS[run.arm].needs_reference):
-        reference = states[Run(REFERENCE, None, run.seed)] if ARMS[run.arm].needs_reference else None
-        record, states[run] = train(task, ARMS[run.arm], run.weight, run.seed, reference)
-        trained.append(record)
-        done = f"{len(trained)}/{len(wanted.trainings)}"
-        say(f"{done} {run_text(run.arm, run.weight, run.seed)}: {record.validation:.4g}")
+
+    def train_all(runs: Sequence[Run]) -> None:
+        total = len(trained) + len(runs)
+        for run in sorted(runs, key=lambda run: ARMS[run.arm].needs_reference):
+            reference = states[Run(REFERENCE, None, run.seed)] if ARMS[run.arm].needs_reference else None
+            record, states[run] = train(task, ARMS[run.arm], run.weight, run.seed, reference)
+            trained.append(record)
+            done = f"{len(trained)}/{total}"
+            say(f"{done} {run_text(run.arm, run.weight, run.seed)}: {record.validation:.4g}")
+
+    train_all(wanted.trainings)
     metric = task.metric_for(task.splits(wanted.seeds[0]))
     weights = choose(trained, metric.larger_is_better)
+    train_all(wanted.further(weights))
     tested: list[Evaluated] = []
     for run in wanted.tests(weights):
         arm = ARMS[run.arm]

@@ -33,6 +33,12 @@ def compare(words: Sequence[str]) -> int:
     )
     parser.add_argument("--list-arms", action="store_true", help="print every arm with a line on what it does")
     parser.add_argument("--seeds", metavar="N", type=int, default=5, help="seeds 0 to N-1 (default 5)")
+    parser.add_argument(
+        "--tuning-seeds",
+        metavar="N",
+        type=int,
+        help="try all weights with the seeds 0 to N-1 alone, and train the others with the chosen one (default: all)",
+    )
     parser.add_argument("--jobs", metavar="N", type=int, default=1, help="runs at a time (default 1)")
     parser.add_argument("--out", metavar="DIR", type=Path, help="folder (default runs/compare-TASK)")
     parser.add_argument("--data-dir", metavar="DIR", type=Path, help="folder with data files, for tasks that read some")
@@ -53,6 +59,8 @@ def compare(words: Sequence[str]) -> int:
         parser.error(f"--jobs is at least 1, got {options.jobs}")
     if options.seeds < 1:
         parser.error(f"--seeds is at least 1, got {options.seeds}")
+    if options.tuning_seeds is not None and not 1 <= options.tuning_seeds <= options.seeds:
+        parser.error(f"--tuning-seeds is 1 to {options.seeds}, the number of seeds, got {options.tuning_seeds}")
 
     from regrep_paper.experiments import compared
 
@@ -81,6 +89,7 @@ def compare(words: Sequence[str]) -> int:
             options.slurm,
             tell,
             options.device,
+            options.tuning_seeds,
         )
 
 
@@ -112,6 +121,7 @@ def _compare(
     slurm: Sequence[str] | None,
     tell: Callable[[dict[str, Any], str], None],
     device: str | None = None,
+    tuning_seeds: int | None = None,
 ) -> int:
     from regrep_paper.experiments import compared
     from regrep_paper.report.arms_page import check_page, comparison_page
@@ -121,7 +131,15 @@ def _compare(
     check_page()  # now, rather than after hours of training
     submitted = None if slurm is None else parse_assignments(slurm)
     code, found = compared.compare_task(
-        task, out, arms=arms, seeds=seeds, jobs=jobs, data_dir=data_dir, slurm=submitted, device=device
+        task,
+        out,
+        arms=arms,
+        seeds=seeds,
+        jobs=jobs,
+        data_dir=data_dir,
+        slurm=submitted,
+        device=device,
+        tuning_seeds=tuning_seeds,
     )
     if found is not None:
         page = out / "comparison.html"

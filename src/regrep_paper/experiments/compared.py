@@ -43,6 +43,7 @@ def compare_task(
     data_dir: Path | None = None,
     slurm: Mapping[str, Any] | None = None,
     device: str | None = None,
+    tuning_seeds: int | None = None,
 ) -> tuple[int, Comparison | None]:
     """Start or continue a comparison; ``regrep compare`` is this function.
 
@@ -58,22 +59,34 @@ def compare_task(
         slurm: options for Slurm; None runs on this machine.
         device: where the runs are computed; None for where the task says. Runs on the CPU and on an accelerator are
             different runs of the folder, which a result never mixes.
+        tuning_seeds: how many of the seeds try every weight; None for all.
 
     Returns:
         An exit code, and the result, or None if not all runs are finished.
     """
     file = _file(source, data_dir, device)
     here = file.task if slurm is None else computed_on(file.task, "cpu")  # who submits jobs may have no accelerator
-    wanted = plan(here, arms, seeds)
-    trainings = [_planned(source, file, "train", run, out, data_dir) for run in wanted.trainings]
-    for late in (False, True):  # arms that learn from the networks of the reference come after it
-        some = [one for one in trainings if ARMS[one.config["method"]].needs_reference == late]
-        code = _start(some, out, jobs, slurm) if some else 0
-        if code:
-            return code, None
-    trained = [Trained.from_dict(_part(run.folder, "trained")) for run in trainings]
+    wanted = plan(here, arms, seeds, tuning_seeds)
+    trained: list[Trained] = []
+
+    def train_all(runs: Sequence[Run]) -> int:
+        trainings = [_planned(source, file, "train", run, out, data_dir) for run in runs]
+        for late in (False, True):  # arms that learn from the networks of the reference come after it
+            some = [one for one in trainings if ARMS[one.config["method"]].needs_reference == late]
+            code = _start(some, out, jobs, slurm) if some else 0
+            if code:
+                return code
+        trained.extend(Trained.from_dict(_part(run.folder, "trained")) for run in trainings)
+        return 0
+
+    code = train_all(wanted.trainings)
+    if code:
+        return code, None
     metric = file.task.metric_for(file.task.splits(wanted.seeds[0]))
     chosen = choose(trained, metric.larger_is_better)
+    code = train_all(wanted.further(chosen))
+    if code:
+        return code, None
     tests = [_planned(source, file, "test", run, out, data_dir) for run in wanted.tests(chosen)]
     code = _start(tests, out, jobs, slurm)
     if code:

@@ -1,4 +1,8 @@
-"""Pairs of digits under the square of a group, in random poses; no digit is in two test pairs."""
+"""Pairs of digits under the square of a group, in random poses; no digit is in two test pairs.
+
+The network is that of the paper's appendix C.1 with a stride in its first layer and twice the channels. It takes less
+than half of the time on a CPU, so that a comparison of many arms ends on two cores, and classifies almost as well.
+"""
 
 from functools import lru_cache
 
@@ -7,13 +11,46 @@ from torch import nn
 
 import regrep
 from regrep_paper.data import digits
-from regrep_paper.networks.double_digit_cnn import DoubleDigitCNN
+from regrep_paper.networks.double_digit_cnn import AveragePool
+from regrep_paper.networks.heads import latent_head
 from regrep_paper.runs.kept import kept
 
 VALIDATION, TEST, UNLABELLED = 500, 1000, 10_000
 
 KEPT = 12
 """At most so many draws stay in memory: the samples of five seeds, of validation and of the test."""
+
+
+def block(inputs, outputs, kernel, stride=1, padding=1):
+    """Convolution, batch normalisation, ELU."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride, padding), nn.BatchNorm2d(outputs), nn.ELU(inplace=True)
+    )
+
+
+class Network(nn.Module):
+    """Pairs [B, 1, 56, 56] -> logits [B, 100]; the latent of 128 channels lies before any normalisation."""
+
+    def __init__(self, latent=128):
+        super().__init__()
+        self.encoder = nn.Sequential(
+            block(1, 12, 7, stride=2, padding=3),
+            block(12, 24, 3),
+            AveragePool(28, 5, 2, 1),
+            block(24, 48, 3),
+            AveragePool(13, 5, 2, 1),
+            block(48, 72, 3, padding=0),
+            block(72, 72, 3),
+            nn.AvgPool2d(4),
+            nn.Conv2d(72, latent, 1),
+            nn.Flatten(),
+        )
+        self.head = latent_head(latent, 100)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, x):
+        """Logits."""
+        return self.head(self.encoder(x))
 
 
 class Pairs:
@@ -46,7 +83,7 @@ drawn_pairs = kept(Pairs)
 """The draws of a group and a folder; a process that does many runs makes them once."""
 
 
-def pairs_task(group, data_dir, labels, steps, batch):
+def pairs_task(group, data_dir, labels, steps, batch, unlabelled=UNLABELLED):
     """The task for C4, D1 or D4.
 
     Args:
@@ -55,21 +92,22 @@ def pairs_task(group, data_dir, labels, steps, batch):
         labels: number of labelled training pairs.
         steps: steps of training.
         batch: labelled pairs in a step, and as many without labels.
+        unlabelled: number of further pairs without labels; 0 for none.
     """
     pairs = drawn_pairs(group, data_dir)
 
     def data(seed):
-        unlabelled, _ = pairs("train", UNLABELLED, 2 * seed + 1)
+        further = pairs("train", unlabelled, 2 * seed + 1)[0] if unlabelled else None
         return regrep.comparison.Splits(
             train=pairs("train", labels, 2 * seed),
             validation=pairs("validation", VALIDATION, 10**6),
             test=pairs("test", TEST, 10**6 + 1),
-            unlabelled=unlabelled,
+            unlabelled=further,
         )
 
     return regrep.Task(
         name=f"ddmnist-{group.lower()}",
-        model=lambda seed: DoubleDigitCNN(latent=128),
+        model=lambda seed: Network(),
         data=data,
         loss=nn.functional.cross_entropy,
         input_action=pairs.action,

@@ -285,6 +285,24 @@ def test_only_chosen_weights_are_tested(monkeypatch):
     assert len([run for run in found.trained if run.arm == "penalty-mse"]) == 2 * len(task().weights)
 
 
+def test_a_comparison_that_some_seeds_tune_trains_the_others_with_their_weights():
+    said = []
+    found = regrep.compare(task(), ["distilled"], seeds=3, tuning_seeds=1, progress=said.append)
+    chosen = {one.arm: one.weight for one in found.tested}
+    assert len(found.trained) == len(said) == 3 + 2 * (4 + 2)
+    for arm in ("distilled", "self-distilled"):
+        weights = {
+            seed: {one.weight for one in found.trained if (one.arm, one.seed) == (arm, seed)} for seed in range(3)
+        }
+        assert weights == {0: set(task().weights), 1: {chosen[arm]}, 2: {chosen[arm]}}
+    assert "(mean over the seed 0) from 0.1" in found.notes[2]
+    assert said[-1].startswith("15/15 ")
+    every = regrep.compare(task(), ["distilled"], seeds=3)
+    assert "(mean over the seeds) from 0.1" in every.notes[2]
+    pairs = {(one.arm, one.weight, one.seed): one.validation for one in every.trained}
+    assert all(pairs[one.arm, one.weight, one.seed] == one.validation for one in found.trained)
+
+
 @pytest.mark.parametrize(("larger", "weight"), [(True, 0.1), (False, 1.0)])
 def test_the_weight_with_the_best_mean_on_validation_is_chosen(larger, weight):
     values = {0.1: (0.6, 0.7), 0.3: (0.9, 0.2), 1.0: (0.05, 0.4)}  # the best single seed is not the best mean

@@ -331,6 +331,26 @@ def test_seeds_and_runs_of_a_plan():
     assert tests == [(arm, weights[arm], seed) for arm in weights for seed in (4, 2)]
 
 
+def test_some_seeds_choose_the_weights_and_the_others_are_trained_with_those():
+    found = plan(task(weights=(3.0, 1.0)), ["penalty-mse", "averaged", "consistency-target"], [4, 2, 7], tuning_seeds=2)
+    runs = {arm.name: [(run.weight, run.seed) for run in found.trainings if run.arm == arm.name] for arm in found.arms}
+    assert runs["penalty-mse"] == [(1.0, 4), (1.0, 2), (3.0, 4), (3.0, 2)]
+    assert runs["augmented"] == runs["consistency-target"] == [(None, 4), (None, 2), (None, 7)]  # no grid to go through
+    weights = dict.fromkeys(runs) | {"penalty-mse": 3.0, "mse-permuted": 1.0, "same-view": 1.0}
+    further = [(run.arm, run.weight, run.seed) for run in found.further(weights)]
+    assert further == [("penalty-mse", 3.0, 7), ("mse-permuted", 1.0, 7), ("same-view", 1.0, 7)]
+    assert len(found.tests(weights)) == 3 * len(found.arms)
+    for all_seeds in (None, 3):
+        whole = plan(task(weights=(3.0, 1.0)), ["penalty-mse"], [4, 2, 7], all_seeds)
+        assert len(whole.trainings) == 3 + 2 * 6
+        assert whole.further(weights) == []
+    one = plan(task(weights=(3.0,)), ["penalty-mse"], 3, 1)
+    assert one.further(weights | {"mse-permuted": 3.0}) == []  # one weight is nobody's choice
+    for wrong in (0, 4, 1.5, True):
+        with pytest.raises(RegrepError, match="tuning_seeds"):
+            plan(task(), ["penalty-mse"], 3, wrong)
+
+
 def test_an_average_has_the_weight_of_the_reference_only_if_that_was_trained():
     assert choose([trained("augmented", None, 0, 0.5)], True) == {"augmented": None, "averaged": None}
     assert choose([trained("plain", None, 0, 0.5)], True) == {"plain": None}

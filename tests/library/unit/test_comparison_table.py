@@ -138,6 +138,18 @@ def test_notes_say_what_the_columns_mean():
     assert alone.notes[2].startswith("weight: chosen on the validation samples (mean over the seeds); the test")
 
 
+def test_seeds_that_chose_the_weights_are_named():
+    """Also where the weights of a further seed, of all arms together, are the whole grid."""
+    found = made()
+    plain = [one for one in found.trained if one.weight is None]
+    first = {one.seed: one for one in plain}
+    runs = [("consistency", 1.0, 2), ("same-view", 0.3, 2)]
+    runs += [(arm, w, seed) for arm in ("consistency", "same-view") for w in (0.3, 1.0) for seed in (0, 1)]
+    weighted = [dataclasses.replace(first[seed], arm=arm, weight=weight) for arm, weight, seed in runs]
+    some = dataclasses.replace(found, trained=(*plain, *weighted))
+    assert "(mean over the seeds 0, 1) from 0.3, 1;" in some.notes[2]
+
+
 def test_errors_are_better_if_they_are_smaller():
     assert made(larger=False).gain("consistency").mean == pytest.approx(-3 / 12)
     assert [one.arm for one in made(larger=False).findings] == ["plain", "consistency", "averaged"]

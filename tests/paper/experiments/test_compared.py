@@ -100,6 +100,25 @@ def test_a_comparison_continues_and_says_the_same(file, tmp_path, in_process, ca
     assert json.loads(capsys.readouterr().out)["verdict"] == found.verdict
 
 
+def test_some_seeds_choose_weights_for_all(file, tmp_path, in_process, capsys):
+    words = ["compare", str(file), "--arms", "penalty-mse", "--seeds", "3", "--out", str(tmp_path / "out")]
+    assert main([*words, "--tuning-seeds", "1"]) == 0
+    assert len(in_process) == 3 + 2 * (2 + 2) + 3 * 3
+    record = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert len(record["trained"]) == 3 + 2 * (2 + 2)
+    assert {one["seed"] for one in record["tested"]} == {0, 1, 2}
+    assert "(mean over the seed 0)" in (tmp_path / "out" / "comparison.html").read_text()
+    assert main(words) == 0  # the same runs, and those that are missing
+    assert len(json.loads((tmp_path / "out" / "comparison.json").read_text())["trained"]) == 3 + 2 * 2 * 3
+    trainings = [run for run in in_process if run.config["part"] == "train"]
+    assert len(trainings) == 3 + 2 * 2 * 3
+    for wrong in ("0", "4", "-1"):
+        with pytest.raises(SystemExit) as stop:
+            main([*words, "--tuning-seeds", wrong])
+        assert stop.value.code == 2
+        assert "--tuning-seeds is 1 to 3, the number of seeds, got" in capsys.readouterr().err
+
+
 def test_a_changed_task_begins_again(file, tmp_path, in_process):
     compared.compare_task(str(file), tmp_path / "out", arms=["plain"], seeds=1)
     count = len(in_process)

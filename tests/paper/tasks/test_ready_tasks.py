@@ -165,6 +165,9 @@ def test_pairs_of_every_split_and_seed_have_draws_of_their_own(monkeypatch):
     assert len(set(seeds["train"])) == 8  # labelled and unlabelled
     assert (set(seeds["validation"]), set(seeds["test"])) == ({10**6}, {10**6 + 1})
     assert not set(seeds["validation"] + seeds["test"]) & set(seeds["train"])
+    asked.clear()
+    assert digit_pairs.pairs_task("C4", None, labels=2, steps=1, batch=1, unlabelled=0).data(0).unlabelled is None
+    assert len([one for one, _ in asked if one == "train"]) == 1
 
 
 @pytest.mark.parametrize("module", [chiral_cubes, forces])
@@ -181,15 +184,39 @@ def test_samples_of_every_split_and_seed_have_draws_of_their_own(monkeypatch, mo
     assert len(set(asked)) == 4 + 4 + 2  # those without labels have draws of their own, too
 
 
-def test_pairs_of_all_groups_are_seen_equally_often():
-    """Steps and batch grow with the labels."""
-    shares = []
+def test_tasks_of_pairs_differ_in_group_labels_and_steps():
+    """With all labels there are no further pairs without."""
+    made = {}
     for module in (pairs_c4, pairs_d1, pairs_d4):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(module, "pairs_task", lambda group, folder, **settings: settings)
-            made = module.task(None)
-        shares.append(made["steps"] * made["batch"] / made["labels"])
-    assert len(set(shares)) == 1
+            patch.setattr(module, "pairs_task", lambda group, folder, **settings: made.update({group: settings}))
+            module.task(None)
+    assert made["C4"] == made["D1"] == {"labels": 1000, "steps": 800, "batch": 64}
+    assert made["D4"] == {"labels": 10_000, "steps": 1000, "batch": 128, "unlabelled": 0}
+
+
+def test_the_network_of_pairs_is_the_papers_with_a_stride():
+    from regrep_paper.networks.double_digit_cnn import DoubleDigitCNN
+    from regrep_paper.tasks.digit_pairs import Network
+
+    def layers(network):
+        kinds = (torch.nn.Conv2d, torch.nn.BatchNorm2d, torch.nn.ELU, torch.nn.Linear)
+        return [type(one) for one in network.modules() if isinstance(one, kinds)]
+
+    network, paper = Network(), DoubleDigitCNN(128)
+    assert layers(network) == layers(paper)
+    x = torch.randn(3, 1, 56, 56)
+    assert network.encoder(x).shape == (3, 128)
+    assert torch.equal(network.eval()(x), network.head(network.encoder(x)))
+    strides = [
+        [one.stride[0] for one in net.encoder.modules() if isinstance(one, torch.nn.Conv2d)] for net in (network, paper)
+    ]
+    assert strides == [[2, 1, 1, 1, 1, 1], [1, 1, 2, 2, 1, 1]]
+    widths = [
+        [one.out_channels for one in net.encoder.modules() if isinstance(one, torch.nn.Conv2d)]
+        for net in (network, paper)
+    ]
+    assert widths == [[12, 24, 48, 72, 72, 128], [6, 12, 24, 36, 36, 128]]
 
 
 def test_a_force_is_that_of_its_own_charges():
