@@ -13,7 +13,7 @@ from regrep.errors import RegrepError
 from regrep.groups import FiniteGroup, LargeGroup
 from regrep.groups.finite import check_group
 from regrep.objectives.checks import check_choice
-from regrep.objectives.whitening import channels_last, whiten
+from regrep.objectives.whitening import channels_last, distance_of_halves, whiten
 from regrep.representations import PermutationRepresentation
 from regrep.unrounded import unrounded
 
@@ -104,7 +104,11 @@ def penalty_between(
         return relative_to_variance(moved, target, rounding(moved, target), samples)
     with unrounded(moved.device):
         if penalty == "whitened":
-            return relative_to_variance(*whitened_pair(moved, target, rho), samples=samples)
+            both = whitened_halves(moved, target, rho)
+            if samples is None:
+                return distance_of_halves(both)
+            first, second = both.chunk(2)
+            return relative_to_variance(first, second, samples=samples)
         floor = rounding(moved, target)
         return relative_to_variance(moving_part(moved, rho, group), moving_part(target, rho, group), floor, samples)
 
@@ -131,10 +135,14 @@ def rounding(moved: Tensor, target: Tensor) -> Tensor:
     return (ROUNDING * torch.finfo(size.dtype).eps) ** 2 * size
 
 
+def whitened_halves(moved: Tensor, target: Tensor, rho: LatentAction) -> Tensor:
+    """Both latents, one after the other, as samples [2·B·positions, C] whitened together; see :func:`whiten`."""
+    return whiten(channels_last(torch.cat([moved, target]), rho))
+
+
 def whitened_pair(moved: Tensor, target: Tensor, rho: LatentAction) -> tuple[Tensor, Tensor]:
     """Both latents as samples [B·positions, C], whitened by the covariance of both; see :func:`whiten`."""
-    both = channels_last(torch.cat([moved, target]), rho)
-    first, second = whiten(both).chunk(2)
+    first, second = whitened_halves(moved, target, rho).chunk(2)
     return first, second
 
 

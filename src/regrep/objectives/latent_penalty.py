@@ -16,13 +16,13 @@ from regrep.objectives.functional import (
     Penalty,
     move,
     penalty_between,
-    relative_to_variance,
-    whitened_pair,
+    whitened_halves,
     wide,
 )
 from regrep.objectives.layers import Latents, Layer
 from regrep.objectives.processes import of_all_processes
 from regrep.objectives.terms import Compared, error_between
+from regrep.objectives.whitening import distance_of_halves
 from regrep.unrounded import unrounded
 
 Runs = Mapping[Layer, tuple[tuple[Tensor, Tensor], ...]]
@@ -108,8 +108,9 @@ class LatentPenalty:
                 penalty = (wide(z).square().mean() + target.square().mean()) / 2
             elif self.penalty == "whitened":
                 with unrounded(moved.device):
-                    pair = whitened_pair(moved, target, applied)
-                penalty = relative_to_variance(*pair)
+                    both = whitened_halves(moved, target, applied)
+                first, second = both.chunk(2)
+                penalty, pair = distance_of_halves(both), (first, second)
             else:
                 penalty = penalty_between(moved, target, self.penalty, applied, self.group)
         moved, pair = moved.detach(), None if pair is None else (pair[0].detach(), pair[1].detach())

@@ -53,22 +53,23 @@ def whiten(samples: Tensor) -> Tensor:
     size = samples.detach().square().mean()
     centred = samples - samples.mean(dim=0)
     # [blocks, width, n]; the last block is padded with channels of 0, which stay 0.
-    x = nn.functional.pad(centred, (0, blocks * width - d)).T.reshape(blocks, width, n)
-    floor = NEGLIGIBLE * size + torch.finfo(x.dtype).tiny
-    for ridge in RIDGES:
+    whole = blocks * width == d
+    x = (centred if whole else nn.functional.pad(centred, (0, blocks * width - d))).T.reshape(blocks, width, n)
+    floor = torch.add(torch.finfo(x.dtype).tiny, size, alpha=NEGLIGIBLE)
+    for ridge, least in zip(RIDGES, (floor, torch.full_like(floor, NEGLIGIBLE)), strict=True):
         if torch.compiler.is_compiling():  # the compiler differentiates by itself, and warns of functions that do
-            x = inverse_factor(x, ridge, floor, d) @ x
+            x = inverse_factor(x, ridge, least, d) @ x
         else:
-            x = Whitened.apply(x, ridge, floor, d)[0]
-        floor = torch.full_like(floor, NEGLIGIBLE)
-    return x.reshape(blocks * width, n)[:d].T
+            x = Whitened.apply(x, ridge, least, d)[0]
+    x = x.reshape(blocks * width, n)
+    return (x if whole else x[:d]).T
 
 
 def inverse_factor(x: Tensor, ridge: float, floor: Tensor, d: int) -> Tensor:
     """L⁻¹ [blocks, width, width] of rows x [blocks, width, n], d of which are no padding; see :class:`Whitened`."""
     covariance = torch.bmm(x, x.mT).div_(x.shape[2])
     diagonal = covariance.diagonal(dim1=1, dim2=2)
-    diagonal += ridge / d * diagonal.sum() + floor
+    diagonal += torch.add(floor, diagonal.sum(), alpha=ridge / d)
     factor, _ = torch.linalg.cholesky_ex(covariance, check_errors=False)
     eye = torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
     return torch.linalg.solve_triangular(factor, eye.expand_as(factor), upper=False)
@@ -97,11 +98,14 @@ class Whitened(torch.autograd.Function):
         """Keeps what the gradient needs."""
         x, ctx.ridge, floor, ctx.d = inputs
         ctx.mark_non_differentiable(output[1])
+        ctx.set_materialize_grads(False)
         ctx.save_for_backward(x, floor, *output)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, gradient: Tensor | None, _: Tensor | None) -> tuple[Tensor | None, None, None, None]:
         """Returns x̄."""
+        if gradient is None:
+            return None, None, None, None
         x, floor, y, inverse = ctx.saved_tensors
         if torch.is_grad_enabled():  # to be differentiated again, also through the factor
             again = inverse_factor(x, ctx.ridge, floor, ctx.d) @ x
@@ -112,7 +116,63 @@ class Whitened(torch.autograd.Function):
         twice = lower + lower.mT
         trace = (twice @ inverse * inverse).sum()
         inner = torch.baddbmm(gradient, twice, y, alpha=-1 / n)
-        return torch.addcmul(inverse.mT @ inner, trace * (-ctx.ridge / (n * ctx.d)), x), None, None, None
+        return torch.addcmul(inverse.mT @ inner, trace, x, value=-ctx.ridge / (n * ctx.d)), None, None, None
+
+
+def distance_of_halves(samples: Tensor) -> Tensor:
+    """Mean |w - v|² divided by the variance of both, for whitened samples [w, v]; 2 if unrelated, 0 if equal.
+
+    Args:
+        samples: [2 n, d], as :func:`whiten` returns them.
+    """
+    if torch.compiler.is_compiling():
+        return _distance(samples)[0]
+    return Distance.apply(samples)[0]
+
+
+def _distance(samples: Tensor) -> tuple[Tensor, Tensor]:
+    variance = samples.square().mean().clamp_min(torch.finfo(samples.dtype).tiny)  # whitened samples are centred
+    first, second = samples.chunk(2)
+    return nn.functional.mse_loss(first, second) / variance, variance
+
+
+class Distance(torch.autograd.Function):
+    """R = D / V with D the mean square of w - v, and V that of both, for whitened samples y = [w, v].
+
+    With N entries in w, the gradient is (2 (w - v) - R w) / (N V) for w, and (2 (v - w) - R v) / (N V) for v: a third
+    of the operations that differentiating each part takes.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(samples: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns R and V."""
+        return _distance(samples)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: tuple[Tensor, Tensor]) -> None:
+        """Keeps what the gradient needs."""
+        ctx.mark_non_differentiable(output[1])
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*inputs, *output)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor | None, _: Tensor | None) -> Tensor | None:
+        """Returns the gradient of y."""
+        if gradient is None:
+            return None
+        samples, distance, variance = ctx.saved_tensors
+        if torch.is_grad_enabled():  # to be differentiated again
+            return torch.autograd.grad(_distance(samples)[0], samples, gradient, create_graph=True)[0]
+        first, second = samples.chunk(2)
+        scale = gradient / variance / -first.numel()
+        difference = first - second
+        found = samples * (scale * distance)
+        one, other = found.chunk(2)
+        one.addcmul_(difference, scale, value=-2)
+        other.addcmul_(difference, scale, value=2)
+        return found
 
 
 def channels_last(z: Tensor, rho: object) -> Tensor:
