@@ -63,10 +63,11 @@ def read_task(source: str, data_dir: Path | None = None) -> TaskFile:
 def _digest(path: Path, text: bytes) -> str:
     """Of a file, and of all files beside it that it imports, directly or through each other, also inside functions."""
     folder, texts, waiting = path.parent, {path: text}, [path]
+    package = _package(folder)
     while waiting:
         file = waiting.pop()
         for name in _imported(file.relative_to(folder), texts[file]):
-            parts = name.split(".")
+            parts = name.removeprefix(package).split(".")  # also by its whole name, if the folder is a package
             for stem in (folder.joinpath(*parts[:k]) for k in range(1, len(parts) + 1)):
                 for other in (stem / "__init__.py", stem.with_name(f"{stem.name}.py")):
                     if other not in texts and other.is_file():
@@ -76,6 +77,14 @@ def _digest(path: Path, text: bytes) -> str:
     for file in sorted(texts):
         digest.update(f"{file.relative_to(folder).as_posix()} {hashlib.sha256(texts[file]).hexdigest()}".encode())
     return digest.hexdigest()[:12]
+
+
+def _package(folder: Path) -> str:
+    """Name of the package that a folder is, with a dot behind it; empty for any other folder."""
+    name = ""
+    while (folder / "__init__.py").is_file():
+        folder, name = folder.parent, f"{folder.name}.{name}"
+    return name
 
 
 def _imported(file: Path, text: bytes) -> Iterator[str]:

@@ -154,6 +154,27 @@ def test_what_a_task_imports_from_its_folder_belongs_to_it(tmp_path):
     assert changed == {name for name in files if "other" not in name and name != "deep.py"}
 
 
+def test_a_task_in_a_package_may_name_what_lies_beside_it_in_full(tmp_path, monkeypatch):
+    """As the ready tasks do; other parts of the package are not looked at, like those of any other."""
+    files = {
+        "whole_package/__init__.py": "",
+        "whole_package/common.py": "",
+        "whole_package/tasks/__init__.py": "",
+        "whole_package/tasks/beside.py": "",
+        "whole_package/tasks/task.py": "from whole_package.tasks import beside\nimport whole_package.common\n" + TASK,
+    }
+    monkeypatch.syspath_prepend(tmp_path)
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    digest = lambda: read_task(str(tmp_path / "whole_package/tasks/task.py")).digest  # noqa: E731
+    first = digest()
+    (tmp_path / "whole_package/common.py").write_text("# changed")
+    assert digest() == first
+    (tmp_path / "whole_package/tasks/beside.py").write_text("# changed")
+    assert digest() != first
+
+
 def test_the_digest_of_a_file_that_stands_alone_is_that_of_its_text(file):
     assert hashlib.sha256(file.read_bytes()).hexdigest().startswith(read_task(str(file)).digest)
 
