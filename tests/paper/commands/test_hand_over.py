@@ -59,15 +59,31 @@ def test_compare(monkeypatch, here, capsys):
     compare = Calls((7, None))
     monkeypatch.setattr(compared, "compare_task", compare)
     plain = {"arms": None, "seeds": 5, "jobs": 1, "data_dir": None, "slurm": None, "device": None}
+    plain["tuning_seeds"] = None
     assert main(["compare", "demo"]) == 7
     assert compare.only() == (("demo", Path("runs/compare-demo")), plain)
     assert main(["compare", "x/my.py", "--slurm"]) == 7
     assert compare.only() == (("x/my.py", Path("runs/compare-my")), {**plain, "slurm": {}})
-    words = ["--arms", "a, b", "--seeds", "1", "--jobs", "1", "--out", "o", "--data-dir", "d", "--device", "cuda"]
+    words = [
+        "--arms",
+        "a, b",
+        "--seeds",
+        "1",
+        "--tuning-seeds",
+        "1",
+        "--jobs",
+        "1",
+        "--out",
+        "o",
+        "--data-dir",
+        "d",
+        "--device",
+        "cuda",
+    ]
     assert main(["compare", "demo", *words, "--slurm", "partition=cpu", "timeout_min=60"]) == 7
     slurm = {"partition": "cpu", "timeout_min": 60}
     given = {"arms": ["a", "b"], "seeds": 1, "jobs": 1, "data_dir": Path("d"), "slurm": slurm, "device": "cuda"}
-    assert compare.only() == (("demo", Path("o")), given)
+    assert compare.only() == (("demo", Path("o")), {**given, "tuning_seeds": 1})
     assert stopped(["compare"], capsys) == "name a file TASK.py or a ready task; see regrep compare --help"
     for option in ("--jobs", "--seeds"):
         assert stopped(["compare", "demo", option, "0"], capsys) == f"{option} is at least 1, got 0"
@@ -87,7 +103,7 @@ def test_demo(monkeypatch, here, capsys):
     compare = Calls((0, None))
     monkeypatch.setattr(compared, "compare_task", compare)
     arms = ("penalty-mse", "penalty-whitened", "consistency", "averaged")
-    given = {"arms": arms, "seeds": 3, "data_dir": None, "slurm": None, "device": None}
+    given = {"arms": arms, "seeds": 3, "data_dir": None, "slurm": None, "device": None, "tuning_seeds": None}
     assert main(["demo"]) == 0
     assert compare.only() == (("demo", Path("demo")), {**given, "jobs": 2})
     assert main(["demo", "--jobs", "1", "--out", "o"]) == 0
