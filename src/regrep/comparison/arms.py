@@ -43,8 +43,9 @@ class Arm:
         weighted: what the grid of weights sets; None for an arm without a weight.
         shares: further options that are a share of that weight.
         augmented: whether samples are moved by random elements; the objective is used only then.
-        averages: whether outputs are averaged over the group at test time. Such an arm has no training of its own: it
-            tests the networks of ``REFERENCE``.
+        averages: whether outputs are averaged over the group at test time: those for gx, or with ``latent`` those of
+            the head for rho(g) E(x). Such an arm has no training of its own.
+        tests: the arm whose networks one that averages tests.
         teacher: whose outputs are targets for gx, or None.
         follows: whether its weight follows a target error; it then needs no grid.
         latent: whether it needs a representation on a latent.
@@ -61,6 +62,7 @@ class Arm:
     shares: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     augmented: bool = True
     averages: bool = False
+    tests: str = REFERENCE
     teacher: Teacher | None = None
     follows: bool = False
     latent: bool = False
@@ -81,7 +83,7 @@ class Arm:
     @property
     def needs_reference(self) -> bool:
         """Whether it begins when the networks of the reference are trained."""
-        return self.averages or self.teacher in ("averaged", "reference")
+        return (self.averages and self.tests == REFERENCE) or self.teacher in ("averaged", "reference")
 
     @property
     def projects(self) -> bool:
@@ -164,6 +166,16 @@ ARMS: Mapping[str, Arm] = MappingProxyType(
             controls=("same-view",),
         ),
         Arm("averaged", "the augmented network, averaged over the group at test time", averages=True),
+        Arm(
+            "latent-averaged",
+            "the network of penalty-whitened, its head averaged over moved latents at test time",
+            averages=True,
+            tests="penalty-whitened",
+            latent=True,
+            head=True,
+            controls=("permuted", "shuffled", "latent-augmentation"),
+            adds_to="penalty-whitened",
+        ),
         Arm(
             "distilled",
             "targets from the averaged network",
@@ -251,6 +263,8 @@ ARMS: Mapping[str, Arm] = MappingProxyType(
 
 def arms_named(names: Sequence[str] | str | None) -> list[Arm]:
     """The arms of these names and what they need: the reference, the arm that one adds to, and the controls of each.
+
+    An arm that averages the networks of another one needs that, which is also the one that it adds to.
 
     Args:
         names: in any order; None for all.

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from regrep.actions.trees import moved, rows, samples_in
 from regrep.arguments import is_whole, shown, whole
-from regrep.comparison.arms import ARMS, REFERENCE, Arm, arms_named, grid_of
+from regrep.comparison.arms import ARMS, Arm, arms_named, grid_of
 from regrep.comparison.devices import check_present, on_device
 from regrep.comparison.failures import blamed
 from regrep.comparison.placement import has_encoder_and_head, placement
@@ -182,7 +182,7 @@ def seeds_of(seeds: int | Sequence[int]) -> tuple[int, ...]:
 def choose(trained: Iterable[Trained], larger_is_better: bool) -> dict[str, float | None]:
     """The weight of each arm with the best mean of the validation metric over the seeds; of equal ones the smallest.
 
-    An arm that averages has the weight of the reference.
+    An arm that averages has the weight of the arm whose networks it tests.
 
     Raises:
         RegrepError: weights that were not trained with the same seeds, or networks that are not paired.
@@ -203,8 +203,8 @@ def choose(trained: Iterable[Trained], larger_is_better: bool) -> dict[str, floa
             weights, key=lambda weight: (sign * statistics.fmean(weights[weight].values()), -(weight or 0.0))
         )
     for other in ARMS.values():
-        if other.averages and REFERENCE in found:
-            found[other.name] = found[REFERENCE]
+        if other.averages and other.tests in found:
+            found[other.name] = found[other.tests]
     return found
 
 

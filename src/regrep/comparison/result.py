@@ -174,7 +174,7 @@ class Comparison:
         return "plain" if "plain" in self.arms else REFERENCE
 
     def _trainings(self, arm: str) -> list[Trained]:
-        trained_as = REFERENCE if ARMS[arm].averages else arm
+        trained_as = ARMS[arm].tests if ARMS[arm].averages else arm
         weight = self.tests(arm)[0].weight
         return [one for one in self.trained if one.arm == trained_as and one.weight == weight]
 

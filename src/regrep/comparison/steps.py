@@ -186,6 +186,16 @@ def averaged(task: Task, network: nn.Module, splits: Splits, elements: int | Non
     )
 
 
+def averaged_head(task: Task, network: nn.Module, place: Placement | None, splits: Splits) -> nn.Module:
+    """A network whose head is averaged over its latent under all elements, for the price of the heads."""
+    if place is None or not place.split:
+        raise RegrepError("a head is averaged between an encoder and a head, which this network does not have")
+    encoder: Any = network.encoder
+    head: Any = network.head
+    mean = GroupAveraged(head, place.rho, task.output_action, probabilities=task.classifies(splits))
+    return nn.Sequential(encoder, mean)
+
+
 def outputs_of(network: nn.Module, x: Any) -> Any:
     """Outputs in evaluation mode, without gradients."""
     with evaluating(network):

@@ -19,7 +19,7 @@ from regrep.comparison.devices import check_present, name_of, on_device, seeded
 from regrep.comparison.failures import blamed
 from regrep.comparison.placement import Placement, placement
 from regrep.comparison.records import Evaluated, Trained, fingerprint, weights_of
-from regrep.comparison.steps import averaged, outputs_of, step_of
+from regrep.comparison.steps import averaged, averaged_head, outputs_of, step_of
 from regrep.comparison.symmetry import symmetry_of
 from regrep.comparison.task import Splits, Task, check_pair
 from regrep.comparison.watch import Course, Watch, timed
@@ -127,7 +127,10 @@ def evaluate(task: Task, arm: Arm, weight: float | None, seed: int, weights: Map
     splits = task.splits(seed)
     network, first = loaded(task, seed, weights), task.network(seed).to(task.device)
     x, y = splits.test
-    used = averaged(task, network, splits) if arm.averages else network
+    place = _place_or_none(task, network, splits)
+    used = network
+    if arm.averages:
+        used = averaged_head(task, network, place, splits) if arm.latent else averaged(task, network, splits)
     metric = task.metric_for(splits)
     seconds, flops = inference_cost(used, on_device(rows(splits.train[0], slice(TIMED)), task.device), task.device)
     with blamed("the model on the test inputs"):
@@ -135,7 +138,7 @@ def evaluate(task: Task, arm: Arm, weight: float | None, seed: int, weights: Map
         outputs = outputs_of(used, x)
     check_pair("test", splits.test)
     found = metric.scores(outputs, y)
-    pair, place = on_device((x, y), task.device), _place_or_none(task, network, splits)
+    pair = on_device((x, y), task.device)
     return Evaluated(
         arm.name,
         weight,

@@ -5,6 +5,7 @@ from pathlib import Path
 TASKS = {
     "demo": ("demo_digits.py", "the task digits with two weights, for `regrep demo`"),
     "digits": ("few_digits.py", "embedded digits under D4, 10 labels per class, the others unlabelled"),
+    "digits-all": ("all_digits.py", "embedded digits under D4, all labels, more steps"),
     "polycubes": ("chiral_cubes.py", "polycubes under the 24 rotations of a cube, 20 labels per class"),
     "vectors": ("forces.py", "a regression with equivariant output: the force of charges, under D4"),
     "mnist": ("few_mnist.py", "MNIST's digits under D4, 30 labels per class (downloaded, or --data-dir)"),

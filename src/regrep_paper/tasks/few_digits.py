@@ -33,14 +33,19 @@ class Network(nn.Module):
         return self.head(self.encoder(x))
 
 
-def data(seed):
-    """Every digit in one random pose; the seed draws which training digits have labels."""
+def posed():
+    """Every digit in one random pose, in one random order; the first are for the test, the next for validation."""
     images, labels = embedded()
     generator = torch.Generator().manual_seed(20240522)
     order = torch.randperm(len(labels), generator=generator)
     x = images[order, None].float() / 16
     x = ACTION(x, regrep.actions.sample(GROUP, len(x), generator=generator))
-    y = labels[order]
+    return x, labels[order]
+
+
+def data(seed):
+    """The seed draws which training digits have labels."""
+    x, y = posed()
     test, validation = slice(TEST), slice(TEST, TEST + VALIDATION)
     x_rest, y_rest = x[TEST + VALIDATION :], y[TEST + VALIDATION :]
     drawn = torch.randperm(len(x_rest), generator=torch.Generator().manual_seed(seed))

@@ -16,6 +16,7 @@ from regrep.comparison.batches import Order, Views
 from regrep.comparison.placement import placement
 from regrep.comparison.plan import choose, seeds_of
 from regrep.comparison.records import LONGEST, Evaluated, Trained, fingerprint, packed, unpacked
+from regrep.comparison.runs import trained_as
 from regrep.comparison.symmetry import symmetry_of
 from regrep.comparison.verdict import decimals, shown_interval
 from regrep.comparison.watch import Course, Watch, timed
@@ -351,6 +352,17 @@ def test_some_seeds_choose_the_weights_and_the_others_are_trained_with_those():
             plan(task(), ["penalty-mse"], 3, wrong)
 
 
+def test_an_average_of_heads_comes_with_the_networks_that_it_tests_and_has_their_weight():
+    found = plan(task(weights=(3.0, 1.0)), ["latent-averaged"], 2)
+    names = ["augmented", "penalty-whitened", "latent-averaged", "permuted", "shuffled", "latent-augmentation"]
+    assert [arm.name for arm in found.arms] == names
+    assert {run.arm for run in found.trainings} == {*names} - {"latent-averaged"}
+    assert not ARMS["latent-averaged"].needs_reference
+    runs = [trained("penalty-whitened", weight, 0, value) for weight, value in ((1.0, 0.4), (3.0, 0.6))]
+    assert choose(runs, True) == {"penalty-whitened": 3.0, "latent-averaged": 3.0}
+    assert trained_as("latent-averaged") == "penalty-whitened"
+
+
 def test_an_average_has_the_weight_of_the_reference_only_if_that_was_trained():
     assert choose([trained("augmented", None, 0, 0.5)], True) == {"augmented": None, "averaged": None}
     assert choose([trained("plain", None, 0, 0.5)], True) == {"plain": None}
@@ -380,8 +392,9 @@ def test_arms_bring_their_controls_and_what_they_add_to():
 def test_arms_need_what_their_terms_need():
     """A latent where something is penalised or moved there, a head where that is trained on it."""
     for name, arm in ARMS.items():
-        settings = dict(arm.settings)
-        penalises = arm.weighted == "weight" or "weight" in arm.shares or "target_error" in settings
+        tested = ARMS[arm.tests] if arm.latent and arm.averages else arm
+        settings = dict(tested.settings)
+        penalises = tested.weighted == "weight" or "weight" in arm.shares or "target_error" in settings
         augments = settings.get("latent_augmentation", False)
         assert (arm.latent, arm.head) == (penalises or augments, augments), name
         if arm.augmented and not penalises and not arm.averages and not arm.projects:
@@ -396,9 +409,14 @@ def test_arms_need_what_their_terms_need():
             if arm.latent and other.weighted == arm.weighted is not None:
                 same = {**settings, "control": other.settings["control"]}
                 assert (dict(other.settings), other.shares) == (same, arm.shares), (name, other.name)
-        if arm.adds_to is not None:
+        if arm.averages and arm.latent:
+            assert arm.adds_to == arm.tests
+            assert arm.controls == tested.controls
+        elif arm.adds_to is not None:
             assert ARMS[arm.adds_to].weighted == arm.weighted
-    assert [name for name, arm in ARMS.items() if not arm.trains] == ["averaged"]
+    assert [(name, arm.tests) for name, arm in ARMS.items() if not arm.trains] == [
+        ("averaged", "augmented"), ("latent-averaged", "penalty-whitened"),
+    ]  # fmt: skip
     assert [name for name, arm in ARMS.items() if arm.needs_reference] == ["averaged", "distilled", "self-distilled"]
     assert [name for name, arm in ARMS.items() if arm.plain_views] == ["plain", "augmented", "averaged"]
 

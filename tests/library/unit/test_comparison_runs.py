@@ -43,7 +43,7 @@ def test_the_record_of_a_training(monkeypatch):
     assert train(task(steps=4), PLAIN, None, 5)[0].order != record.order
 
 
-@pytest.mark.parametrize("arm", ["plain", "averaged"])
+@pytest.mark.parametrize("arm", ["plain", "averaged", "latent-averaged"])
 def test_the_record_of_a_test(arm, monkeypatch):
     monkeypatch.setattr(trial, "timed", lambda call, device: 3.0)
     made, parts = task(), splits()
@@ -57,13 +57,25 @@ def test_the_record_of_a_test(arm, monkeypatch):
     if arm == "averaged":
         used = regrep.nn.GroupAveraged(network, SWAP, probabilities=True)
     place, metric = placement(made, network, parts.train[0]), made.metric_for(parts)
+    if arm == "latent-averaged":
+
+        def used(x):
+            z = network.encoder(x)
+            return sum(network.head(place.rho(z, torch.full((len(z),), k))).softmax(1) for k in range(2)).log()
+
+        with torch.no_grad():
+            assert not torch.equal(used(x), network(x).softmax(1).log())
     assert (found.arm, found.weight, found.seed, found.by_sample, found.device) == (arm, 0.7, 5, True, "cpu")
     with torch.no_grad():
         assert found.scores.tolist() == hits(used, (x, y)).tolist()
     assert found.samples == fingerprint(parts.test)
-    passes = 2 if arm == "averaged" else 1
-    assert (found.seconds, found.flops) == (3.0 / 20, passes * 2 * (4 * 8 + 8 * 2))  # of the 20 labelled samples
+    encoders, heads = {"plain": (1, 1), "averaged": (2, 2), "latent-averaged": (1, 2)}[arm]
+    assert (found.seconds, found.flops) == (3.0 / 20, 2 * (encoders * 4 * 8 + heads * 8 * 2))  # of 20 labelled samples
     assert found.before == symmetry_of(made, first, None, place, metric, (x, y))
+    if arm == "latent-averaged":
+        used = torch.nn.Sequential(
+            network.encoder, regrep.nn.GroupAveraged(network.head, place.rho, probabilities=True)
+        )
     assert found.after == symmetry_of(made, network, used, place, metric, (x, y))
     assert found.before["whitened_error"] is not None
     assert found.before != found.after

@@ -90,6 +90,19 @@ def test_samples_of_digits_are_those_of_the_record():
     assert {one.samples for one in found.tested} == {fingerprint(splits.test)}
 
 
+def test_all_digits_are_those_of_the_task_with_few_labels():
+    task, few = read_task("digits-all").task, read_task("digits").task
+    splits, other = task.splits(0), few.splits(0)
+    assert {arm.name for arm in plan(task, None, 1).arms} == set(ARMS)
+    assert (fingerprint(splits.test), fingerprint(splits.validation)) == (
+        fingerprint(other.test), fingerprint(other.validation),
+    )  # fmt: skip
+    assert torch.equal(splits.train[0], other.unlabelled)
+    places = [int((splits.train[0] == x).flatten(1).all(dim=1).nonzero()[0]) for x in other.train[0]]
+    assert torch.equal(splits.train[1][places], other.train[1])
+    assert (splits.unlabelled, task.steps, task.weights) == (None, 2000, few.weights)
+
+
 def test_the_demo_is_the_task_digits_with_two_weights():
     demo, whole = (read_task(name).task for name in ("demo", "digits"))
     assert (demo.name, len(demo.weights)) == ("demo", 2)
