@@ -84,8 +84,10 @@ def keep_comparison(folder: Path, name: str, names: dict[str, str]) -> int:
 def command(records: dict[str, dict[str, Any]]) -> list[str]:
     """The command of a comparison, from those of its runs: without the folder of a run."""
     words = list(next(iter(records.values()))["command"])
-    place = words.index("--run")
-    return words[:place] + words[place + 2 :]
+    if "--run" in words:  # of records that are older than the one word
+        place = words.index("--run")
+        return words[:place] + words[place + 2 :]
+    return [word for word in words if not word.startswith("--run=")]
 
 
 def check_committed(name: str, record: dict[str, Any]) -> None:
