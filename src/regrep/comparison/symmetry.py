@@ -17,8 +17,8 @@ from regrep.diagnostics.through import through_layer, through_rho
 from regrep.errors import RegrepError
 from regrep.representations import trivial
 
-MEASURED = 512
-"""At most this many samples are measured."""
+MEASURED, AVERAGED = 512, 64
+"""At most this many samples are measured; of outputs that are averages, which take a pass for each element, that many."""
 
 NAMES = ("whitened_error", "through_rho", "output_error")
 
@@ -36,7 +36,7 @@ def symmetry_of(
     Args:
         task: the task.
         network: the network.
-        used: what makes the outputs, if it is not the network itself.
+        used: what makes the outputs, if it is not the network itself but an average.
         place: its latent, or None if there is none.
         metric: the metric.
         pair: samples and targets.
@@ -48,6 +48,8 @@ def symmetry_of(
         found["whitened_error"] = None if error is None else _plain(error.mean_whitened_error)
         found["through_rho"] = _through(task, network, place, metric, x, y)
     outputs = used or network
+    if used is not None:
+        x = rows(x, slice(AVERAGED))
     rho = task.output_action
     if rho is None and isinstance(y, Tensor):
         with_outputs = _outputs(outputs, x)

@@ -10,8 +10,14 @@ from torch import Tensor, nn
 from regrep.arguments import check_tensor
 from regrep.errors import RegrepError
 
-RIDGES = (1e-3, 1e-2)
-"""Ridges of the two passes, as fractions of the mean eigenvalue of the covariance."""
+RIDGE = 1e-5
+"""What is added to the covariance, as a fraction of its mean eigenvalue."""
+
+ROUNDED_RIDGES = (1e-3, 1e-2)
+"""The same for two passes where there is no double precision; their product is ``RIDGE``."""
+
+SINGLE_PRECISION = ("mps",)
+"""Kinds of devices without double precision."""
 
 NEGLIGIBLE = 1e-12
 """Least variance to divide by, of whitened coordinates or relative to the square of a latent's size."""
@@ -20,10 +26,11 @@ NEGLIGIBLE = 1e-12
 def whiten(samples: Tensor) -> Tensor:
     """L⁻¹(a - ā) for samples a, with L Lᵀ their covariance plus a ridge, and gradients through everything.
 
-    Two passes: the first divides by the Cholesky factor of the covariance plus 1e-3 of its mean eigenvalue, the second
-    whitens the result again, with 1e-2. With a single pass, a signal 100 times as large as the others would raise the
-    ridge above their variance and hide them; after two, directions with a thousandth of the variance still count fully.
-    In single precision the second pass also removes the rounding errors of the first (as CholeskyQR2 does).
+    The ridge is 1e-5 of the mean eigenvalue of the covariance: directions with a thousandth of that variance count
+    fully, and a signal 100 times as large as the others does not hide them. Covariance and factor are computed in
+    double precision, in which so small a ridge is far above rounding. On devices without it, latents are whitened
+    twice, with 1e-3 and 1e-2: in exact arithmetic the factor of both is that of the covariance with the product of the
+    ridges, to a hundredth, and the second pass removes the rounding errors of the first (as CholeskyQR2 does).
 
     With more channels d than half the number of samples n, the covariance of all channels means nothing: the channels
     are then cut, in order, into as few blocks as possible, of equal width at most n / 2, and each block is whitened
@@ -56,7 +63,9 @@ def whiten(samples: Tensor) -> Tensor:
     whole = blocks * width == d
     x = (centred if whole else nn.functional.pad(centred, (0, blocks * width - d))).T.reshape(blocks, width, n)
     floor = torch.add(torch.finfo(x.dtype).tiny, size, alpha=NEGLIGIBLE)
-    for ridge, least in zip(RIDGES, (floor, torch.full_like(floor, NEGLIGIBLE)), strict=True):
+    ridges = ROUNDED_RIDGES if x.device.type in SINGLE_PRECISION else (RIDGE,)
+    for k, ridge in enumerate(ridges):
+        least = torch.full_like(floor, NEGLIGIBLE) if k else floor
         if torch.compiler.is_compiling():  # the compiler differentiates by itself, and warns of functions that do
             x = inverse_factor(x, ridge, least, d) @ x
         else:
@@ -67,19 +76,20 @@ def whiten(samples: Tensor) -> Tensor:
 
 def inverse_factor(x: Tensor, ridge: float, floor: Tensor, d: int) -> Tensor:
     """L⁻¹ [blocks, width, width] of rows x [blocks, width, n], d of which are no padding; see :class:`Whitened`."""
-    covariance = torch.bmm(x, x.mT).div_(x.shape[2])
+    wide = x if x.device.type in SINGLE_PRECISION else x.double()
+    covariance = torch.bmm(wide, wide.mT).div_(x.shape[2])
     diagonal = covariance.diagonal(dim1=1, dim2=2)
     diagonal += torch.add(floor, diagonal.sum(), alpha=ridge / d)
     factor, _ = torch.linalg.cholesky_ex(covariance, check_errors=False)
-    eye = torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
-    return torch.linalg.solve_triangular(factor, eye.expand_as(factor), upper=False)
+    eye = torch.eye(x.shape[1], dtype=wide.dtype, device=x.device)
+    return torch.linalg.solve_triangular(factor, eye.expand_as(factor), upper=False).to(x.dtype)
 
 
 class Whitened(torch.autograd.Function):
     """y = L⁻¹x with L Lᵀ = x xᵀ / n + (ridge · level + floor) · 1, where level is the mean eigenvalue of x xᵀ / n.
 
-    One triangular solution per pass, which a GPU takes long for, instead of the four that differentiating factorisation
-    and solution take. With ȳ the gradient of y, and Φ the lower triangle of ȳ yᵀ with half of its diagonal, the
+    One triangular solution, which a GPU takes long for, instead of the four that differentiating factorisation and
+    solution take. With ȳ the gradient of y, and Φ the lower triangle of ȳ yᵀ with half of its diagonal, the
     gradient of the covariance is -L⁻ᵀ S L⁻¹ with 2 S = Φ + Φᵀ, and that of x
 
         x̄ = L⁻ᵀ(ȳ - 2 S y / n) - 2 ridge tr(L⁻ᵀ S L⁻¹) / (n d) · x.

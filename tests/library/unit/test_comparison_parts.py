@@ -296,6 +296,10 @@ def test_symmetry_is_measured_as_the_library_does(monkeypatch):
     averaged = symmetry_of(made, network, regrep.nn.GroupAveraged(network, SWAP), place, metric, (x, y))
     assert averaged["output_error"] == pytest.approx(0, abs=1e-6)
     assert averaged["whitened_error"] == found["whitened_error"]
+    monkeypatch.setattr(symmetry, "AVERAGED", 5)  # outputs alone, which cost a pass for each element
+    few = symmetry_of(made, network, network, place, metric, (x, y))
+    fewer = regrep.equivariance_error(network, x[:5], SWAP, regrep.trivial(GROUP, 2))
+    assert few == {**found, "output_error": pytest.approx(fewer.mean_total)}
     nothing = symmetry_of(made, network, None, None, metric, (x, y))
     assert (nothing["whitened_error"], nothing["through_rho"]) == (None, None)
     assert nothing["output_error"] == found["output_error"]

@@ -21,6 +21,7 @@ from regrep.objectives import (
     moving_share,
     whiten,
     whitened_error,
+    whitening,
 )
 from regrep.objectives.functional import relative_to_variance
 from regrep.objectives.whitening import channels_last, distance_of_halves
@@ -43,7 +44,7 @@ def elements(group, count, seed=0):
     return torch.randint(group.order, (count,), generator=torch.Generator().manual_seed(seed))
 
 
-def slow_whitening(samples):
+def slow_whitening(samples, ridges=(1e-5,)):
     """Coordinates in which the covariance is 1 up to the ridges, block by block, by loops and inverses."""
     n, d = samples.shape
     blocks = math.ceil(d / max(1, n // 2))
@@ -51,7 +52,7 @@ def slow_whitening(samples):
     slices = [slice(start, min(start + width, d)) for start in range(0, d, width)]
     mean = sum(samples[b] for b in range(n)) / n
     x = torch.stack([samples[b] - mean for b in range(n)])
-    for ridge in (1e-3, 1e-2):
+    for ridge in ridges:
         covariance = sum(torch.outer(x[b], x[b]) for b in range(n)) / n
         level = sum(covariance[i, i] for i in range(d)) / d
         parts = []
@@ -254,6 +255,30 @@ def test_whitening_is_differentiable_twice_and_in_transforms(n, d):
     (by_parts,) = torch.autograd.grad((whiten(a) ** 3).sum(), a, create_graph=True)
     torch.testing.assert_close(expected, by_parts.detach(), rtol=1e-9, atol=1e-9 * float(expected.abs().max()))
     assert_near(torch.func.grad(lambda x: (whiten(x) ** 3).sum())(a.detach()), expected)
+
+
+def test_without_double_precision_latents_are_whitened_twice(monkeypatch):
+    """Which is the same, up to a factor of a hundredth, also in its gradient and for a signal 100 times the others."""
+    a = torch.randn(200, 7, generator=torch.Generator().manual_seed(0)) * torch.tensor([100.0, *[1.0] * 6])
+    a = (a @ torch.linalg.qr(torch.randn(7, 7, generator=torch.Generator().manual_seed(1)))[0]).requires_grad_()
+    once, (gradient,) = whiten(a), torch.autograd.grad(distance_of_halves(whiten(a)), a)
+    monkeypatch.setattr(whitening, "SINGLE_PRECISION", ("cpu",))
+    twice, (other,) = whiten(a), torch.autograd.grad(distance_of_halves(whiten(a)), a)
+    torch.testing.assert_close(
+        twice.detach(), slow_whitening(a.detach().double(), (1e-3, 1e-2)).float(), rtol=0, atol=1e-4
+    )
+    torch.testing.assert_close(twice * math.sqrt(1.01), once, rtol=0.01, atol=0.01)
+    assert (once - twice).abs().max() > 0.001
+    torch.testing.assert_close(whiten(1e10 * a), twice, rtol=0, atol=1e-3)
+    torch.testing.assert_close(other, gradient, rtol=0, atol=0.005 * float(gradient.abs().max()))
+
+
+def test_small_directions_keep_their_digits_in_single_precision():
+    """Beside a signal 300 times as large; in single precision the covariance would lose them."""
+    generator = torch.Generator().manual_seed(0)
+    a = torch.randn(200, 32, generator=generator).double() * torch.tensor([300.0, *[1.0] * 31]).double()
+    a = (a @ torch.linalg.qr(torch.randn(32, 32, generator=generator).double())[0]).float()
+    torch.testing.assert_close(whiten(a).double(), slow_whitening(a.double()), rtol=0, atol=5e-4)
 
 
 def test_the_distance_of_whitened_halves_is_the_relative_one_and_differentiable_twice_and_in_transforms():
