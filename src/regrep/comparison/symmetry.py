@@ -18,7 +18,7 @@ from regrep.errors import RegrepError
 from regrep.representations import trivial
 
 MEASURED, AVERAGED = 512, 64
-"""At most this many samples are measured; of outputs that are averages, which take a pass for each element, that many."""
+"""At most this many samples are measured, and of outputs that are averages, which take a pass for each element."""
 
 NAMES = ("whitened_error", "through_rho", "output_error")
 
