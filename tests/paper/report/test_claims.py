@@ -247,6 +247,33 @@ def test_on_mnist_consistency_is_ahead_and_the_whitened_penalty_is_not_separated
     assert mnist.gain("same-view").high < 0
 
 
+def test_averaging_in_the_latent_adds_nothing_where_the_error_is_smaller(compared):
+    digits = compared["digits-all"]
+    means = {name: statistics.fmean(one.metric for one in digits.tests(name)) for name in digits.arms}
+    own, moved = means["penalty-whitened"], digits.equivariance("penalty-whitened", "through_rho")
+    assert (round(own, 3), round(moved, 3)) == (0.936, 0.932)
+    assert digits.equivariance("penalty-whitened", "whitened_error") == pytest.approx(0.44, abs=0.005)
+    added = digits.gain("latent-averaged", "penalty-whitened")
+    assert -0.002 < added.mean < 0
+    assert digits.inference("latent-averaged") < 1.1
+    for arm in ("penalty-whitened", "latent-averaged"):
+        assert digits.equivariance(arm, "output_error") == pytest.approx(0.16, abs=0.01)
+        assert digits.gain(arm).mean == pytest.approx(-0.005, abs=0.0015)
+    assert digits.gain("consistency").low < 0 < digits.gain("consistency").high
+    found = {one.arm: one for one in digits.findings}
+    assert found["averaged"].helps
+    assert round(found["averaged"].gain.mean, 3) == 0.015
+
+
+def test_on_pairs_under_quarter_turns_averaging_helps_and_consistency_does_not(compared):
+    pairs = compared["ddmnist-c4"]
+    found = {one.arm: one for one in pairs.findings}
+    assert found["averaged"].helps
+    assert pairs.gain("averaged").mean == pytest.approx(0.04, abs=0.002)
+    assert pairs.inference("averaged") == 16
+    assert pairs.gain("consistency").low < 0 < pairs.gain("consistency").high < 0.01
+
+
 def test_consistency_helps_on_three_of_four_tasks(compared):
     """The rule of the verdict: after the correction, and ahead of every control, which does not gain."""
     helped = set()
