@@ -265,12 +265,13 @@ def test_averaging_in_the_latent_adds_nothing_where_the_error_is_smaller(compare
     assert round(found["averaged"].gain.mean, 3) == 0.015
 
 
-def test_on_pairs_under_quarter_turns_averaging_helps_and_consistency_does_not(compared):
-    pairs = compared["ddmnist-c4"]
+@pytest.mark.parametrize(("group", "order", "gain"), [("c4", 16, 0.04), ("d1", 4, 0.013)])
+def test_on_pairs_with_few_labels_averaging_helps_and_consistency_does_not(compared, group, order, gain):
+    pairs = compared[f"ddmnist-{group}"]
     found = {one.arm: one for one in pairs.findings}
     assert found["averaged"].helps
-    assert pairs.gain("averaged").mean == pytest.approx(0.04, abs=0.002)
-    assert pairs.inference("averaged") == 16
+    assert pairs.gain("averaged").mean == pytest.approx(gain, abs=0.002)
+    assert pairs.inference("averaged") == order
     assert pairs.gain("consistency").low < 0 < pairs.gain("consistency").high < 0.01
 
 
