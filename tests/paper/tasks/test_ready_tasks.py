@@ -135,8 +135,9 @@ def test_tasks_that_read_files_are_like_the_embedded_ones(name, labels, monkeypa
     task = read_task(name, Path("folder")).task
     one, other = task.splits(0), task.splits(1)
     assert task.name == name
-    if name == "mnist":
+    if name in ("mnist", "ddmnist-c4"):
         check_is_of_record(task, name)
+    if name == "mnist":
         assert one.train[1].bincount().tolist() == [30] * 10
     assert task.network(0).encoder(one.train[0][:1]).shape[1] % task.group.order == 0  # copies of the regular one
     assert len(one.train[1]) == labels
