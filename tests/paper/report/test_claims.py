@@ -267,14 +267,14 @@ def test_averaging_in_the_latent_adds_nothing_where_the_error_is_smaller(compare
     assert round(found["averaged"].gain.mean, 3) == 0.015
 
 
-@pytest.mark.parametrize(("group", "order", "gain"), [("c4", 16, 0.04), ("d1", 4, 0.013)])
-def test_on_pairs_with_few_labels_averaging_helps_and_consistency_does_not(compared, group, order, gain):
+@pytest.mark.parametrize(("group", "order", "gain"), [("c4", 16, 0.04), ("d1", 4, 0.013), ("d4", 64, 0.045)])
+def test_on_pairs_averaging_helps_and_consistency_does_not(compared, group, order, gain):
     pairs = compared[f"ddmnist-{group}"]
     found = {one.arm: one for one in pairs.findings}
     assert found["averaged"].helps
     assert pairs.gain("averaged").mean == pytest.approx(gain, abs=0.002)
     assert pairs.inference("averaged") == order
-    assert pairs.gain("consistency").low < 0 < pairs.gain("consistency").high < 0.01
+    assert pairs.gain("consistency").low < 0 < pairs.gain("consistency").high < (0.012 if group == "d4" else 0.01)
 
 
 def test_consistency_helps_on_three_tasks_and_is_behind_on_none(compared):
@@ -289,7 +289,7 @@ def test_consistency_helps_on_three_tasks_and_is_behind_on_none(compared):
             helped.add(task)
     assert helped == {"vectors", "polycubes", "mnist"}
     assert f"three of {WORDS[len(tasks)]} tasks" in README
-    for task in ("ddmnist-c4", "ddmnist-d1", "digits-all"):
+    for task in ("ddmnist-c4", "ddmnist-d1", "ddmnist-d4", "digits-all"):
         gain, averaged = compared[task].gain("consistency"), compared[task].gain("averaged")
         assert f"{gain.mean:+.3f} [{gain.low:.3f}, {gain.high:.3f}]".replace("0.", ".") in README
         assert f"{averaged.mean:+.3f}".replace("0.", ".") in README
