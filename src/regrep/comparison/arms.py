@@ -81,6 +81,11 @@ class Arm:
         return not self.averages
 
     @property
+    def trained_as(self) -> str:
+        """The arm whose networks it tests."""
+        return self.tests if self.averages else self.name
+
+    @property
     def needs_reference(self) -> bool:
         """Whether it begins when the networks of the reference are trained."""
         return (self.averages and self.tests == REFERENCE) or self.teacher in ("averaged", "reference")

@@ -174,9 +174,8 @@ class Comparison:
         return "plain" if "plain" in self.arms else REFERENCE
 
     def _trainings(self, arm: str) -> list[Trained]:
-        trained_as = ARMS[arm].tests if ARMS[arm].averages else arm
         weight = self.tests(arm)[0].weight
-        return [one for one in self.trained if one.arm == trained_as and one.weight == weight]
+        return [one for one in self.trained if one.arm == ARMS[arm].trained_as and one.weight == weight]
 
     def _flops(self, arm: str) -> float:
         return statistics.fmean([one.step_flops for one in self._trainings(arm)] or [math.nan])

@@ -120,7 +120,7 @@ def joined_result(task: Task, wanted: Plan, trained: Sequence[Trained], tested: 
 
 def trained_as(arm: str) -> str:
     """The arm whose networks an arm tests."""
-    return ARMS[arm].tests if ARMS[arm].averages else arm
+    return ARMS[arm].trained_as
 
 
 def run_text(arm: str, weight: float | None, seed: int) -> str:
